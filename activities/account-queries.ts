@@ -1,0 +1,153 @@
+// What the API wants to know of a provider or of a disk, run as standalone activities, so that the API process holds no
+// provider code, opens no credentials and needs no archives (temporal-practice.md, section 3).
+
+import { stat } from 'node:fs/promises'
+import { Context } from '@temporalio/activity'
+import { getBinding } from '../db/bindings.ts'
+import { getRun } from '../db/runs.ts'
+import type { Binding } from '../db/schema.ts'
+import type { ErrorCode } from '../workflows/errors.ts'
+import { DATABASE_PLACEHOLDER, resolveFolder } from '../workflows/remote-name.ts'
+import { isArchiveName, type ListedFile, planPrune } from '../workflows/retention.ts'
+import type { FileHash } from '../workflows/types.ts'
+import { findArchive } from './archive.ts'
+import type { ActivityDeps } from './dependencies.ts'
+import { causeOf, StepError } from './failures.ts'
+import type { AccountCheck } from './providers/provider.ts'
+import { listOwnScope } from './remote-retention.ts'
+
+export type RemoteListing = {
+  readonly folder: string
+  readonly files: readonly (Omit<ListedFile, 'revision'> & { hash: FileHash | null; is_archive: boolean })[]
+  /** True when there are more than are shown. */
+  readonly truncated: boolean
+}
+
+export type PrunePreview = {
+  readonly keep_last: number
+  readonly delete: readonly Omit<ListedFile, 'revision'>[]
+  readonly keep: readonly Omit<ListedFile, 'revision'>[]
+  readonly guard: null | 'would_delete_all'
+  readonly truncated: boolean
+}
+
+export type ArchiveInspection =
+  | { readonly ok: true; readonly size: number }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
+
+export type AccountQueryActivities = {
+  checkAccount(input: { account_id: string }): Promise<AccountCheck>
+  listRemoteFiles(input: { binding_id: string; database?: string | null }): Promise<RemoteListing>
+  previewPrune(input: {
+    binding_id: string
+    keep_last: number
+    database?: string | null
+  }): Promise<PrunePreview>
+  /** With `run_id`, the link that is kept for this run counts as well. */
+  inspectArchive(input: { archive: string; run_id?: string | null }): Promise<ArchiveInspection>
+}
+
+/** An answer must fit a payload of 2 MiB; a page shows no more anyway. */
+const MOST_SHOWN = 2000
+
+export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryActivities {
+  return {
+    checkAccount: async ({ account_id }) => {
+      try {
+        const { provider } = await deps.accounts.open(account_id)
+        return await provider.check(Context.current().cancellationSignal)
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error
+        const { code, message } = causeOf(error)
+        return { ok: false, detail: message, space: null, error: { code, message } }
+      }
+    },
+
+    listRemoteFiles: async ({ binding_id, database }) => {
+      const { binding, folder } = await place(deps, binding_id, database ?? null)
+      const signal = Context.current().cancellationSignal
+      const { provider } = await deps.accounts.open(binding.account_id)
+      const found = await provider.findFolder(folder, signal)
+      const files: RemoteListing['files'][number][] = []
+      if (found !== null) {
+        for await (const page of provider.listFiles(found, signal)) {
+          Context.current().heartbeat()
+          for (const { id, name, size, uploaded_at, hashes } of page) {
+            files.push({
+              id,
+              name,
+              size,
+              uploaded_at,
+              hash: hashes[0] ?? null,
+              is_archive: isArchiveName(name),
+            })
+          }
+        }
+      }
+      files.sort((a, b) => Date.parse(b.uploaded_at) - Date.parse(a.uploaded_at))
+      return {
+        folder: found?.path ?? folder,
+        files: files.slice(0, MOST_SHOWN),
+        truncated: files.length > MOST_SHOWN,
+      }
+    },
+
+    previewPrune: async ({ binding_id, keep_last, database }) => {
+      const { binding, folder } = await place(deps, binding_id, database ?? null)
+      const { provider } = await deps.accounts.open(binding.account_id)
+      const { account_id, retention_scope } = binding
+      const listing = await listOwnScope(deps, provider, {
+        folder,
+        account_id,
+        retention_scope,
+        remote_id: null,
+      })
+      const plan = planPrune(listing, keep_last, null)
+      const shown = (files: readonly ListedFile[]) =>
+        files.slice(0, MOST_SHOWN).map(({ id, name, size, uploaded_at }) => ({ id, name, size, uploaded_at }))
+      return {
+        keep_last,
+        delete: shown(plan.delete),
+        keep: shown(plan.keep),
+        guard: plan.skipped === 'would_delete_all' ? plan.skipped : null,
+        truncated: plan.delete.length > MOST_SHOWN || plan.keep.length > MOST_SHOWN,
+      }
+    },
+
+    inspectArchive: async ({ archive, run_id }) => {
+      const kept = run_id ? await keptSize(deps, run_id) : null
+      if (kept !== null) return { ok: true, size: kept }
+      try {
+        return { ok: true, size: (await findArchive(deps.config.backupRoot, archive)).size }
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error
+        const { code, message } = causeOf(error)
+        return { ok: false, code, message }
+      }
+    },
+  }
+}
+
+async function keptSize(deps: ActivityDeps, runId: string): Promise<number | null> {
+  const run = await getRun(deps.db, runId)
+  if (run?.pin_path == null) return null
+  return stat(run.pin_path).then(
+    (found) => found.size,
+    () => null,
+  )
+}
+
+async function place(
+  deps: ActivityDeps,
+  bindingId: string,
+  database: string | null,
+): Promise<{ binding: Binding; folder: string }> {
+  const binding = await getBinding(deps.db, bindingId)
+  if (binding === null) throw new StepError('invalid_input', `binding_id: there is no binding ${bindingId}`)
+  const folder = resolveFolder(binding.remote_path, binding.instance_slug, database)
+  if (folder !== null) return { binding, folder }
+  throw new StepError(
+    'database_missing',
+    `database: the folder of this binding is ${binding.remote_path}; name the database that ${DATABASE_PLACEHOLDER} stands for.`,
+  )
+}

@@ -1,0 +1,15 @@
+// What activities are given: made once in the worker, nothing global.
+
+import type { Config } from '../db/config.ts'
+import type { Db } from '../db/database.ts'
+import type { Logger } from '../db/log.ts'
+import type { Vault } from '../db/vault.ts'
+import type { ProviderAccounts } from './provider-accounts.ts'
+
+export type ActivityDeps = {
+  readonly db: Db
+  readonly vault: Vault
+  readonly config: Config
+  readonly log: Logger
+  readonly accounts: ProviderAccounts
+}

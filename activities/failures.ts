@@ -1,0 +1,94 @@
+// The one place where errors become Temporal failures: type = code of workflows/errors.ts, permanent codes are not
+// retried, a Retry-After becomes the next delay, details are small and clean, and no cause is passed on (its message
+// would be stored in the history).
+
+import { CancelledFailure } from '@temporalio/activity'
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common'
+import { DbConflict } from '../db/conflict.ts'
+import type { Logger } from '../db/log.ts'
+import { redact } from '../db/redaction.ts'
+import { ClaimLost } from '../db/upload-sessions.ts'
+import { VaultError } from '../db/vault.ts'
+import { type ErrorCode, isRetryable } from '../workflows/errors.ts'
+import { withAdvice } from '../workflows/failures.ts'
+import type { StatusError } from '../workflows/types.ts'
+import { ProviderError } from './providers/provider.ts'
+
+/** A failure that is none of a provider: of the archive, of the records, of what was asked for. */
+export class StepError extends Error {
+  override readonly name = 'StepError'
+  readonly code: ErrorCode
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, retryAfterMs?: number) {
+    super(message)
+    this.code = code
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+export type Cause = {
+  readonly code: ErrorCode
+  /** What happened and what to do. */
+  readonly message: string
+  readonly retryAfterMs: number | undefined
+  readonly details: Readonly<Record<string, string | number>>
+}
+
+/** Reads any error as code and message; what nobody foresaw is `internal_error`. */
+export function causeOf(error: unknown): Cause {
+  if (error instanceof ProviderError) {
+    const details: Record<string, string | number> = {}
+    if (error.httpStatus !== undefined) details.http_status = error.httpStatus
+    if (error.requestId !== undefined) details.request_id = error.requestId
+    return { ...cause(error.code, error.message, error.retryAfterMs), details }
+  }
+  if (error instanceof StepError) return cause(error.code, error.message, error.retryAfterMs)
+  if (error instanceof ClaimLost) return cause('claim_lost', error.message)
+  if (error instanceof VaultError)
+    return cause('credentials_unreadable', 'The sealed value cannot be opened.')
+  if (error instanceof DbConflict) {
+    return cause(error.kind === 'run_id_conflict' ? 'run_id_conflict' : 'invalid_input', error.message)
+  }
+  return cause('internal_error', error instanceof Error ? error.message : 'Unknown fault.')
+}
+
+function cause(code: ErrorCode, message: string, retryAfterMs?: number): Cause {
+  return { code, message: withAdvice(code, redact(message)), retryAfterMs, details: {} }
+}
+
+export function statusErrorFrom(cause: Cause): StatusError {
+  return { code: cause.code, message: cause.message, retryable: isRetryable(cause.code) }
+}
+
+/** `isFinal` ends the retrying whatever the code says. */
+export function toFailure(cause: Cause, isFinal = false): ApplicationFailure {
+  const isExpected = cause.code === 'account_busy' || cause.code === 'rate_limited'
+  return ApplicationFailure.create({
+    type: cause.code,
+    message: cause.message,
+    nonRetryable: isFinal || !isRetryable(cause.code),
+    details: [cause.details],
+    // Waiting for others is no fault: it stays out of error logs and metrics.
+    ...(isExpected ? { category: ApplicationFailureCategory.BENIGN } : {}),
+    ...(cause.retryAfterMs === undefined ? {} : { nextRetryDelay: cause.retryAfterMs }),
+  })
+}
+
+/** Wraps an activity so that it fails with ApplicationFailures only; cancellation passes as it is. */
+export function withFailures<Input, Output>(
+  log: Logger,
+  activity: (input: Input) => Promise<Output>,
+): (input: Input) => Promise<Output> {
+  return async (input) => {
+    try {
+      return await activity(input)
+    } catch (error) {
+      if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error
+      const found = causeOf(error)
+      if (found.code === 'internal_error')
+        log.error({ err: error }, 'an activity failed in a way nobody foresaw')
+      throw toFailure(found)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// The registry of activities: made from their dependencies in the worker; the workflows see only the type.
+
+import { createAbortActivities } from './abort-upload.ts'
+import { createAccountQueryActivities } from './account-queries.ts'
+import { createTurnActivities } from './await-turn.ts'
+import type { ActivityDeps } from './dependencies.ts'
+import { withFailures } from './failures.ts'
+import { createPinActivities } from './pin-archive.ts'
+import { createRetentionActivities } from './remote-retention.ts'
+import { createRunRecordActivities } from './run-records.ts'
+import { createUploadActivities } from './upload-archive.ts'
+import { createVerifyActivities } from './verify-upload.ts'
+
+/** Every activity fails with ApplicationFailures of our codes only. */
+export function createActivities(deps: ActivityDeps) {
+  const records = createRunRecordActivities(deps)
+  const pins = createPinActivities(deps)
+  const retention = createRetentionActivities(deps)
+  const queries = createAccountQueryActivities(deps)
+  const { log } = deps
+  return {
+    recordRun: withFailures(log, records.recordRun),
+    refuseRun: withFailures(log, records.refuseRun),
+    saveDestination: withFailures(log, records.saveDestination),
+    failRun: withFailures(log, records.failRun),
+    finishRun: withFailures(log, records.finishRun),
+    pinArchive: withFailures(log, pins.pinArchive),
+    releaseArchive: withFailures(log, pins.releaseArchive),
+    awaitTurn: withFailures(log, createTurnActivities(deps).awaitTurn),
+    uploadArchive: withFailures(log, createUploadActivities(deps).uploadArchive),
+    verifyUpload: withFailures(log, createVerifyActivities(deps).verifyUpload),
+    planRemotePrune: withFailures(log, retention.planRemotePrune),
+    pruneRemote: withFailures(log, retention.pruneRemote),
+    abortUpload: withFailures(log, createAbortActivities(deps).abortUpload),
+    checkAccount: withFailures(log, queries.checkAccount),
+    listRemoteFiles: withFailures(log, queries.listRemoteFiles),
+    previewPrune: withFailures(log, queries.previewPrune),
+    inspectArchive: withFailures(log, queries.inspectArchive),
+  }
+}
+
+export type Activities = ReturnType<typeof createActivities>

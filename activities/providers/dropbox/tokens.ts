@@ -1,0 +1,124 @@
+// Access tokens. A refresh token is exchanged by a form in the body of the request: the library would put it and the
+// app secret into the URL, where proxies log it (providers.md 2.6). All callers share one exchange.
+
+import { z } from 'zod'
+import type { DropboxCredentials } from '../../../db/account-shapes.ts'
+import { isRetryable } from '../../../workflows/errors.ts'
+import type { HttpClient } from '../../http.ts'
+import { ProviderError } from '../provider.ts'
+import { failureFrom } from './answers.ts'
+import { errorOf } from './errors.ts'
+
+/** A token is renewed this long before its end, but not before half its life. */
+const MARGIN_MS = 300_000
+
+export interface DropboxTokens {
+  /** A token that should be good for minutes. */
+  current(signal: AbortSignal): Promise<string>
+  /** Another token than the refused one; null where the credentials are a bare access token. */
+  renewed(refused: string, signal: AbortSignal): Promise<string | null>
+}
+
+const tokenSchema = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() })
+
+type Token = { readonly value: string; readonly renewAt: number; readonly endsAt: number }
+
+export function createDropboxTokens(deps: {
+  readonly credentials: DropboxCredentials
+  readonly apiRoot: string
+  readonly http: HttpClient
+  readonly now: () => number
+}): DropboxTokens {
+  const { credentials, apiRoot, http, now } = deps
+  if ('access_token' in credentials) {
+    const { access_token } = credentials
+    return { current: async () => access_token, renewed: async () => null }
+  }
+
+  let token: Token | undefined
+  let pending: Promise<Token> | undefined
+
+  const exchange = async (): Promise<Token> => {
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: credentials.refresh_token,
+      client_id: credentials.app_key,
+      ...(credentials.app_secret === undefined ? {} : { client_secret: credentials.app_secret }),
+    })
+    const asked = now()
+    const answer = await http.request({
+      method: 'POST',
+      url: `${apiRoot}/oauth2/token`,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: form.toString(),
+    })
+    const body = parseJson(answer.body.toString('utf8'))
+    if (answer.status !== 200) {
+      throw errorOf(failureFrom(answer.status, (name) => headerText(answer.headers[name]), body, now()))
+    }
+    const parsed = tokenSchema.safeParse(body)
+    if (!parsed.success)
+      throw new ProviderError('unexpected_answer', 'Dropbox gave no token that can be read.')
+    const lifeMs = parsed.data.expires_in * 1000
+    return {
+      value: parsed.data.access_token,
+      renewAt: asked + lifeMs - Math.min(MARGIN_MS, lifeMs / 2),
+      endsAt: asked + lifeMs,
+    }
+  }
+  const renew = (): Promise<Token> => {
+    pending ??= exchange()
+      .then((fresh) => {
+        token = fresh
+        return fresh
+      })
+      .finally(() => {
+        pending = undefined
+      })
+    return pending
+  }
+  return {
+    current: async (signal) => {
+      signal.throwIfAborted()
+      if (token === undefined) return (await unlessAborted(renew(), signal)).value
+      if (now() < token.renewAt) return token.value
+      const held = token
+      try {
+        return (await unlessAborted(renew(), signal)).value
+      } catch (cause) {
+        // A passing fault at the token endpoint does not matter while the old token is still good.
+        const isPassing = cause instanceof ProviderError && isRetryable(cause.code)
+        if (isPassing && now() < held.endsAt) return held.value
+        throw cause
+      }
+    },
+    renewed: async (refused, signal) => {
+      signal.throwIfAborted()
+      if (token !== undefined && token.value !== refused) return token.value
+      return (await unlessAborted(renew(), signal)).value
+    },
+  }
+}
+
+/** The shared work goes on for the others when one caller gives up. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+/** JSON, or the text as it is. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** A header's value where it stands once. */
+export function headerText(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.[0]
+}

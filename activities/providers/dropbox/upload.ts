@@ -1,0 +1,236 @@
+// The upload's three ways behind one door. Which one is taken is decided when the session is opened, by size:
+//   single      up to 8 MiB: one files/upload with its content_hash, so that damaged bytes are never even visible
+//   sequential  below 64 MiB: no ledger needed, and four chunks at once would gain nothing
+//   concurrent  from 64 MiB on: one stream to Dropbox is slower than the line; four chunks of 16 MiB fill it
+// Chunks are streamed and not hashed beforehand: that would hold or read each chunk twice, and the hash of the whole
+// file, which Dropbox states when it commits, proves the same.
+
+import { z } from 'zod'
+import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import {
+  type ArchiveSource,
+  ProviderError,
+  type RemoteFile,
+  type SendContext,
+  type SessionState,
+  type UploadSession,
+  type UploadTarget,
+} from '../provider.ts'
+import { fileSchema, remoteFileOf, startedSchema } from './answers.ts'
+import { commitOf, commitSession, createTurns, findCommitted, type Turns } from './commit.ts'
+import { queryConcurrent, sendConcurrent } from './concurrent-upload.ts'
+import type { DropboxConnection } from './connection.ts'
+import { errorOf } from './errors.ts'
+import { querySequential, sendSequential } from './sequential-upload.ts'
+import { readSession } from './session.ts'
+import { askSpace } from './space.ts'
+
+export type UploadTuning = {
+  /** Largest file in one call; it is held in memory. Bytes. */
+  readonly singleBytes: number
+  /** Smallest file in a concurrent session. Bytes. */
+  readonly concurrentBytes: number
+  /** Bytes of a chunk: a multiple of 4 MiB, at most 148 MiB (a call takes 150 MiB). Grows for files beyond 64 GiB. */
+  readonly chunkBytes: number
+  /** Most chunks on the way at once in a concurrent session. */
+  readonly parallelAppends: number
+}
+
+export const DEFAULT_TUNING: UploadTuning = {
+  singleBytes: 8 * 1024 * 1024,
+  concurrentBytes: 64 * 1024 * 1024,
+  chunkBytes: 16 * 1024 * 1024,
+  parallelAppends: 4,
+}
+
+/** Some plans count calls by the month: beyond so many chunks they get larger instead of more, up to a limit. */
+const CHUNKS_WANTED = 4096
+const MAX_GROWN_CHUNK_BYTES = 64 * 1024 * 1024
+
+function chunkBytesFor(size: number, tuning: UploadTuning): number {
+  const wanted = Math.ceil(size / CHUNKS_WANTED / DROPBOX_BLOCK_BYTES) * DROPBOX_BLOCK_BYTES
+  return Math.max(tuning.chunkBytes, Math.min(wanted, MAX_GROWN_CHUNK_BYTES))
+}
+
+/** What every way of uploading works with. */
+export type UploadParts = {
+  readonly connection: DropboxConnection
+  readonly turns: Turns
+  readonly tuning: UploadTuning
+  readonly now: () => number
+}
+
+export interface DropboxUploads {
+  open(target: UploadTarget, signal: AbortSignal): Promise<UploadSession>
+  query(target: UploadTarget, session: UploadSession, signal: AbortSignal): Promise<SessionState>
+  send(
+    target: UploadTarget,
+    session: UploadSession,
+    source: ArchiveSource,
+    offset: number,
+    context: SendContext,
+  ): Promise<RemoteFile>
+}
+
+export function createDropboxUploads(deps: {
+  readonly connection: DropboxConnection
+  readonly tuning: UploadTuning
+  readonly now: () => number
+}): DropboxUploads {
+  const { connection, tuning, now } = deps
+  if (tuning.chunkBytes % DROPBOX_BLOCK_BYTES !== 0 || tuning.chunkBytes <= 0) {
+    throw new RangeError('chunkBytes must be a multiple of 4 MiB')
+  }
+  const parts: UploadParts = { connection, turns: createTurns(), tuning, now }
+  return {
+    open: async (target, signal) => {
+      const created_at = new Date(now()).toISOString()
+      if (target.size <= tuning.singleBytes) return { kind: 'single', created_at }
+      await refuseWithoutSpace(connection, target.size, signal)
+      const isConcurrent = target.size >= tuning.concurrentBytes
+      const kind = isConcurrent ? 'concurrent' : 'sequential'
+      const session_id = await startSession(connection, kind, signal)
+      const common = {
+        created_at,
+        kind,
+        session_id,
+        chunk_bytes: chunkBytesFor(target.size, tuning),
+        finishing: false,
+      }
+      return isConcurrent ? { ...common, stored: [] } : common
+    },
+    query: async (target, saved, signal) => {
+      const session = readSession(saved)
+      if (session.kind === 'concurrent') return queryConcurrent(parts, target, session, signal)
+      if (session.kind === 'sequential') return querySequential(parts, target, session, signal)
+      const file = await findCommitted(connection, target, session.created_at, signal)
+      return file ? { kind: 'complete', file } : { kind: 'open', offset: 0 }
+    },
+    send: async (target, saved, source, offset, context) => {
+      const session = readSession(saved)
+      if (session.kind === 'concurrent') return sendConcurrent(parts, target, session, source, context)
+      if (session.kind === 'sequential')
+        return sendSequential(parts, target, session, source, offset, context)
+      return sendSingle(parts, target, source, context)
+    },
+  }
+}
+
+/** Dropbox itself would say so only when all bytes have been sent. */
+async function refuseWithoutSpace(
+  connection: DropboxConnection,
+  size: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const space = await askSpace(connection, signal)
+  if (space.total === null || space.used + size <= space.total) return
+  const free = Math.max(0, space.total - space.used)
+  throw new ProviderError(
+    'storage_quota_exceeded',
+    `The archive has ${size} bytes and the Dropbox has room for ${free}: free space there or buy more, then re-upload.`,
+  )
+}
+
+async function startSession(
+  connection: DropboxConnection,
+  kind: 'sequential' | 'concurrent',
+  signal: AbortSignal,
+): Promise<string> {
+  const arg = { close: false, session_type: { '.tag': kind } }
+  const answer = await connection.contentCall(
+    startedSchema,
+    { route: 'files/upload_session/start', arg },
+    signal,
+  )
+  if (answer.ok) return answer.result.session_id
+  throw errorOf(answer.failure)
+}
+
+async function sendSingle(
+  parts: UploadParts,
+  target: UploadTarget,
+  source: ArchiveSource,
+  context: SendContext,
+): Promise<RemoteFile> {
+  const pieces: Uint8Array[] = []
+  const hash = createDropboxContentHash()
+  for await (const piece of source.read(0, target.size)) {
+    context.signal.throwIfAborted()
+    hash.update(piece)
+    pieces.push(piece)
+  }
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield* pieces
+  }
+  const call = {
+    route: 'files/upload',
+    arg: { ...commitOf(target), content_hash: hash.digest() },
+    body,
+    length: target.size,
+    onSent: context.onSent,
+  }
+  const answer = await parts.turns(
+    () => parts.connection.contentCall(fileSchema, call, context.signal),
+    context.signal,
+  )
+  if (!answer.ok) throw errorOf(answer.failure)
+  context.onStored(target.size)
+  return remoteFileOf(answer.result)
+}
+
+const nothingSchema = z.unknown()
+
+/** Sends the bytes [start, end) of the file to a session; the caller reads the answer's reason. */
+export function appendChunk(
+  connection: DropboxConnection,
+  sessionId: string,
+  chunk: { readonly start: number; readonly end: number; readonly close: boolean },
+  source: ArchiveSource,
+  context: Pick<SendContext, 'onSent'>,
+  signal: AbortSignal,
+) {
+  const call = {
+    route: 'files/upload_session/append_v2',
+    arg: { cursor: { session_id: sessionId, offset: chunk.start }, close: chunk.close },
+    body: () => source.read(chunk.start, chunk.end),
+    length: chunk.end - chunk.start,
+    onSent: context.onSent,
+  }
+  return connection.contentCall(nothingSchema, call, signal)
+}
+
+/** What a session that Dropbox does not know (any more) amounts to. */
+export async function settleUnknown(
+  parts: UploadParts,
+  target: UploadTarget,
+  session: { readonly created_at: string; readonly finishing: boolean },
+  signal: AbortSignal,
+): Promise<SessionState> {
+  const file = session.finishing
+    ? await findCommitted(parts.connection, target, session.created_at, signal)
+    : null
+  return file ? { kind: 'complete', file } : { kind: 'gone' }
+}
+
+/** Finishes after all bytes are there; everything but the file is an error that the next query settles. */
+export async function finishUpload(
+  parts: UploadParts,
+  target: UploadTarget,
+  session: { readonly created_at: string; readonly session_id: string },
+  signal: AbortSignal,
+): Promise<RemoteFile | { readonly offset: number }> {
+  const outcome = await commitSession(parts.connection, parts.turns, target, session.session_id, signal)
+  if (outcome.kind === 'file') return outcome.file
+  if (outcome.kind === 'offset') return { offset: outcome.offset }
+  if (outcome.kind === 'unknown') {
+    const state = await settleUnknown(parts, target, { ...session, finishing: true }, signal)
+    if (state.kind === 'complete') return state.file
+  }
+  if (outcome.kind === 'not_closed') {
+    throw new ProviderError(
+      'unexpected_answer',
+      'Dropbox does not count the upload as complete; it is asked again.',
+    )
+  }
+  throw new ProviderError('session_expired', 'Dropbox has forgotten the upload; it starts over.')
+}

@@ -1,0 +1,98 @@
+// Listings: every page or none. An answer that Drive itself calls incomplete is an error, because retention decides by
+// what is in it. A search may lag behind by minutes (providers.md 1.5): never conclude from it that a file is missing.
+
+import { z } from 'zod'
+import { ProviderError } from '../provider.ts'
+import type { DriveApi } from './api.ts'
+import { type DriveFile, FILE_FIELDS, fileSchema } from './files.ts'
+
+/** The most that Drive gives; a short or empty page does not mean the end. */
+const PAGE_SIZE = 1000
+
+const pageSchema = z.object({
+  nextPageToken: z.string().min(1).optional(),
+  incompleteSearch: z.boolean().optional(),
+  files: z.array(fileSchema),
+})
+type Page = z.infer<typeof pageSchema>
+
+export interface Listing {
+  /** Items that match the query, page by page. Rejects with `listing_incomplete`, or `folder_missing` for an unknown parent. */
+  pages(query: string, signal: AbortSignal): AsyncIterable<readonly DriveFile[]>
+  all(query: string, signal: AbortSignal): Promise<readonly DriveFile[]>
+}
+
+/** `driveIdOf` tells the shared drive in which the account's folder lies, null for My Drive. */
+export function createListing(
+  api: DriveApi,
+  driveIdOf: (signal: AbortSignal) => Promise<string | null>,
+): Listing {
+  // Searching the one drive is complete, but is allowed only to its members; those who were given just a folder search
+  // among what was shared with them.
+  let isMember = true
+
+  const page = (
+    query: string,
+    driveId: string | null,
+    pageToken: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Page> =>
+    api.call(
+      (library, options) =>
+        library.files.list(
+          {
+            q: query,
+            pageSize: PAGE_SIZE,
+            fields: `nextPageToken,incompleteSearch,files(${FILE_FIELDS})`,
+            supportsAllDrives: true,
+            includeItemsFromAllDrives: true,
+            ...(driveId === null ? {} : { corpora: 'drive', driveId }),
+            ...(pageToken === undefined ? {} : { pageToken }),
+          },
+          options,
+        ),
+      pageSchema,
+      signal,
+    )
+
+  const firstPage = async (query: string, driveId: string | null, signal: AbortSignal): Promise<Page> => {
+    if (driveId === null || !isMember) return page(query, null, undefined, signal)
+    try {
+      return await page(query, driveId, undefined, signal)
+    } catch (cause) {
+      if (!(cause instanceof ProviderError) || cause.httpStatus !== 404) throw cause
+      const found = await page(query, null, undefined, signal)
+      isMember = false
+      return found
+    }
+  }
+
+  async function* pages(query: string, signal: AbortSignal): AsyncGenerator<readonly DriveFile[]> {
+    const driveId = await driveIdOf(signal)
+    let current = await firstPage(query, driveId, signal)
+    const seen = new Set<string>()
+    for (;;) {
+      if (current.incompleteSearch === true) {
+        throw new ProviderError(
+          'listing_incomplete',
+          'Google Drive says itself that it did not search everything',
+        )
+      }
+      yield current.files
+      const token = current.nextPageToken
+      if (token === undefined) return
+      if (seen.has(token))
+        throw new ProviderError('listing_incomplete', 'Google Drive repeats a page of the listing')
+      seen.add(token)
+      current = await page(query, isMember ? driveId : null, token, signal)
+    }
+  }
+  return {
+    pages,
+    all: async (query, signal) => {
+      const found: DriveFile[] = []
+      for await (const files of pages(query, signal)) found.push(...files)
+      return found
+    },
+  }
+}

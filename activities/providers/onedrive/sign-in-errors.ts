@@ -1,0 +1,102 @@
+// What Microsoft Entra says when it gives no token, in the codes of workflows/errors.ts, by its AADSTS number
+// (providers.md 3.1). The text of an answer is not passed on: it names tenants, applications and addresses.
+
+import { z } from 'zod'
+import type { ErrorCode } from '../../../workflows/errors.ts'
+import type { HttpAnswer } from '../../http.ts'
+import { ProviderError } from '../provider.ts'
+import { parseJson, retryAfter } from './errors.ts'
+
+type Meaning = { readonly error: ErrorCode; readonly says: string }
+
+const tenantUnknown: Meaning = {
+  error: 'account_misconfigured',
+  says: 'Microsoft does not know the tenant: enter the directory (tenant) ID or its domain',
+}
+const scopeRefused: Meaning = {
+  error: 'account_misconfigured',
+  says: 'Microsoft refuses the scope: check MICROSOFT_GRAPH_ROOT and MICROSOFT_AUTHORITY_ROOT, which must be of one cloud',
+}
+const transient: Meaning = { error: 'provider_unavailable', says: "Microsoft's sign-in service has a fault" }
+
+const MEANINGS: Readonly<Record<number, Meaning>> = {
+  7000215: {
+    error: 'credentials_refused',
+    says: "Microsoft refuses the client secret: enter the secret's Value, not its ID",
+  },
+  7000222: {
+    error: 'credentials_expired',
+    says: 'the client secret has expired: make a new one for the application and enter it',
+  },
+  700016: {
+    error: 'account_misconfigured',
+    says: 'the application is not in this tenant: check client ID and tenant ID, and that an administrator has consented',
+  },
+  90002: tenantUnknown,
+  900023: tenantUnknown,
+  1002012: scopeRefused,
+  70011: scopeRefused,
+  7000112: { error: 'account_misconfigured', says: 'the application is disabled: enable it in the tenant' },
+  7000229: {
+    error: 'account_misconfigured',
+    says: 'the application has no service principal in this tenant: let an administrator consent to it',
+  },
+  500011: {
+    error: 'account_misconfigured',
+    says: 'Microsoft Graph is not known in this tenant: check the tenant ID and MICROSOFT_GRAPH_ROOT',
+  },
+  53003: {
+    error: 'account_misconfigured',
+    says: 'a Conditional Access policy of the tenant blocks the application: let an administrator exempt it',
+  },
+  50196: { error: 'rate_limited', says: 'Microsoft asks for a pause: too many sign-ins' },
+  90033: transient,
+  90012: transient,
+}
+
+const bodySchema = z.object({
+  error: z.string().optional(),
+  error_codes: z.array(z.coerce.number()).optional(),
+  error_description: z.string().optional(),
+  correlation_id: z.string().optional(),
+})
+
+/** A pause where Microsoft names none. */
+const DEFAULT_PAUSE_MS = 60_000
+
+/** The error for a refusal of the token endpoint (or of the discovery before it). */
+export function signInError(answer: HttpAnswer, now: number): ProviderError {
+  const body = bodySchema.safeParse(parseJson(answer.body)).data
+  const inText = body?.error_description?.match(/AADSTS(\d+)/)?.[1]
+  const numbers = [...(body?.error_codes ?? []), ...(inText === undefined ? [] : [Number(inText)])]
+  const number = numbers.find((candidate) => Object.hasOwn(MEANINGS, candidate)) ?? numbers[0]
+  const meaning =
+    (number === undefined ? undefined : MEANINGS[number]) ?? byStatus(answer.status, body?.error)
+  const quoted = number === undefined ? `HTTP ${answer.status}` : `AADSTS${number}`
+  const isPause = meaning.error === 'rate_limited'
+  return new ProviderError(meaning.error, `${meaning.says} (${quoted})`, {
+    httpStatus: answer.status,
+    retryAfterMs: retryAfter(answer.headers, now) ?? (isPause ? DEFAULT_PAUSE_MS : undefined),
+    requestId: body?.correlation_id,
+  })
+}
+
+function byStatus(status: number, error: string | undefined): Meaning {
+  if (status === 429)
+    return { error: 'rate_limited', says: 'Microsoft asks for a pause before the next sign-in' }
+  if (status >= 500 || status === 408 || error === 'temporarily_unavailable') return transient
+  if (error === 'invalid_client') {
+    return {
+      error: 'credentials_refused',
+      says: 'Microsoft refuses the client ID or secret: enter them again',
+    }
+  }
+  if (error === 'invalid_tenant') return tenantUnknown
+  if (status >= 400) {
+    return {
+      error: 'account_misconfigured',
+      says: 'Microsoft refuses the sign-in: check tenant, application and secret',
+    }
+  }
+  return { error: 'unexpected_answer', says: "Microsoft's sign-in service answered something unknown" }
+}

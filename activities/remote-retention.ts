@@ -1,0 +1,179 @@
+// Retention at the destination, in two steps: a complete listing becomes a plan (the pure planPrune decides), and exactly the
+// planned files are deleted by ID and revision. The only code of this program that deletes good copies.
+
+import { Context } from '@temporalio/activity'
+import { appendAudit } from '../db/audit.ts'
+import { markFileDeleted, ownRemoteIds } from '../db/uploaded-files.ts'
+import { type ListedFile, type PruneSkip, planPrune } from '../workflows/retention.ts'
+import type { RetentionScope } from '../workflows/types.ts'
+import type { ActivityDeps } from './dependencies.ts'
+import { causeOf, toFailure } from './failures.ts'
+import type { Provider } from './providers/provider.ts'
+
+export type RetentionAbout = {
+  readonly run_id: string
+  readonly instance: string
+  readonly account_id: string
+  readonly binding_id: string
+}
+
+export type PlanInput = RetentionAbout & {
+  readonly folder: string
+  readonly keep_last: number
+  readonly retention_scope: RetentionScope
+  /** The file that this run uploaded. */
+  readonly remote_id: string
+}
+
+export type RetentionPlan = {
+  readonly delete: readonly ListedFile[]
+  readonly kept: number
+  readonly skipped: PruneSkip | null
+  /** More is to be deleted than fits one pass: plan again afterwards. */
+  readonly has_more: boolean
+}
+
+export type RetentionActivities = {
+  planRemotePrune(input: PlanInput): Promise<RetentionPlan>
+  /** Resolves with the names that are gone. A file that changed since it was listed is left alone. */
+  pruneRemote(input: RetentionAbout & { files: readonly ListedFile[] }): Promise<{ deleted: string[] }>
+}
+
+const MOST_A_PASS = 500
+/** A listing may lag a little behind an upload; it is asked again before the prune is skipped for it. */
+const LISTING_TRIES = 3
+const LISTING_PAUSE_MS = 1_500
+
+export function createRetentionActivities(deps: ActivityDeps): RetentionActivities {
+  return {
+    planRemotePrune: (input) => withBeats(() => plan(deps, input)),
+    pruneRemote: (input) => withBeats(() => prune(deps, input)),
+  }
+}
+
+async function plan(deps: ActivityDeps, input: PlanInput): Promise<RetentionPlan> {
+  const { provider } = await deps.accounts.open(input.account_id)
+  for (let tries = 1; ; tries += 1) {
+    const listing = await listOwnScope(deps, provider, input)
+    const { delete: doomed, keep, skipped } = planPrune(listing, input.keep_last, input.remote_id)
+    if (skipped === 'new_file_not_listed' && tries < LISTING_TRIES) {
+      await Context.current().sleep(LISTING_PAUSE_MS * tries)
+      continue
+    }
+    if (skipped !== null || doomed.length > 0) {
+      await audit(deps, input, skipped === null ? 'prune_planned' : 'prune_skipped', {
+        keep_last: input.keep_last,
+        folder: input.folder,
+        listed: listing.length,
+        kept: keep.length,
+        ...(skipped === null
+          ? { delete: doomed.slice(0, MOST_A_PASS).map((file) => file.name) }
+          : { reason: skipped }),
+      })
+    }
+    return {
+      delete: doomed.slice(0, MOST_A_PASS),
+      kept: keep.length,
+      skipped,
+      has_more: doomed.length > MOST_A_PASS,
+    }
+  }
+}
+
+/** The whole folder, or nothing: any page that fails rejects. With scope `own` only files of our ledger. */
+export async function listOwnScope(
+  deps: ActivityDeps,
+  provider: Provider,
+  input: Pick<PlanInput, 'folder' | 'account_id' | 'retention_scope'> & { readonly remote_id: string | null },
+): Promise<ListedFile[]> {
+  const signal = Context.current().cancellationSignal
+  const folder = await provider.findFolder(input.folder, signal)
+  if (folder === null) return []
+  const listing: ListedFile[] = []
+  for await (const page of provider.listFiles(folder, signal)) {
+    const own =
+      input.retention_scope === 'own'
+        ? await ownRemoteIds(
+            deps.db,
+            input.account_id,
+            page.map((file) => file.id),
+          )
+        : null
+    for (const { id, name, size, uploaded_at, revision } of page) {
+      // The run's own copy counts, also where it was there before this program came.
+      if (own === null || own.has(id) || id === input.remote_id)
+        listing.push({ id, name, size, uploaded_at, revision })
+    }
+  }
+  return listing
+}
+
+async function prune(
+  deps: ActivityDeps,
+  input: RetentionAbout & { files: readonly ListedFile[] },
+): Promise<{ deleted: string[] }> {
+  const context = Context.current()
+  const { provider } = await deps.accounts.open(input.account_id)
+  const deleted: string[] = []
+  for (const file of input.files) {
+    context.cancellationSignal.throwIfAborted()
+    try {
+      const outcome = await provider.deleteFile(
+        { id: file.id, revision: file.revision },
+        context.cancellationSignal,
+      )
+      deleted.push(file.name)
+      // A retried pass finds what it deleted before already gone: the trail has it once.
+      if (outcome === 'already_gone') continue
+      await markFileDeleted(deps.db, {
+        account_id: input.account_id,
+        remote_id: file.id,
+        deleted_at: new Date().toISOString(),
+      })
+      await audit(deps, input, 'file_deleted', {
+        remote_id: file.id,
+        name: file.name,
+        size: file.size,
+        uploaded_at: file.uploaded_at,
+        outcome,
+      })
+    } catch (error) {
+      context.cancellationSignal.throwIfAborted()
+      const cause = causeOf(error)
+      await audit(deps, input, 'prune_failed', {
+        remote_id: file.id,
+        name: file.name,
+        error: { code: cause.code, message: cause.message },
+      })
+      if (cause.code !== 'file_changed') throw toFailure(cause)
+    }
+  }
+  return { deleted }
+}
+
+async function withBeats<T>(step: () => Promise<T>): Promise<T> {
+  const context = Context.current()
+  const beats = setInterval(() => context.heartbeat(), 2_000)
+  try {
+    return await step()
+  } finally {
+    clearInterval(beats)
+  }
+}
+
+async function audit(
+  deps: ActivityDeps,
+  about: RetentionAbout,
+  event: 'prune_planned' | 'prune_skipped' | 'file_deleted' | 'prune_failed',
+  details: Record<string, unknown>,
+): Promise<void> {
+  await appendAudit(deps.db, {
+    actor: 'workflow',
+    event,
+    instance_slug: about.instance,
+    run_id: about.run_id,
+    account_id: about.account_id,
+    binding_id: about.binding_id,
+    details,
+  })
+}

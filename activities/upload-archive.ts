@@ -1,0 +1,301 @@
+// The upload activity: one attempt to bring one archive to one destination. It claims the stored session (an older attempt
+// that still runs loses it), goes on from where the provider stands, and keeps the session for the next attempt unless
+// the upload was cancelled.
+
+import { basename } from 'node:path'
+import { CancelledFailure, Context } from '@temporalio/activity'
+import { finishAttempt, startAttempt } from '../db/attempts.ts'
+import { appendAudit } from '../db/audit.ts'
+import type { Run, UploadSessionRow } from '../db/schema.ts'
+import {
+  claimSession,
+  openSession,
+  restartSession,
+  type SessionClaim,
+  saveSession,
+} from '../db/upload-sessions.ts'
+import { releaseSlot, takeSlot } from '../db/upload-slots.ts'
+import { isRetryable } from '../workflows/errors.ts'
+import { nameWithRunId } from '../workflows/remote-name.ts'
+import type { FileHash } from '../workflows/types.ts'
+import { abandonUpload } from './abort-upload.ts'
+import { openArchiveSource } from './archive-source.ts'
+import { TURN_LEASE_MS } from './await-turn.ts'
+import type { ActivityDeps } from './dependencies.ts'
+import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
+import { knownRun } from './pin-archive.ts'
+import type { Provider, UploadSession } from './providers/provider.ts'
+import { startProgress, type UploadProgress } from './upload-progress.ts'
+import {
+  providerSession,
+  type SessionStore,
+  type TransferNote,
+  type Transferred,
+  transfer,
+} from './upload-transfer.ts'
+
+/** Without a byte of progress for this long an upload is given up (design.md, rule 8). */
+const PATIENCE_MS = 24 * 3_600_000
+
+export type UploadInput = {
+  readonly run_id: string
+  readonly instance: string
+  readonly account_id: string
+  readonly binding_id: string
+  readonly folder: string
+}
+
+/** What was uploaded and is to be proven. */
+export type UploadedCopy = {
+  readonly remote_id: string
+  readonly remote_path: string
+  readonly size: number
+  /** Of the bytes that were read here. */
+  readonly hash: FileHash
+  readonly already_present: boolean
+  readonly uploaded_at: string
+  readonly attempt: number
+  readonly started_at: string
+}
+
+export type UploadActivities = {
+  /** Fails with a code of workflows/errors.ts; heartbeats `{ bytes_sent, stored_bytes, size }`. */
+  uploadArchive(input: UploadInput): Promise<UploadedCopy>
+}
+
+export function createUploadActivities(deps: ActivityDeps): UploadActivities {
+  return { uploadArchive: (input) => attemptUpload(deps, input) }
+}
+
+async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<UploadedCopy> {
+  const { db } = deps
+  const { run_id, account_id } = input
+  const context = Context.current()
+  const startedAt = new Date().toISOString()
+  const run = await knownRun(deps, run_id)
+  const archive = archiveOf(run)
+  const { provider } = await deps.accounts.open(account_id)
+  await holdPlace(deps, input)
+  const row = await claimSession(db, run_id, account_id, {
+    remote_folder: input.folder,
+    remote_name: basename(archive.path),
+    archive_size: archive.size,
+    archive_mtime_ns: archive.mtime_ns,
+  })
+  const claim: SessionClaim = { run_id, account_id, claim: row.claim }
+  const attemptId = await startAttempt(db, { run_id, account_id, attempt: row.claim })
+  // The claim may be lost, or the database away, while bytes flow: that ends this attempt as a failure of its own.
+  const fault = new AbortController()
+  const signal = AbortSignal.any([context.cancellationSignal, fault.signal])
+  const progress = startProgress({
+    deps,
+    context,
+    claim,
+    size: archive.size,
+    sentBefore: row.sent_bytes,
+    onFault: (error) => fault.abort(error),
+  })
+  const finish = (
+    outcome: 'uploaded' | 'retrying' | 'failed' | 'cancelled',
+    cause?: ReturnType<typeof causeOf>,
+  ) =>
+    finishAttempt(db, attemptId, {
+      outcome,
+      bytes_sent: progress.sentBytes,
+      from_offset: row.stored_bytes,
+      error: cause === undefined ? null : statusErrorFrom(cause),
+    })
+  try {
+    await progress.change({
+      status: 'uploading',
+      error: null,
+      size: archive.size,
+      attempt: row.claim,
+      started_at: run.cloud_sync_status[account_id]?.started_at ?? startedAt,
+      finished_at: null,
+    })
+    const done = await sendArchive(deps, input, { provider, archive, row, claim, progress, signal })
+    await finish('uploaded')
+    return {
+      ...done,
+      attempt: row.claim,
+      started_at: run.cloud_sync_status[account_id]?.started_at ?? startedAt,
+    }
+  } catch (error) {
+    if (context.cancellationSignal.aborted) {
+      await progress.stop()
+      const isWanted = context.cancellationDetails?.cancelRequested === true
+      // A worker that stops keeps the session: the next attempt goes on with it.
+      if (isWanted) await abandonUpload(deps, run_id, account_id)
+      await finish(isWanted ? 'cancelled' : 'retrying')
+      throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled while uploading')
+    }
+    const cause = causeOf(fault.signal.aborted ? fault.signal.reason : error)
+    if (cause.code === 'internal_error')
+      deps.log.error({ err: error, run_id, account_id }, 'an upload failed in a way nobody foresaw')
+    const failure = await judge(row, progress, cause)
+    await finish(failure.nonRetryable === true ? 'failed' : 'retrying', cause)
+    throw failure
+  } finally {
+    await progress.stop()
+    if (!context.cancellationSignal.aborted) await releaseSlot(db, account_id, run_id)
+  }
+}
+
+type ArchiveToSend = {
+  readonly path: string
+  readonly name: string
+  readonly size: number
+  readonly mtime_ns: string
+}
+
+function archiveOf(run: Run): ArchiveToSend {
+  const path = run.pin_path ?? run.archive_path
+  if (path === null || run.size === null || run.archive_mtime_ns === null) {
+    throw new StepError('internal_error', 'the run has no archive yet')
+  }
+  return { path, name: run.archive, size: run.size, mtime_ns: run.archive_mtime_ns }
+}
+
+/** The lease from `awaitTurn` may have run out while the activity waited for a worker, or in a backoff. */
+async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> {
+  const isHeld = await takeSlot(deps.db, {
+    accountId: input.account_id,
+    runId: input.run_id,
+    limit: deps.config.uploadsPerAccount,
+    leaseMs: TURN_LEASE_MS,
+  })
+  if (!isHeld)
+    throw new StepError('account_busy', 'Other uploads to this account go first; this one follows.', 5_000)
+}
+
+type Sending = {
+  readonly provider: Provider
+  readonly archive: ArchiveToSend
+  readonly row: UploadSessionRow
+  readonly claim: SessionClaim
+  readonly progress: UploadProgress
+  readonly signal: AbortSignal
+}
+
+type Sent = Omit<UploadedCopy, 'attempt' | 'started_at'>
+
+async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Sending): Promise<Sent> {
+  const { provider, archive, claim, progress, signal } = sending
+  const source = await openArchiveSource(archive, provider.hashAlgorithm)
+  try {
+    const folder = await provider.ensureFolder(input.folder, signal)
+    const name = provider.remoteName(basename(archive.path))
+    const noted = new Set<string>()
+    const { file, local, already_present } = await transfer({
+      provider,
+      folder,
+      names: [name, provider.remoteName(nameWithRunId(basename(archive.path), input.run_id))],
+      about: { runId: input.run_id, instance: input.instance, size: archive.size },
+      source,
+      sessions: await sessionStore(deps, sending),
+      events: {
+        onSent: progress.sent,
+        onStored: progress.stored,
+        onContinue: progress.continueAt,
+        onNote: async (note) => {
+          // One word an attempt is enough of a connection that breaks twenty times.
+          if (note.event === 'upload_resumed' && noted.has(note.event)) return
+          noted.add(note.event)
+          await writeNote(deps, input, claim, note)
+        },
+      },
+      signal,
+    })
+    const hash = await comparableHash({ file, local, already_present }, source, signal)
+    return {
+      remote_id: file.id,
+      remote_path: `${folder.path === '/' ? '' : folder.path}/${file.name}`,
+      size: archive.size,
+      hash,
+      already_present,
+      uploaded_at: file.uploaded_at,
+    }
+  } finally {
+    await source.close()
+  }
+}
+
+/** Where the provider states another hash than the one computed while sending, the archive is read once more. */
+async function comparableHash(
+  { file, local }: Transferred,
+  source: Awaited<ReturnType<typeof openArchiveSource>>,
+  signal: AbortSignal,
+): Promise<FileHash> {
+  const stated = file.hashes[0]
+  const isComparable = stated === undefined || file.hashes.some((hash) => hash.algorithm === local.algorithm)
+  return isComparable ? local : source.digestBy(stated.algorithm, signal)
+}
+
+async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<SessionStore> {
+  const { db, vault } = deps
+  const { claim, row, provider, archive, signal } = sending
+  let session: UploadSession | null = openSession(vault, row)
+  const isOtherArchive = row.archive_size !== archive.size || row.archive_mtime_ns !== archive.mtime_ns
+  if (session !== null && isOtherArchive) {
+    await provider.abortSession(providerSession(session), signal)
+    await restartSession(db, claim, {
+      remote_folder: row.remote_folder,
+      remote_name: row.remote_name,
+      archive_size: archive.size,
+      archive_mtime_ns: archive.mtime_ns,
+    })
+    session = null
+  }
+  return {
+    load: () => session,
+    save: async (changed) => {
+      await saveSession(db, vault, claim, changed)
+      session = changed
+    },
+    restart: async () => {
+      const restarted = await restartSession(db, claim)
+      session = null
+      return restarted.restarts
+    },
+  }
+}
+
+/** Decides whether there is another attempt, and shows the destination as retrying or leaves it to the workflow. */
+async function judge(row: UploadSessionRow, progress: UploadProgress, cause: ReturnType<typeof causeOf>) {
+  const isWaiting = cause.code === 'account_busy'
+  const idleMs = Date.now() - Date.parse(row.last_progress_at)
+  const isOver = !isWaiting && progress.sentBytes === 0 && idleMs > PATIENCE_MS
+  if (isRetryable(cause.code) && isOver) {
+    return toFailure(
+      causeOf(
+        new StepError(
+          'no_progress',
+          `${cause.message} No byte moved for 24 hours: mend the cause, then re-upload.`,
+        ),
+      ),
+    )
+  }
+  if (isRetryable(cause.code)) {
+    await progress.change({ status: 'retrying', error: statusErrorFrom(cause) })
+  }
+  return toFailure(cause)
+}
+
+async function writeNote(
+  deps: ActivityDeps,
+  input: UploadInput,
+  claim: SessionClaim,
+  note: TransferNote,
+): Promise<void> {
+  const { event, ...details } = note
+  await appendAudit(deps.db, {
+    actor: 'workflow',
+    event,
+    instance_slug: input.instance,
+    run_id: input.run_id,
+    account_id: input.account_id,
+    binding_id: input.binding_id,
+    details: { ...details, attempt: claim.claim },
+  })
+}

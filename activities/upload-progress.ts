@@ -1,0 +1,127 @@
+// How far an upload is, told to everybody who waits for it: Temporal (heartbeats), the database (offset, live status) and
+// the workflow (a signal now and then, for its queries and the Web UI). The stored offset is only a hint: the truth is asked
+// from the provider.
+
+import type { Context } from '@temporalio/activity'
+import { saveDestination } from '../db/runs.ts'
+import { type SessionClaim, saveProgress } from '../db/upload-sessions.ts'
+import { takeSlot } from '../db/upload-slots.ts'
+import { destinationChangedSignal } from '../workflows/messages.ts'
+import type { DestinationState } from '../workflows/types.ts'
+import { TURN_LEASE_MS } from './await-turn.ts'
+import type { ActivityDeps } from './dependencies.ts'
+
+const BEAT_MS = 1000
+const SAVE_MS = 2000
+/** A signal costs history events: at most one in 15 s, and only when a twentieth more has arrived. */
+const SIGNAL_MS = 15_000
+const SIGNAL_SHARE = 0.05
+
+export interface UploadProgress {
+  /** Bytes handed to the network in this attempt, whether they arrived or not. */
+  readonly sentBytes: number
+  sent(bytes: number): void
+  /** The provider has bytes [0, offset). */
+  stored(offset: number): void
+  /** Where sending goes on: the position shown is this plus what was sent since. */
+  continueAt(offset: number): void
+  /** Tells status and workflow of a change at once. */
+  change(state: Partial<DestinationState>): Promise<void>
+  stop(): Promise<void>
+}
+
+export type ProgressOptions = {
+  readonly deps: ActivityDeps
+  readonly context: Context
+  readonly claim: SessionClaim
+  readonly size: number
+  /** Bytes sent by earlier attempts. */
+  readonly sentBefore: number
+  /** Called when the database or the claim says that this attempt must end. */
+  onFault(error: unknown): void
+  /** What there is to say about the rate, while it runs. */
+  remark?(position: number): Partial<DestinationState> | null
+}
+
+export function startProgress(options: ProgressOptions): UploadProgress {
+  const { deps, context, claim, size } = options
+  let sentBytes = 0
+  let base = 0
+  let sinceBase = 0
+  let storedBytes = 0
+  let signalledAt = Date.now()
+  let signalledShare = 0
+  let saving: Promise<void> = Promise.resolve()
+  const position = () => Math.min(size, Math.max(storedBytes, base + sinceBase))
+
+  const beat = () => context.heartbeat({ bytes_sent: position(), stored_bytes: storedBytes, size })
+  const save = async () => {
+    await saveProgress(deps.db, claim, {
+      stored_bytes: storedBytes,
+      sent_bytes: options.sentBefore + sentBytes,
+    })
+    await saveDestination(deps.db, claim.run_id, claim.account_id, {
+      bytes_sent: position(),
+      ...options.remark?.(position()),
+    })
+    // The place at the account is held for as long as the upload lives.
+    await takeSlot(deps.db, {
+      accountId: claim.account_id,
+      runId: claim.run_id,
+      limit: deps.config.uploadsPerAccount,
+      leaseMs: TURN_LEASE_MS,
+    })
+    const share = position() / size
+    if (Date.now() - signalledAt < SIGNAL_MS || share - signalledShare < SIGNAL_SHARE) return
+    signalledAt = Date.now()
+    signalledShare = share
+    await signal({ bytes_sent: position() })
+  }
+  const signal = async (state: Partial<DestinationState>) => {
+    const { workflowExecution } = context.info
+    if (workflowExecution === undefined) return
+    try {
+      const { workflowId, runId } = workflowExecution
+      await context.client.workflow.getHandle(workflowId, runId).signal(destinationChangedSignal, {
+        account_id: claim.account_id,
+        state,
+      })
+    } catch (error) {
+      // The database has it already; a server that is away must not stop the bytes.
+      deps.log.warn({ err: error, run_id: claim.run_id }, 'the workflow could not be told of the progress')
+    }
+  }
+
+  beat()
+  const beats = setInterval(beat, BEAT_MS)
+  const saves = setInterval(() => {
+    saving = saving.then(save).catch(options.onFault)
+  }, SAVE_MS)
+
+  return {
+    get sentBytes() {
+      return sentBytes
+    },
+    sent: (bytes) => {
+      sentBytes += bytes
+      sinceBase += bytes
+    },
+    stored: (offset) => {
+      storedBytes = Math.max(storedBytes, offset)
+    },
+    continueAt: (offset) => {
+      base = offset
+      sinceBase = 0
+      storedBytes = offset
+    },
+    change: async (state) => {
+      await saveDestination(deps.db, claim.run_id, claim.account_id, state)
+      await signal(state)
+    },
+    stop: async () => {
+      clearInterval(beats)
+      clearInterval(saves)
+      await saving
+    },
+  }
+}

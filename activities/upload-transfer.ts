@@ -1,0 +1,248 @@
+// Moving the bytes of one archive to one destination, against the Provider interface: look whether the file is there, open
+// or resume the session, send, ask, send on. Saves the session before the first byte. Never overwrites, and never sends twice
+// what the provider has.
+
+import { setTimeout } from 'node:timers/promises'
+import { isRetryable } from '../workflows/errors.ts'
+import type { FileHash } from '../workflows/types.ts'
+import type { OpenArchive } from './archive-source.ts'
+import { StepError } from './failures.ts'
+import type { Provider, RemoteFile, RemoteFolder, UploadSession, UploadTarget } from './providers/provider.ts'
+import { ProviderError } from './providers/provider.ts'
+
+/** Where the session is kept between attempts; every write is refused once another attempt has claimed it. */
+export interface SessionStore {
+  load(): UploadSession | null
+  save(session: UploadSession): Promise<void>
+  /** Forgets the session for a new one; returns how often that has happened to this upload. */
+  restart(): Promise<number>
+}
+
+export interface TransferEvents {
+  onSent(bytes: number): void
+  onStored(offset: number): void
+  onContinue(offset: number): void
+  onNote(note: TransferNote): Promise<void>
+}
+
+export type TransferNote =
+  | { readonly event: 'upload_resumed'; readonly offset: number }
+  | { readonly event: 'session_restarted'; readonly restarts: number }
+  | { readonly event: 'already_present'; readonly name: string }
+  | { readonly event: 'name_conflict_renamed'; readonly wanted: string; readonly name: string }
+
+export type Transferred = {
+  readonly file: RemoteFile
+  readonly local: FileHash
+  readonly already_present: boolean
+}
+
+export type TransferOptions = {
+  readonly provider: Provider
+  readonly folder: RemoteFolder
+  /** Names to try, best first. */
+  readonly names: readonly string[]
+  readonly about: Pick<UploadTarget, 'runId' | 'instance' | 'size'>
+  readonly source: OpenArchive
+  readonly sessions: SessionStore
+  readonly events: TransferEvents
+  readonly signal: AbortSignal
+}
+
+/** A connection that breaks is tried again at once while bytes arrive; without any, this often in a row. */
+const TRIES_WITHOUT_PROGRESS = 2
+/** How often, and how far apart, the hash of a standing file of equal size is asked for. */
+const HASH_TRIES = 3
+const HASH_PAUSE_MS = 2_000
+/** A provider that forgets session after session is not to be fed for ever. */
+const MOST_RESTARTS = 3
+
+export async function transfer(options: TransferOptions): Promise<Transferred> {
+  const { provider, source, sessions, events, signal } = options
+  let fruitless = 0
+  let lastOffset = -1
+  let taken = 0
+  for (;;) {
+    let opened: Opened
+    try {
+      opened = await openOrResume(options)
+    } catch (error) {
+      taken += 1
+      if (!isNameTaken(error) || taken >= options.names.length) throw error
+      await giveNameUp(options)
+      continue
+    }
+    if (opened.kind === 'present') return opened.result
+    const { target, session, offset } = opened
+    try {
+      if (opened.kind === 'complete')
+        return { file: opened.file, local: await source.digest(signal), already_present: false }
+      fruitless = offset > lastOffset ? 0 : fruitless + 1
+      lastOffset = offset
+      await source.prepare(offset, signal)
+      events.onContinue(offset)
+      const file = await provider.send(target, session, source, offset, {
+        signal,
+        onSent: events.onSent,
+        onStored: events.onStored,
+        saveSession: (changed) => sessions.save(wrap(target.name, changed)),
+      })
+      return { file, local: await source.digest(signal), already_present: false }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (isNameTaken(error) && ++taken < options.names.length) {
+        await giveNameUp(options)
+        continue
+      }
+      if (!isWorthAsking(error) || fruitless >= TRIES_WITHOUT_PROGRESS) throw error
+    }
+  }
+}
+
+/** Somebody else's file has come to stand at the name since it was looked for. */
+function isNameTaken(error: unknown): boolean {
+  return error instanceof ProviderError && error.code === 'name_conflict'
+}
+
+/** The session can only ever end at its name: it is given up, and the place looked for again. */
+async function giveNameUp({ provider, sessions, signal }: TransferOptions): Promise<void> {
+  const stored = sessions.load()
+  if (stored === null) return
+  await provider.abortSession(unwrap(stored).session, signal)
+  await sessions.restart()
+}
+
+/** What heals by asking the provider where it stands; a pause that it asked for is waited for by Temporal. */
+function isWorthAsking(error: unknown): boolean {
+  return (
+    error instanceof ProviderError &&
+    isRetryable(error.code) &&
+    error.retryAfterMs === undefined &&
+    error.code !== 'rate_limited' &&
+    error.code !== 'certificate_invalid'
+  )
+}
+
+type Opened =
+  | { readonly kind: 'present'; readonly result: Transferred }
+  | {
+      readonly kind: 'open'
+      readonly target: UploadTarget
+      readonly session: UploadSession
+      readonly offset: number
+    }
+  | {
+      readonly kind: 'complete'
+      readonly target: UploadTarget
+      readonly session: UploadSession
+      readonly offset: number
+      readonly file: RemoteFile
+    }
+
+async function openOrResume(options: TransferOptions): Promise<Opened> {
+  const { provider, sessions, events, signal, folder, about } = options
+  const stored = sessions.load()
+  if (stored !== null) {
+    const { name, session } = unwrap(stored)
+    const target = { ...about, folder, name }
+    const state = await provider.querySession(target, session, signal)
+    if (state.kind === 'open') {
+      if (state.offset > 0) await events.onNote({ event: 'upload_resumed', offset: state.offset })
+      return { kind: 'open', target, session, offset: state.offset }
+    }
+    if (state.kind === 'complete') {
+      return { kind: 'complete', target, session, offset: about.size, file: state.file }
+    }
+    const restarts = await sessions.restart()
+    await events.onNote({ event: 'session_restarted', restarts })
+    if (restarts > MOST_RESTARTS) {
+      throw new StepError(
+        'session_too_slow',
+        `the provider forgot the upload ${restarts} times before it was finished`,
+      )
+    }
+  }
+  const place = await findPlace(options)
+  if (place.kind === 'present') return place
+  const target = { ...about, folder, name: place.name }
+  const session = await provider.openSession(target, signal)
+  await sessions.save(wrap(place.name, session))
+  return { kind: 'open', target, session, offset: 0 }
+}
+
+/** The first name that is free, or the file of equal content that is there already. */
+async function findPlace(
+  options: TransferOptions,
+): Promise<{ readonly kind: 'free'; readonly name: string } | Extract<Opened, { kind: 'present' }>> {
+  const { provider, folder, names, source, signal, events } = options
+  for (const name of names) {
+    const standing = await standingFiles(options, name)
+    for (const file of standing) {
+      const local = await equalHash(file, source, signal)
+      if (local === null) continue
+      await events.onNote({ event: 'already_present', name })
+      return { kind: 'present', result: { file, local, already_present: true } }
+    }
+    if (standing.length > 0) continue
+    if (name !== names[0])
+      await events.onNote({ event: 'name_conflict_renamed', wanted: names[0] ?? name, name })
+    return { kind: 'free', name }
+  }
+  throw new StepError(
+    'name_conflict',
+    `files of other content hold the names ${names.map((name) => JSON.stringify(name)).join(' and ')}`,
+  )
+}
+
+/** A file of the right size whose hash the provider does not state yet may be ours: it is asked again before it counts. */
+async function standingFiles({ provider, folder, source, signal }: TransferOptions, name: string) {
+  for (let tries = 1; ; tries += 1) {
+    const standing = await provider.findFiles(folder, name, signal)
+    const isUnclear = standing.some((file) => file.size === source.size && file.hashes.length === 0)
+    if (!isUnclear || tries === HASH_TRIES) return standing
+    await setTimeout(HASH_PAUSE_MS, undefined, { signal })
+  }
+}
+
+/** The archive's hash when the remote file has the same; null when it differs or the provider states none. */
+async function equalHash(
+  file: RemoteFile,
+  source: OpenArchive,
+  signal: AbortSignal,
+): Promise<FileHash | null> {
+  if (file.size !== source.size) return null
+  const remote = file.hashes[0]
+  if (remote === undefined) return null
+  const local = await source.digestBy(remote.algorithm, signal)
+  return local.value === remote.value ? local : null
+}
+
+/** The name that the session was opened for travels with it: a later attempt must not choose another one. */
+function wrap(name: string, session: UploadSession): UploadSession {
+  return { created_at: session.created_at, remote_name: name, provider_session: session }
+}
+
+function unwrap(stored: UploadSession): { name: string; session: UploadSession } {
+  const { remote_name, provider_session } = stored
+  if (typeof remote_name !== 'string' || !isSession(provider_session)) {
+    throw new StepError(
+      'internal_error',
+      'the stored upload session has not the form that this program writes',
+    )
+  }
+  return { name: remote_name, session: provider_session }
+}
+
+/** The provider's own part of what a SessionStore keeps. */
+export function providerSession(stored: UploadSession): UploadSession {
+  return unwrap(stored).session
+}
+
+function isSession(value: unknown): value is UploadSession {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'created_at' in value &&
+    typeof value.created_at === 'string'
+  )
+}

@@ -1,0 +1,31 @@
+// What every route of the API gets: its dependencies, and who is asking.
+
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../db/config.ts'
+import type { Db } from '../db/database.ts'
+import type { Logger } from '../db/log.ts'
+import type { Vault } from '../db/vault.ts'
+import type { ChangeFeed } from './change-feed.ts'
+import type { Principal } from './permissions.ts'
+import type { RunHealer } from './run-healer.ts'
+import type { TemporalClient } from './temporal-client.ts'
+
+export type AppDeps = {
+  readonly db: Db
+  readonly vault: Vault
+  readonly temporal: TemporalClient
+  readonly log: Logger
+  readonly feed: ChangeFeed
+  readonly healer: Pick<RunHealer, 'wake'>
+  readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'>
+}
+
+export type AppEnv = {
+  /** Of Node's server; missing where the app is called without one. */
+  Bindings: { incoming?: IncomingMessage }
+  Variables: {
+    /** Set by the authentication; reading it on a public route is a fault. */
+    principal: Principal
+    requestId: string
+  }
+}

@@ -1,0 +1,94 @@
+// The HTTP API as one app without a port: `app.request()` is enough to test it. Order matters here: what may fail is
+// inside the error handler, the headers are put on every answer, and nobody gets past the authentication unseen.
+
+import { randomUUID } from 'node:crypto'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { AppDeps, AppEnv } from './app-context.ts'
+import { authenticate } from './auth.ts'
+import { createConnectionReader } from './client-connection.ts'
+import { problemOf } from './failures.ts'
+import { createTrafficMeter } from './metrics.ts'
+import { Problem, problemResponse } from './problem.ts'
+import { readBody } from './request-body.ts'
+import { accountRoutes } from './routes/accounts.ts'
+import { auditRoutes } from './routes/audit.ts'
+import { bindingRoutes } from './routes/bindings.ts'
+import { destinationRoutes } from './routes/destinations.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { eventRoutes } from './routes/events.ts'
+import { healthRoutes } from './routes/health.ts'
+import { instanceRoutes } from './routes/instances.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { runActionRoutes } from './routes/run-actions.ts'
+import { runRoutes } from './routes/runs.ts'
+import { sessionRoutes } from './routes/session.ts'
+import { tokenRoutes } from './routes/tokens.ts'
+import { userRoutes } from './routes/users.ts'
+import { securityHeaders } from './security-headers.ts'
+import { refuseInvalid } from './validation.ts'
+
+export type App = OpenAPIHono<AppEnv>
+
+export function createApp(deps: AppDeps): App {
+  const { log, config } = deps
+  const traffic = createTrafficMeter()
+  const connectionOf = createConnectionReader(config.trustedProxies)
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
+
+  app.onError((error, c) => {
+    const where = `${c.req.method} ${c.req.routePath} ${c.get('requestId')}`
+    return problemResponse(problemOf(error, log, where))
+  })
+  app.notFound((c) => problemResponse(unknownAddress(app, c.req.method, c.req.path)))
+
+  app.use(traffic.middleware)
+  app.use(securityHeaders(connectionOf))
+  app.use(async (c, next) => {
+    c.set('requestId', randomUUID())
+    await next()
+    c.header('x-request-id', c.get('requestId'))
+  })
+  app.use(authenticate({ ...deps, connectionOf }))
+  app.use(readBody())
+
+  for (const routes of [
+    healthRoutes(deps),
+    sessionRoutes(deps, connectionOf),
+    userRoutes(deps),
+    tokenRoutes(deps),
+    instanceRoutes(deps),
+    accountRoutes(deps),
+    bindingRoutes(deps),
+    destinationRoutes(deps),
+    runRoutes(deps),
+    runActionRoutes(deps),
+    eventRoutes(deps, connectionOf),
+    auditRoutes(deps),
+    metricsRoutes(deps, traffic),
+  ]) {
+    app.route('/', routes)
+  }
+  const { openAPIRegistry } = app
+  openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' })
+  const cookie = { type: 'apiKey', in: 'cookie', name: 'cloud_sync_session' } as const
+  openAPIRegistry.registerComponent('securitySchemes', 'session', cookie)
+  app.route('/', docsRoutes(app))
+  return app
+}
+
+/** 405 where another method has an operation at this path, 404 elsewhere. */
+function unknownAddress(app: App, method: string, path: string): Problem {
+  const methods = METHODS.filter((other) => other !== method && hasOperation(app, other, path))
+  if (methods.length === 0) return new Problem(404, 'There is nothing at this address.')
+  return new Problem(405, `There is no ${method} at this address.`, {
+    headers: { allow: methods.join(', ') },
+  })
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+function hasOperation(app: App, method: string, path: string): boolean {
+  const [handlers] = app.router.match(method, path)
+  // Middleware is registered for all methods.
+  return handlers.some(([[, route]]) => route.method === method)
+}

@@ -1,0 +1,101 @@
+// Who is asking: a bearer token for programs, a session cookie for browsers. Everything but the few public operations
+// needs one; the answer to a wrong one says nothing about why. A request that a foreign page makes a browser send
+// (CSRF) is refused before it is looked at.
+
+import { timingSafeEqual } from 'node:crypto'
+import type { Context, MiddlewareHandler } from 'hono'
+import { useApiToken } from '../db/api-tokens.ts'
+import { findSessionUser, touchUserSession } from '../db/user-sessions.ts'
+import type { AppDeps, AppEnv } from './app-context.ts'
+import type { ConnectionReader } from './client-connection.ts'
+import { isPermission, PERMISSIONS, type Principal, ROLE_PERMISSIONS } from './permissions.ts'
+import { Problem } from './problem.ts'
+import { readSessionCookie, SESSION_IDLE_MS, secretHash } from './session-cookie.ts'
+
+/** Without a login: probes, the login itself, and the description of the API, which is no secret. */
+const PUBLIC = new Set([
+  'GET /healthz',
+  'GET /readyz',
+  'POST /api/session',
+  'GET /api/openapi.json',
+  'GET /api/docs',
+])
+const PUBLIC_PREFIX = 'GET /api/docs/'
+
+/** What a user may do before the first password was changed. */
+const WITH_OLD_PASSWORD = new Set(['GET /api/session', 'DELETE /api/session', 'PUT /api/session/password'])
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="cloud-sync"' }
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+export type AuthDeps = Pick<AppDeps, 'db' | 'config'> & { readonly connectionOf: ConnectionReader }
+
+export function authenticate(deps: AuthDeps): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
+    if (readSessionCookie(c) !== undefined && c.req.header('authorization') === undefined) {
+      refuseForeignPage(c, deps.connectionOf)
+    }
+    if (!PUBLIC.has(operation) && !operation.startsWith(PUBLIC_PREFIX)) {
+      const principal = await principalOf(deps, c)
+      if (principal === null)
+        throw new Problem(401, 'This needs a valid token or a login.', { headers: CHALLENGE })
+      if (principal.mustChangePassword && !WITH_OLD_PASSWORD.has(operation)) {
+        throw new Problem(403, 'Change the password first: PUT /api/session/password.')
+      }
+      c.set('principal', principal)
+    }
+    await next()
+  }
+}
+
+/** Who sends the request now; null when its token or session is not valid (any more). */
+export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
+  const header = c.req.header('authorization')
+  if (header !== undefined) return ofToken(deps, /^bearer +([^\s]+) *$/i.exec(header)?.[1])
+  const cookie = readSessionCookie(c)
+  return cookie === undefined ? null : ofSession(deps, secretHash(cookie))
+}
+
+async function ofToken({ db, config }: AuthDeps, token: string | undefined): Promise<Principal | null> {
+  if (token === undefined) return null
+  if (config.apiToken !== null && sameText(token, config.apiToken)) {
+    return { actor: 'token', permissions: new Set(PERMISSIONS), mustChangePassword: false, session: null }
+  }
+  const found = await useApiToken(db, secretHash(token))
+  if (found === null) return null
+  const permissions = new Set(found.scopes.filter(isPermission))
+  return { actor: `token:${found.name}`, permissions, mustChangePassword: false, session: null }
+}
+
+async function ofSession({ db }: AuthDeps, tokenHash: string): Promise<Principal | null> {
+  const user = await findSessionUser(db, tokenHash, SESSION_IDLE_MS)
+  if (user === null) return null
+  await touchUserSession(db, tokenHash)
+  return {
+    actor: `user:${user.username}`,
+    permissions: new Set(ROLE_PERMISSIONS[user.role]),
+    mustChangePassword: user.must_change_password,
+    session: { token_hash: tokenHash, user },
+  }
+}
+
+/**
+ * Browsers say where a request comes from: in Sec-Fetch-Site, or in Origin. One that says neither is no browser, or so
+ * old that SameSite of the cookie is what protects it.
+ */
+function refuseForeignPage(c: Context<AppEnv>, connectionOf: ConnectionReader): void {
+  if (SAFE_METHODS.has(c.req.method)) return
+  const site = c.req.header('sec-fetch-site')
+  const origin = c.req.header('origin')
+  const isOwn =
+    site === undefined
+      ? origin === undefined || (URL.canParse(origin) && new URL(origin).host === connectionOf(c).host)
+      : site === 'same-origin' || site === 'none'
+  if (!isOwn) throw new Problem(403, 'The request comes from a page of another site.')
+}
+
+/** In a time that tells nothing of where they differ. */
+function sameText(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(secretHash(one)), Buffer.from(secretHash(other)))
+}

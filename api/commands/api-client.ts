@@ -1,0 +1,110 @@
+// The commands' way to the API: JSON over HTTP with the token from the environment or a file. Problem documents become
+// sentences; what cannot be reached has an exit code of its own.
+
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { EXIT, Failed } from './command.ts'
+
+export type ApiClient = {
+  /** Repeats what is safe to repeat while the API is away, for `patienceMs`. Throws Failed. */
+  request<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: object): Promise<T>
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8080'
+const PATIENCE_MS = 30_000
+const REQUEST_TIMEOUT_MS = 60_000
+const PAUSE_MS = 1_000
+
+const problemSchema = z.object({ title: z.string(), detail: z.string() })
+
+export type ApiClientOptions = {
+  readonly url?: string | undefined
+  readonly tokenFile?: string | undefined
+  readonly patienceMs?: number | undefined
+}
+
+export async function createApiClient(options: ApiClientOptions): Promise<ApiClient> {
+  const root = rootUrl(options.url ?? process.env.CLOUD_SYNC_URL ?? DEFAULT_URL)
+  const token = await readToken(options.tokenFile)
+  const patienceMs = options.patienceMs ?? PATIENCE_MS
+
+  async function once<T>(method: string, path: string, schema: z.ZodType<T>, body?: object) {
+    let answer: Response
+    try {
+      answer = await fetch(new URL(path, root), {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
+        redirect: 'error',
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      })
+    } catch (error) {
+      throw new Failed(EXIT.unreachable, `the API at ${root.origin} cannot be reached: ${reasonOf(error)}`)
+    }
+    const text = await answer.text()
+    if (!answer.ok) throw problemOf(answer, text)
+    const parsed = schema.safeParse(parseJson(text))
+    if (!parsed.success) throw new Failed(EXIT.unreachable, `${root.origin} does not answer like Cloud Sync`)
+    return parsed.data
+  }
+
+  return {
+    async request(method, path, schema, body) {
+      const deadline = Date.now() + patienceMs
+      for (;;) {
+        try {
+          return await once(method, path, schema, body)
+        } catch (error) {
+          const isAway = error instanceof Failed && error.exitCode === EXIT.unreachable
+          if (!isAway || Date.now() + PAUSE_MS >= deadline) throw error
+          await delay(PAUSE_MS)
+        }
+      }
+    },
+  }
+}
+
+function rootUrl(text: string): URL {
+  if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol)) {
+    throw new Failed(EXIT.badInput, 'CLOUD_SYNC_URL or --url must be a URL such as http://127.0.0.1:8080')
+  }
+  return new URL(text)
+}
+
+async function readToken(file: string | undefined): Promise<string> {
+  const given = file === undefined ? process.env.API_TOKEN : await readTokenFile(file)
+  const token = given?.trim() ?? ''
+  if (token === '')
+    throw new Failed(EXIT.badInput, 'set API_TOKEN, or name a file with the token by --token-file')
+  return token
+}
+
+async function readTokenFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new Failed(EXIT.badInput, `the token file cannot be read: ${reasonOf(error)}`)
+  }
+}
+
+function problemOf(answer: Response, text: string): Failed {
+  const problem = problemSchema.safeParse(parseJson(text))
+  const message = problem.success ? problem.data.detail : `the API answered ${answer.status}`
+  return new Failed(answer.status >= 500 ? EXIT.unreachable : EXIT.badInput, message)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason'
+  const { cause } = error
+  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+  return `${error.message}${code}`
+}

@@ -1,0 +1,232 @@
+// /api/accounts: cloud accounts. Credentials go in and never come out; the account is tried by an activity, where the
+// provider's code and the key are.
+
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { accountShapes } from '../../db/account-shapes.ts'
+import {
+  type Account,
+  type AccountPatch,
+  createAccount,
+  deleteAccount,
+  getAccount,
+  listAccounts,
+  updateAccount,
+} from '../../db/accounts.ts'
+import { appendAudit } from '../../db/audit.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { credentialsHint } from '../credentials-hint.ts'
+import { requires } from '../permissions.ts'
+import { type FieldError, invalidInput, notFound } from '../problem.ts'
+import {
+  accountCheckSchema,
+  accountPatchSchema,
+  accountSchema,
+  newAccountSchema,
+} from '../schemas/accounts.ts'
+import {
+  DEFAULT_PAGE_SIZE,
+  idParam,
+  json,
+  jsonBody,
+  pageOf,
+  pageQuery,
+  problems,
+  secured,
+} from '../schemas/shared.ts'
+import { fieldErrors } from '../validation.ts'
+
+const tags = ['Accounts']
+/** A provider that does not answer must not hold the request for ever. */
+const CHECK_TIMEOUT_MS = 40_000
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/accounts',
+  operationId: 'listAccounts',
+  summary: 'All accounts, by name',
+  tags,
+  security: secured,
+  middleware: requires('read'),
+  request: { query: z.object(pageQuery) },
+  responses: { 200: json(pageOf(accountSchema, 'AccountPage'), 'A page of accounts'), ...problems(422) },
+})
+
+const create = createRoute({
+  method: 'post',
+  path: '/api/accounts',
+  operationId: 'createAccount',
+  summary: 'Create an account',
+  tags,
+  security: secured,
+  middleware: requires('accounts:write'),
+  request: {
+    body: jsonBody(newAccountSchema, 'The new account; its credentials are sealed and never shown'),
+  },
+  responses: { 201: json(accountSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/accounts/{id}',
+  operationId: 'getAccount',
+  summary: 'One account',
+  tags,
+  security: secured,
+  middleware: requires('read'),
+  request: { params: idParam },
+  responses: { 200: json(accountSchema, 'The account'), ...problems(404) },
+})
+
+const patch = createRoute({
+  method: 'patch',
+  path: '/api/accounts/{id}',
+  operationId: 'updateAccount',
+  summary: 'Change an account',
+  description: 'Fields that are left out stay. New credentials also end a pause of the account.',
+  tags,
+  security: secured,
+  middleware: requires('accounts:write'),
+  request: { params: idParam, body: jsonBody(accountPatchSchema, 'What changes') },
+  responses: {
+    200: json(accountSchema, 'The account as it is now'),
+    ...problems(400, 404, 409, 413, 415, 422),
+  },
+})
+
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/accounts/{id}',
+  operationId: 'deleteAccount',
+  summary: 'Delete an account',
+  description: 'Refused while instances are bound to it. The history of its uploads stays.',
+  tags,
+  security: secured,
+  middleware: requires('accounts:write'),
+  request: { params: idParam },
+  responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
+})
+
+const check = createRoute({
+  method: 'post',
+  path: '/api/accounts/{id}/check',
+  operationId: 'checkAccount',
+  summary: 'Try the account against the provider',
+  tags,
+  security: secured,
+  middleware: requires('runs:write'),
+  request: { params: idParam },
+  responses: { 200: json(accountCheckSchema, 'What came of it: `ok` tells'), ...problems(404, 502) },
+})
+
+export function accountRoutes({ db, vault, temporal, config }: AppDeps) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.openapi(list, async (c) => {
+    const { limit = DEFAULT_PAGE_SIZE, cursor } = c.req.valid('query')
+    return c.json(await listAccounts(db, vault, { limit, cursor }), 200)
+  })
+
+  app.openapi(create, async (c) => {
+    const { name, provider, credentials, settings = {} } = c.req.valid('json')
+    const { actor } = c.get('principal')
+    const hint = credentialsHint(provider, credentials)
+    const account = await db.transaction().execute(async (trx) => {
+      const made = await createAccount(trx, vault, {
+        name,
+        provider,
+        credentials,
+        settings,
+        credentials_hint: hint,
+      })
+      const details = { name, provider, settings, credentials_hint: hint }
+      await appendAudit(trx, { actor, event: 'account_created', account_id: made.id, details })
+      return made
+    })
+    return c.json(account, 201, { location: `/api/accounts/${account.id}` })
+  })
+
+  app.openapi(read, async (c) => {
+    const account = await getAccount(db, vault, c.req.valid('param').id)
+    if (account === null) throw notFound('account')
+    return c.json(account, 200)
+  })
+
+  app.openapi(patch, async (c) => {
+    const { id } = c.req.valid('param')
+    const given = c.req.valid('json')
+    const { actor } = c.get('principal')
+    const account = await db.transaction().execute(async (trx) => {
+      const before = await getAccount(trx, vault, id)
+      if (before === null) return null
+      const change = checkedPatch(before, given)
+      if (Object.keys(change).length === 0) return before
+      const after = await updateAccount(trx, vault, id, change)
+      const details = {
+        before: visible(before),
+        after: after && visible(after),
+        new_credentials: 'credentials' in change,
+      }
+      await appendAudit(trx, { actor, event: 'account_updated', account_id: id, details })
+      return after
+    })
+    if (account === null) throw notFound('account')
+    return c.json(account, 200)
+  })
+
+  app.openapi(remove, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const deleted = await db.transaction().execute(async (trx) => {
+      const before = await getAccount(trx, vault, id)
+      if (before === null || !(await deleteAccount(trx, id))) return false
+      await appendAudit(trx, { actor, event: 'account_deleted', account_id: id, details: visible(before) })
+      return true
+    })
+    if (!deleted) throw notFound('account')
+    return c.body(null, 204)
+  })
+
+  app.openapi(check, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    if ((await getAccount(db, vault, id)) === null) throw notFound('account')
+    const outcome = await temporal.runActivity({
+      name: 'checkAccount',
+      args: { account_id: id },
+      result: accountCheckSchema,
+      taskQueue: config.taskQueue,
+      timeoutMs: CHECK_TIMEOUT_MS,
+      workerWithinMs: 10_000,
+    })
+    const details = { ok: outcome.ok, code: outcome.error?.code ?? null }
+    await appendAudit(db, { actor, event: 'account_checked', account_id: id, details })
+    return c.json(outcome, 200)
+  })
+
+  return app
+}
+
+function visible({ name, provider, settings, credentials_hint }: Account) {
+  return { name, provider, settings, credentials_hint }
+}
+
+/** The patch, its parts checked against what an account of this provider consists of. Throws a 422. */
+function checkedPatch(account: Account, given: z.infer<typeof accountPatchSchema>): AccountPatch {
+  const shapes = accountShapes[account.provider]
+  const errors: FieldError[] = []
+  let change: AccountPatch = given.name === undefined ? {} : { name: given.name }
+  if (given.settings !== undefined) {
+    const parsed = shapes.settings.safeParse(given.settings)
+    if (parsed.success) change = { ...change, settings: parsed.data }
+    else errors.push(...fieldErrors(parsed.error, 'settings'))
+  }
+  if (given.credentials !== undefined) {
+    const parsed = shapes.credentials.safeParse(given.credentials)
+    if (parsed.success) {
+      const hint = credentialsHint(account.provider, parsed.data)
+      change = { ...change, credentials: parsed.data, credentials_hint: hint }
+    } else errors.push(...fieldErrors(parsed.error, 'credentials'))
+  }
+  if (errors.length > 0) throw invalidInput(errors)
+  return change
+}

@@ -1,0 +1,35 @@
+// /api/audit: who did what, and what the program did by itself. It can only be read.
+
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { listAudit } from '../../db/audit.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { requires } from '../permissions.ts'
+import { auditEntrySchema, auditQuery } from '../schemas/audit.ts'
+import { DEFAULT_PAGE_SIZE, json, pageOf, problems, secured } from '../schemas/shared.ts'
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/audit',
+  operationId: 'listAudit',
+  summary: 'The audit trail, newest first',
+  tags: ['Audit'],
+  security: secured,
+  middleware: requires('read'),
+  request: { query: auditQuery },
+  responses: { 200: json(pageOf(auditEntrySchema, 'AuditPage'), 'A page of entries'), ...problems(422) },
+})
+
+export function auditRoutes({ db }: AppDeps) {
+  const app = new OpenAPIHono<AppEnv>()
+  app.openapi(list, async (c) => {
+    const { limit = DEFAULT_PAGE_SIZE, ...filter } = c.req.valid('query')
+    const page = await listAudit(db, { limit, ...filter })
+    const items = page.items.map(({ id, instance_slug, ...entry }) => ({
+      ...entry,
+      id: String(id),
+      instance: instance_slug,
+    }))
+    return c.json({ items, next_cursor: page.next_cursor }, 200)
+  })
+  return app
+}

@@ -1,0 +1,147 @@
+// Bindings: which instance is uploaded to which account, where to, and how many copies stay.
+
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import { appendAudit } from '../../db/audit.ts'
+import { createBinding, deleteBinding, getBinding, listBindings, updateBinding } from '../../db/bindings.ts'
+import { getInstance } from '../../db/instances.ts'
+import type { Binding } from '../../db/schema.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { requires } from '../permissions.ts'
+import { notFound } from '../problem.ts'
+import { bindingPatchSchema, bindingSchema, newBindingSchema } from '../schemas/bindings.ts'
+import { idParam, json, jsonBody, pageOf, problems, secured, slugParam } from '../schemas/shared.ts'
+
+const tags = ['Bindings']
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/instances/{slug}/bindings',
+  operationId: 'listBindings',
+  summary: 'All bindings of an instance, on one page',
+  tags,
+  security: secured,
+  middleware: requires('read'),
+  request: { params: slugParam },
+  responses: {
+    200: json(pageOf(bindingSchema, 'BindingPage'), 'The bindings, oldest first'),
+    ...problems(404),
+  },
+})
+
+const create = createRoute({
+  method: 'post',
+  path: '/api/instances/{slug}/bindings',
+  operationId: 'createBinding',
+  summary: 'Bind an instance to an account',
+  description:
+    'Two bindings of one account may not mean the same folder: retention of one would count the other.',
+  tags,
+  security: secured,
+  middleware: requires('config:write'),
+  request: { params: slugParam, body: jsonBody(newBindingSchema, 'The new binding') },
+  responses: { 201: json(bindingSchema, 'Created'), ...problems(400, 404, 409, 413, 415, 422) },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/bindings/{id}',
+  operationId: 'getBinding',
+  summary: 'One binding',
+  tags,
+  security: secured,
+  middleware: requires('read'),
+  request: { params: idParam },
+  responses: { 200: json(bindingSchema, 'The binding'), ...problems(404) },
+})
+
+const patch = createRoute({
+  method: 'patch',
+  path: '/api/bindings/{id}',
+  operationId: 'updateBinding',
+  summary: 'Change a binding',
+  tags,
+  security: secured,
+  middleware: requires('config:write'),
+  request: { params: idParam, body: jsonBody(bindingPatchSchema, 'What changes') },
+  responses: {
+    200: json(bindingSchema, 'The binding as it is now'),
+    ...problems(400, 404, 409, 413, 415, 422),
+  },
+})
+
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/bindings/{id}',
+  operationId: 'deleteBinding',
+  summary: 'Delete a binding',
+  description: 'The files at the destination and the history of the uploads stay.',
+  tags,
+  security: secured,
+  middleware: requires('config:write'),
+  request: { params: idParam },
+  responses: { 204: { description: 'Deleted' }, ...problems(404) },
+})
+
+export function bindingResource({ instance_slug, ...binding }: Binding): z.input<typeof bindingSchema> {
+  return { ...binding, instance: instance_slug }
+}
+
+export function bindingRoutes({ db }: AppDeps) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.openapi(list, async (c) => {
+    const { slug } = c.req.valid('param')
+    if ((await getInstance(db, slug)) === null) throw notFound('instance')
+    const bindings = await listBindings(db, slug)
+    return c.json({ items: bindings.map(bindingResource), next_cursor: null }, 200)
+  })
+
+  app.openapi(create, async (c) => {
+    const { slug } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    if ((await getInstance(db, slug)) === null) throw notFound('instance')
+    const binding = await createBinding(db, { instance_slug: slug, ...c.req.valid('json') })
+    await appendAudit(db, { actor, event: 'binding_created', ...named(binding), details: visible(binding) })
+    return c.json(bindingResource(binding), 201, { location: `/api/bindings/${binding.id}` })
+  })
+
+  app.openapi(read, async (c) => {
+    const binding = await getBinding(db, c.req.valid('param').id)
+    if (binding === null) throw notFound('binding')
+    return c.json(bindingResource(binding), 200)
+  })
+
+  app.openapi(patch, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const before = await getBinding(db, id)
+    const after = before === null ? null : await updateBinding(db, id, c.req.valid('json'))
+    if (before === null || after === null) throw notFound('binding')
+    const details = { before: visible(before), after: visible(after) }
+    await appendAudit(db, { actor, event: 'binding_updated', ...named(after), details })
+    return c.json(bindingResource(after), 200)
+  })
+
+  app.openapi(remove, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const deleted = await db.transaction().execute(async (trx) => {
+      const before = await getBinding(trx, id)
+      if (before === null || !(await deleteBinding(trx, id))) return false
+      await appendAudit(trx, { actor, event: 'binding_deleted', ...named(before), details: visible(before) })
+      return true
+    })
+    if (!deleted) throw notFound('binding')
+    return c.body(null, 204)
+  })
+
+  return app
+}
+
+function named({ id, instance_slug, account_id }: Binding) {
+  return { binding_id: id, instance_slug, account_id }
+}
+
+function visible({ remote_path, enabled, keep_last, retention_scope }: Binding) {
+  return { remote_path, enabled, keep_last, retention_scope }
+}

@@ -1,0 +1,33 @@
+// /metrics: for Prometheus, with a token that may read.
+
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { renderMetrics, type TrafficMeter } from '../metrics.ts'
+import { requires } from '../permissions.ts'
+import { problems, secured } from '../schemas/shared.ts'
+
+const metrics = createRoute({
+  method: 'get',
+  path: '/metrics',
+  operationId: 'getMetrics',
+  summary: 'Prometheus metrics',
+  tags: ['Operation'],
+  security: secured,
+  middleware: requires('read'),
+  responses: {
+    200: {
+      description: 'Text format 0.0.4',
+      content: { 'text/plain': { schema: z.string() } },
+    },
+    ...problems(),
+  },
+})
+
+export function metricsRoutes(deps: AppDeps, traffic: TrafficMeter) {
+  const app = new OpenAPIHono<AppEnv>()
+  app.openapi(metrics, async (c) => {
+    const text = await renderMetrics(deps, traffic)
+    return c.text(text, 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+  })
+  return app
+}

@@ -1,0 +1,195 @@
+// What may be done to a run: syncing it again, and cancelling it.
+
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { appendAudit } from '../../db/audit.ts'
+import { listBindings } from '../../db/bindings.ts'
+import { confirmStart, requestRestart } from '../../db/run-starts.ts'
+import { finishSync, getRun } from '../../db/runs.ts'
+import type { Run } from '../../db/schema.ts'
+import { statusError } from '../../workflows/failures.ts'
+import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { inspectArchive } from '../archive-inspection.ts'
+import { requires } from '../permissions.ts'
+import { invalidField, notFound, Problem } from '../problem.ts'
+import { runResource } from '../run-resource.ts'
+import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
+import { json, problems, secured } from '../schemas/shared.ts'
+import { startOrExplain } from './runs.ts'
+
+const tags = ['Runs']
+const CLOSING_MS = 3_000
+
+const reupload = createRoute({
+  method: 'post',
+  path: '/api/runs/{id}/reupload',
+  operationId: 'reuploadRun',
+  summary: 'Sync a run again',
+  description: 'An upload session that still lives at the provider is continued. No new backup is made.',
+  tags,
+  security: secured,
+  middleware: requires('runs:write'),
+  request: {
+    params: runIdParam,
+    body: { description: 'Which destinations', content: { 'application/json': { schema: reuploadSchema } } },
+  },
+  responses: { 202: json(runSchema, 'Accepted'), ...problems(400, 404, 409, 410, 413, 415, 422) },
+})
+
+const cancel = createRoute({
+  method: 'post',
+  path: '/api/runs/{id}/cancel',
+  operationId: 'cancelRun',
+  summary: 'Cancel the open sync of a run',
+  description:
+    'Sessions at the providers are given up, and nothing half-written is left. What is uploaded stays.',
+  tags,
+  security: secured,
+  middleware: requires('runs:write'),
+  request: { params: runIdParam },
+  responses: { 202: json(runSchema, 'The request is stored'), ...problems(404, 409) },
+})
+
+const retryNow = createRoute({
+  method: 'post',
+  path: '/api/runs/{id}/retry-now',
+  operationId: 'retryRunNow',
+  summary: 'End the wait for the next attempt',
+  description: 'For destinations that wait for their next attempt; those that are sending go on undisturbed.',
+  tags,
+  security: secured,
+  middleware: requires('runs:write'),
+  request: { params: runIdParam },
+  responses: { 202: json(runSchema, 'The waits have ended'), ...problems(404, 409) },
+})
+
+export function runActionRoutes(deps: AppDeps) {
+  const { db, temporal } = deps
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.openapi(reupload, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const run = await knownRun(deps, id)
+    const accountIds = await chosenAccounts(deps, run, c.req.valid('json').account_ids ?? null)
+    // A run that is settled in the database closes its workflow within a moment.
+    const closingWithinMs = run.cloud_status === 'pending' ? 0 : CLOSING_MS
+    const { is } = await temporal.syncState(run.workflow_id, { closingWithinMs })
+    if (run.start_requested_at !== null || is === 'open') throw syncOpen()
+    await refuseLostArchive(deps, run)
+    const requested = await db.transaction().execute(async (trx) => {
+      const wish = await requestRestart(trx, run, accountIds)
+      if (wish === null) throw syncOpen()
+      const details = { account_ids: accountIds }
+      await appendAudit(trx, { actor, event: 'reupload_requested', ...named(run), details })
+      return wish
+    })
+    if ((await startOrExplain(deps, requested)) === 'already_open') throw syncOpen()
+    return c.json(runResource(await knownRun(deps, id)), 202)
+  })
+
+  app.openapi(cancel, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const run = await knownRun(deps, id)
+    if (!(await temporal.cancelSync(run.workflow_id)) && !(await dropOwedStart(deps, run))) {
+      throw new Problem(409, 'No sync of this run is open.')
+    }
+    await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })
+    return c.json(runResource(await knownRun(deps, id)), 202)
+  })
+
+  app.openapi(retryNow, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const run = await knownRun(deps, id)
+    const account_ids = await endBackoffs(deps, run)
+    if (account_ids.length === 0)
+      throw new Problem(409, 'No destination of this run waits for its next attempt.')
+    await appendAudit(db, { actor, event: 'retry_requested', ...named(run), details: { account_ids } })
+    return c.json(runResource(await knownRun(deps, id)), 202)
+  })
+
+  return app
+}
+
+/** The accounts whose wait was ended. */
+async function endBackoffs({ temporal }: AppDeps, run: Run): Promise<readonly string[]> {
+  if (run.cloud_status !== 'pending') return []
+  const ended: string[] = []
+  for (const [accountId, { finished_at }] of Object.entries(run.cloud_sync_status)) {
+    if (finished_at !== null) continue
+    const workflowId = bindingWorkflowId(run.instance_slug, run.id, accountId)
+    const upload = await temporal.pendingUpload(workflowId)
+    const isWaiting = upload?.state === 'waiting' && upload.next_attempt_at !== null && upload.attempt > 1
+    if (isWaiting && (await temporal.retryNow(workflowId, upload.activity_id))) ended.push(accountId)
+  }
+  return ended
+}
+
+async function knownRun({ db }: AppDeps, id: string): Promise<Run> {
+  const run = await getRun(db, id)
+  if (run === null) throw notFound('run')
+  return run
+}
+
+function named(run: Run) {
+  return { instance_slug: run.instance_slug, run_id: run.id }
+}
+
+function syncOpen(): Problem {
+  return new Problem(409, 'A sync of this run is still open: wait for it, or cancel it.', {
+    code: 'sync_open',
+  })
+}
+
+/** The given accounts, or the failed and cancelled ones; null means all. Throws a 422 for one that is not bound. */
+async function chosenAccounts(
+  { db }: AppDeps,
+  run: Run,
+  given: readonly string[] | null,
+): Promise<readonly string[] | null> {
+  const bindings = await listBindings(db, run.instance_slug, { enabledOnly: true })
+  const bound = new Set(bindings.map((binding) => binding.account_id))
+  const unbound = given?.find((id) => !bound.has(id))
+  if (unbound !== undefined) {
+    throw invalidField(
+      'account_ids',
+      `"${unbound}" is not bound to this instance, or disabled`,
+      'unknown_account',
+    )
+  }
+  if (given !== null) return given
+  const lacking = Object.entries(run.cloud_sync_status)
+    .filter(([id, { status }]) => bound.has(id) && (status === 'failed' || status === 'cancelled'))
+    .map(([id]) => id)
+  return lacking.length > 0 ? lacking : null
+}
+
+async function refuseLostArchive(deps: AppDeps, run: Run): Promise<void> {
+  const { archive, archive_task_queue, id } = run
+  const fault = await inspectArchive(deps, { archive, archive_task_queue, run_id: id })
+  if (fault === null) return
+  if (fault.code === 'archive_missing') {
+    throw new Problem(410, fault.message, {
+      code: fault.code,
+      errors: [{ path: 'archive', message: fault.message }],
+    })
+  }
+  throw invalidField('archive', fault.message, fault.code)
+}
+
+/** Ends a run that was recorded but never reached Temporal. False when there is nothing to drop. */
+async function dropOwedStart({ db }: AppDeps, run: Run): Promise<boolean> {
+  if (run.start_requested_at === null) return false
+  return db.transaction().execute(async (trx) => {
+    await confirmStart(trx, run)
+    await finishSync(
+      trx,
+      run.id,
+      'failed',
+      statusError('cancelled', 'The run was cancelled before it began.'),
+    )
+    return true
+  })
+}

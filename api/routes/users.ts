@@ -1,0 +1,152 @@
+// /api/users: the people who may log in, for administrators.
+
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import { appendAudit } from '../../db/audit.ts'
+import type { User } from '../../db/schema.ts'
+import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/users.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { hashPassword, passwordFault } from '../passwords.ts'
+import { requires } from '../permissions.ts'
+import { invalidField, notFound } from '../problem.ts'
+import { newUserSchema, userPatchSchema, userSchema } from '../schemas/access.ts'
+import { idParam, json, jsonBody, pageOf, problems, secured } from '../schemas/shared.ts'
+
+const tags = ['Access']
+const middleware = requires('users:write')
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/users',
+  operationId: 'listUsers',
+  summary: 'All users, on one page',
+  tags,
+  security: secured,
+  middleware,
+  responses: { 200: json(pageOf(userSchema, 'UserPage'), 'The users, by name'), ...problems() },
+})
+
+const create = createRoute({
+  method: 'post',
+  path: '/api/users',
+  operationId: 'createUser',
+  summary: 'Create a user',
+  description: 'The password must be changed at the first login.',
+  tags,
+  security: secured,
+  middleware,
+  request: { body: jsonBody(newUserSchema, 'The new user') },
+  responses: { 201: json(userSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/users/{id}',
+  operationId: 'getUser',
+  summary: 'One user',
+  tags,
+  security: secured,
+  middleware,
+  request: { params: idParam },
+  responses: { 200: json(userSchema, 'The user'), ...problems(404) },
+})
+
+const patch = createRoute({
+  method: 'patch',
+  path: '/api/users/{id}',
+  operationId: 'updateUser',
+  summary: 'Change role or password of a user',
+  tags,
+  security: secured,
+  middleware,
+  request: { params: idParam, body: jsonBody(userPatchSchema, 'What changes') },
+  responses: { 200: json(userSchema, 'The user as it is now'), ...problems(400, 404, 409, 413, 415, 422) },
+})
+
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/users/{id}',
+  operationId: 'deleteUser',
+  summary: 'Delete a user',
+  description: 'Ends all sessions of the user. The last administrator cannot be deleted.',
+  tags,
+  security: secured,
+  middleware,
+  request: { params: idParam },
+  responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
+})
+
+function resource(user: User): z.input<typeof userSchema> {
+  const { password_hash: _hash, ...shown } = user
+  return shown
+}
+
+export function userRoutes({ db }: AppDeps) {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.openapi(list, async (c) => {
+    return c.json({ items: (await listUsers(db)).map(resource), next_cursor: null }, 200)
+  })
+
+  app.openapi(create, async (c) => {
+    const { username, password, role } = c.req.valid('json')
+    const { actor } = c.get('principal')
+    const password_hash = await acceptedHash(password, username)
+    const user = await db.transaction().execute(async (trx) => {
+      const made = await createUser(trx, { username, password_hash, role, must_change_password: true })
+      await appendAudit(trx, { actor, event: 'user_created', details: { username, role } })
+      return made
+    })
+    return c.json(resource(user), 201, { location: `/api/users/${user.id}` })
+  })
+
+  app.openapi(read, async (c) => {
+    const user = await getUser(db, c.req.valid('param').id)
+    if (user === null) throw notFound('user')
+    return c.json(resource(user), 200)
+  })
+
+  app.openapi(patch, async (c) => {
+    const { id } = c.req.valid('param')
+    const { role, password } = c.req.valid('json')
+    const { actor } = c.get('principal')
+    const before = await getUser(db, id)
+    if (before === null) throw notFound('user')
+    const hash = password === undefined ? null : await acceptedHash(password, before.username)
+    const after = await db.transaction().execute(async (trx) => {
+      if (role !== undefined && role !== before.role) await setRole(trx, id, role)
+      if (hash !== null) await setPassword(trx, id, hash, { mustChange: true })
+      const details = {
+        username: before.username,
+        before: { role: before.role },
+        after: { role: role ?? before.role },
+        new_password: hash !== null,
+      }
+      await appendAudit(trx, { actor, event: 'user_updated', details })
+      return getUser(trx, id)
+    })
+    if (after === null) throw notFound('user')
+    return c.json(resource(after), 200)
+  })
+
+  app.openapi(remove, async (c) => {
+    const { id } = c.req.valid('param')
+    const { actor } = c.get('principal')
+    const deleted = await db.transaction().execute(async (trx) => {
+      const before = await getUser(trx, id)
+      if (before === null || !(await deleteUser(trx, id))) return false
+      const details = { username: before.username, role: before.role }
+      await appendAudit(trx, { actor, event: 'user_deleted', details })
+      return true
+    })
+    if (!deleted) throw notFound('user')
+    return c.body(null, 204)
+  })
+
+  return app
+}
+
+async function acceptedHash(password: string, username: string): Promise<string> {
+  const fault = passwordFault(password, username)
+  if (fault !== null) throw invalidField('password', fault)
+  return hashPassword(password)
+}

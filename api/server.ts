@@ -1,0 +1,174 @@
+// Puts the app on a port, and `npm run api`: the API alone, for fleets. Slow or endless requests are cut by Node's own
+// limits; a stop lets requests that run finish and closes idle connections at once.
+
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { pathToFileURL } from 'node:url'
+import { createAdaptorServer } from '@hono/node-server'
+import { type Config, ConfigError, loadConfig } from '../db/config.ts'
+import { type Db, openDatabase } from '../db/database.ts'
+import { createLogger, type Logger } from '../db/log.ts'
+import { prepareDatabase } from '../db/prepare.ts'
+import { KeyFileError } from '../db/secret-key.ts'
+import { type Vault, VaultError } from '../db/vault.ts'
+import { createApp } from './app.ts'
+import { createChangeFeed } from './change-feed.ts'
+import { ensureFirstAdmin } from './first-admin.ts'
+import { startRunHealer } from './run-healer.ts'
+import { connectTemporal, type TemporalClient } from './temporal-client.ts'
+
+export type ApiOptions = {
+  readonly config: Config
+  readonly db: Db
+  readonly temporal: TemporalClient
+  readonly vault: Vault
+  readonly log: Logger
+}
+
+export interface Api {
+  /** Without a trailing slash. */
+  readonly url: string
+  readonly port: number
+  /** Closes the port and the Temporal client; the database stays open. May be called twice. */
+  stop(): Promise<void>
+}
+
+const LIMITS = {
+  /** A client has this long for its headers, and this long for its whole request. */
+  headersTimeout: 15_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16 * 1024,
+  connectionsCheckingInterval: 5_000,
+}
+const STOP_DEADLINE_MS = 10_000
+
+/** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
+export async function startApi({ config, db, temporal, vault, log }: ApiOptions): Promise<Api> {
+  await ensureFirstAdmin(db, config.adminPassword, (text) => process.stdout.write(text))
+  const feed = createChangeFeed({ db, log })
+  const healer = startRunHealer({ db, temporal, log })
+  const app = createApp({ config, db, temporal, vault, log, feed, healer })
+  const adaptor = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: LIMITS,
+    overrideGlobalObjects: false,
+  })
+  if (!isHttpServer(adaptor)) throw new Error('the HTTP server is of an unexpected kind')
+  const server: Server = adaptor
+  const port = await listen(server, config, log)
+  const url = `http://${urlHost(config.host)}:${port}`
+  log.info({ url }, 'the API is listening')
+
+  async function stopAll() {
+    // The streams end first: they would hold their connections open.
+    await feed.stop()
+    await close(server)
+    await healer.stop()
+    await temporal.close()
+  }
+
+  let stopped: Promise<void> | undefined
+  return {
+    url,
+    port,
+    stop: () => {
+      stopped ??= stopAll()
+      return stopped
+    },
+  }
+}
+
+function isHttpServer(server: object): server is Server {
+  return 'closeIdleConnections' in server && 'requestTimeout' in server
+}
+
+async function listen(
+  server: Server,
+  { host, port }: Pick<Config, 'host' | 'port'>,
+  log: Logger,
+): Promise<number> {
+  try {
+    return await listenOn(server, host, port.port)
+  } catch (error) {
+    if (!isAddressInUse(error)) throw error
+    if (port.asked) throw new ConfigError([`PORT ${port.port} is in use: choose another one or free it.`])
+    const other = await listenOn(server, host, 0)
+    log.warn(`port ${port.port} is in use: using ${other} instead (set PORT to choose one)`)
+    return other
+  }
+}
+
+async function listenOn(server: Server, host: string, port: number): Promise<number> {
+  server.listen({ host, port })
+  // Rejects on 'error'.
+  await once(server, 'listening')
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the HTTP server has no port')
+  return address.port
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)))
+  })
+  server.closeIdleConnections()
+  const deadline = setTimeout(() => server.closeAllConnections(), STOP_DEADLINE_MS)
+  await closed
+  clearTimeout(deadline)
+}
+
+/** What a browser on this machine can open. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+async function main(): Promise<void> {
+  const config = loadConfig()
+  if (config.databaseUrl === null || config.temporalAddress === null) {
+    throw new ConfigError([
+      'DATABASE_URL and TEMPORAL_ADDRESS must be set for an API of its own; `npm start` brings everything along.',
+    ])
+  }
+  const log = createLogger(config)
+  const db = openDatabase(config.databaseUrl, { log })
+  try {
+    const vault = await prepareDatabase(config, db, log)
+    const temporal = connectTemporal({ taskQueue: config.taskQueue })
+    const api = await startApi({ config, db, temporal, vault, log })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        log.info({ signal }, 'stopping')
+        api
+          .stop()
+          .then(() => db.destroy())
+          .catch((error: unknown) => log.error({ err: error }, 'the API did not stop cleanly'))
+      })
+    }
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+}
+
+/** Errors that a person mends: the sentence is enough. */
+function isForPeople(error: unknown): boolean {
+  return error instanceof ConfigError || error instanceof KeyFileError || error instanceof VaultError
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch((error: unknown) => {
+    const text =
+      error instanceof Error
+        ? ((isForPeople(error) ? undefined : error.stack) ?? error.message)
+        : String(error)
+    process.stderr.write(`${text}\n`)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,301 @@
+// What the API asks of Temporal, and the only file here that imports @temporalio/client. Every call has a deadline,
+// because a server that is away must show as 503 and never as a request that hangs. The connection is lazy: the API
+// starts, and says so in /readyz, when Temporal is not there yet. Arguments carry IDs and paths, never a secret.
+
+import { randomUUID } from 'node:crypto'
+import {
+  ActivityExecutionFailedError,
+  Client,
+  Connection,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowStartOptions,
+} from '@temporalio/client'
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/common'
+import { loadClientConnectConfig } from '@temporalio/envconfig'
+import type { z } from 'zod'
+import { type ErrorCode, isErrorCode } from '../workflows/errors.ts'
+import {
+  backupRunIdKey,
+  CLOUD_SYNC_WORKFLOW,
+  cloudSyncStatusKey,
+  odooInstanceKey,
+} from '../workflows/messages.ts'
+import type { CloudSyncInput } from '../workflows/types.ts'
+import { runWorkflowId } from '../workflows/workflow-ids.ts'
+import { type PendingUpload, pendingUpload } from './pending-upload.ts'
+
+/** Temporal is away, too slow, or refuses this client. */
+export class TemporalUnavailable extends Error {
+  override readonly name = 'TemporalUnavailable'
+  /** It answered that it does not know what was asked for. */
+  readonly isNotFound: boolean
+
+  constructor(message: string, options: { readonly isNotFound: boolean }) {
+    super(message)
+    this.isNotFound = options.isNotFound
+  }
+}
+
+/** An activity ended with a code of workflows/errors.ts. */
+export class ActivityRefused extends Error {
+  override readonly name = 'ActivityRefused'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Nothing that serves the task queue answered in time. */
+export class NoWorkerAnswered extends Error {
+  override readonly name = 'NoWorkerAnswered'
+}
+
+export type SyncStart = CloudSyncInput & { readonly run_id: string }
+
+export type ActivityCall<T> = {
+  readonly name: string
+  readonly args: object
+  readonly result: z.ZodType<T>
+  readonly taskQueue: string
+  /** From the call to the answer, waiting for a worker included. */
+  readonly timeoutMs: number
+  /** How long it may wait for a worker; default: the whole time. */
+  readonly workerWithinMs?: number
+}
+
+export type SyncState =
+  | { readonly is: 'open' }
+  /** `failure` null: it completed. */
+  | { readonly is: 'closed'; readonly failure: { readonly code: ErrorCode; readonly message: string } | null }
+  /** Never started, or forgotten with retention or with the server's data. */
+  | { readonly is: 'unknown' }
+
+export interface TemporalClient {
+  /** Starts `cloudSyncWorkflow`; `already_open` when an execution of this run is open. */
+  startSync(input: SyncStart): Promise<'started' | 'already_open'>
+  /** False when there is no open execution. Returns when the request is stored, not when the sync has ended. */
+  cancelSync(workflowId: string): Promise<boolean>
+  /** With `closingWithinMs`, an execution that is about to close is waited for. */
+  syncState(workflowId: string, options?: { readonly closingWithinMs?: number }): Promise<SyncState>
+  /** The activity of an open workflow; null when there is none, or the workflow is not open. */
+  pendingUpload(workflowId: string): Promise<PendingUpload | null>
+  /** Ends the wait for the next attempt of an activity. False when there is none (any more). */
+  retryNow(workflowId: string, activityId: string): Promise<boolean>
+  /** Runs one activity without a workflow (server 1.31 or later). Throws ActivityRefused or NoWorkerAnswered. */
+  runActivity<T>(call: ActivityCall<T>): Promise<T>
+  /** Resolves when the namespace answers; throws TemporalUnavailable. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+export type TemporalOptions = {
+  /** host:port of a server without TLS; default: the environment as @temporalio/envconfig reads it. */
+  readonly address?: string | undefined
+  readonly namespace?: string | undefined
+  /** The queue of workflows. */
+  readonly taskQueue: string
+  /** For one call; default 5 s. */
+  readonly deadlineMs?: number
+}
+
+const DEADLINE_MS = 5_000
+const READINESS_DEADLINE_MS = 2_000
+const GRPC_NOT_FOUND = 5
+
+export function connectTemporal(options: TemporalOptions): TemporalClient {
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS
+  const { connectionOptions, namespace } = connectConfig(options)
+  const connection = Connection.lazy(connectionOptions)
+  const client = new Client({ connection, namespace, identity: `cloud-sync-api@${process.pid}` })
+
+  function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
+    return client.withDeadline(Date.now() + ms, call).catch((error: unknown) => {
+      throw isServiceFault(error) ? unavailable(error) : error
+    })
+  }
+
+  return {
+    async startSync(input) {
+      const start: WorkflowStartOptions = {
+        taskQueue: options.taskQueue,
+        workflowId: runWorkflowId(input.instance, input.run_id),
+        args: [input],
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        typedSearchAttributes: [
+          { key: odooInstanceKey, value: input.instance },
+          { key: backupRunIdKey, value: input.run_id },
+          { key: cloudSyncStatusKey, value: 'pending' },
+        ],
+        staticSummary: `${input.instance}: ${input.archive}`.slice(0, 200),
+        staticDetails: startDetails(input),
+        priority: { fairnessKey: input.instance },
+      }
+      try {
+        await within(deadlineMs, () => client.workflow.start(CLOUD_SYNC_WORKFLOW, start))
+        return 'started'
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_open'
+        throw error
+      }
+    },
+
+    async cancelSync(workflowId) {
+      try {
+        await within(deadlineMs, () => client.workflow.getHandle(workflowId).cancel())
+        return true
+      } catch (error) {
+        // The server says the same of an unknown and of a closed execution.
+        if (error instanceof WorkflowNotFoundError) return false
+        throw error
+      }
+    },
+
+    async syncState(workflowId, { closingWithinMs = 0 } = {}) {
+      const handle = client.workflow.getHandle(workflowId)
+      try {
+        const { status } = await within(deadlineMs, () => handle.describe())
+        const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED'
+        if (isOpen && closingWithinMs === 0) return { is: 'open' }
+        await client.withDeadline(Date.now() + (isOpen ? closingWithinMs : deadlineMs), () => handle.result())
+        return { is: 'closed', failure: null }
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { is: 'unknown' }
+        if (error instanceof WorkflowFailedError)
+          return { is: 'closed', failure: closingFailure(error.cause) }
+        if (closingWithinMs > 0 && isGrpcDeadlineError(error)) return { is: 'open' }
+        throw isServiceFault(error) ? unavailable(error) : error
+      }
+    },
+
+    async pendingUpload(workflowId) {
+      try {
+        const { raw } = await within(deadlineMs, () => client.workflow.getHandle(workflowId).describe())
+        const activity = raw.pendingActivities?.[0]
+        return activity === undefined ? null : pendingUpload(activity)
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null
+        throw error
+      }
+    },
+
+    async retryNow(workflowId, activityId) {
+      const { namespace } = client.options
+      try {
+        await within(deadlineMs, () =>
+          connection.workflowService.resetActivity({
+            namespace,
+            execution: { workflowId },
+            id: activityId,
+            identity: client.options.identity,
+          }),
+        )
+        return true
+      } catch (error) {
+        if (error instanceof TemporalUnavailable && error.isNotFound) return false
+        throw error
+      }
+    },
+
+    async runActivity(call) {
+      const started = {
+        id: `cloud-sync-api/${call.name}/${randomUUID()}`,
+        taskQueue: call.taskQueue,
+        args: [call.args],
+        scheduleToCloseTimeout: call.timeoutMs,
+        ...(call.workerWithinMs === undefined ? {} : { scheduleToStartTimeout: call.workerWithinMs }),
+        retry: { maximumAttempts: 2 },
+      }
+      try {
+        // A little longer than the activity may take, so that its own timeout is what is reported.
+        const answer: unknown = await within(call.timeoutMs + 1_000, () =>
+          client.activity.execute(call.name, started),
+        )
+        return call.result.parse(answer)
+      } catch (error) {
+        throw error instanceof ActivityExecutionFailedError ? activityError(error.cause) : error
+      }
+    },
+
+    async check() {
+      await within(READINESS_DEADLINE_MS, () =>
+        connection.workflowService.describeNamespace({ namespace: client.options.namespace }),
+      )
+    },
+
+    close: () => connection.close(),
+  }
+}
+
+function connectConfig({ address, namespace }: TemporalOptions) {
+  if (address !== undefined) {
+    return { connectionOptions: { address }, namespace: namespace ?? 'default' }
+  }
+  // From the environment alone: a profile in the home folder of whoever runs this must not decide the server.
+  const config = loadClientConnectConfig({ disableFile: true })
+  const { address: target, apiKey, tls, metadata } = config.connectionOptions
+  return {
+    connectionOptions: {
+      ...(target === undefined ? {} : { address: target }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(metadata === undefined ? {} : { metadata }),
+    },
+    namespace: namespace ?? config.namespace ?? 'default',
+  }
+}
+
+function startDetails(input: SyncStart): string {
+  const database = input.database ? ` of database \`${input.database}\`` : ''
+  return `Uploads \`${input.archive}\`${database} to the destinations of instance \`${input.instance}\`.`
+}
+
+function isServiceFault(error: unknown): boolean {
+  return error instanceof ServiceError || isGrpcServiceError(error)
+}
+
+/** Of the gRPC error inside, without metadata. */
+function unavailable(error: unknown): TemporalUnavailable {
+  const inner = error instanceof ServiceError && error.cause !== undefined ? error.cause : error
+  if (isGrpcServiceError(inner)) {
+    const isNotFound = inner.code === GRPC_NOT_FOUND
+    return new TemporalUnavailable(`gRPC status ${inner.code}: ${inner.details}`, { isNotFound })
+  }
+  const message = inner instanceof Error ? inner.message : 'unknown error'
+  return new TemporalUnavailable(message, { isNotFound: false })
+}
+
+function closingFailure(cause: unknown): { code: ErrorCode; message: string } {
+  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) {
+    return { code: cause.type, message: cause.message }
+  }
+  if (cause instanceof CancelledFailure) return { code: 'cancelled', message: 'The sync was cancelled.' }
+  if (cause instanceof TerminatedFailure) {
+    return { code: 'cancelled', message: 'The workflow of the sync was terminated.' }
+  }
+  return { code: 'internal_error', message: 'The workflow of the sync ended without an outcome.' }
+}
+
+function activityError(cause: unknown): Error {
+  const failure = cause instanceof ActivityFailure ? cause.cause : cause
+  if (failure instanceof TimeoutFailure) {
+    return new NoWorkerAnswered('No worker answered in time.')
+  }
+  if (failure instanceof ApplicationFailure && isErrorCode(failure.type)) {
+    return new ActivityRefused(failure.type, failure.message)
+  }
+  return failure instanceof Error ? failure : new Error('The activity failed without a reason.')
+}

@@ -1,0 +1,50 @@
+// What an error of the database means to a caller who waits: that it is away and comes back, or that it refuses a
+// value. Codes are those of PostgreSQL's Appendix A.
+
+import { DatabaseError } from 'pg'
+
+const AWAY_CODES = new Set([
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '53300', // too_many_connections
+  '57014', // query_canceled: the statement timeout
+  '55P03', // lock_not_available
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+])
+
+const AWAY_ERRNOS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+/** pg throws these as plain errors without a code. */
+const AWAY_MESSAGES = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'Client has encountered a connection error',
+  'Query read timeout',
+]
+
+/** True when the database cannot be reached or is too busy: the same request may succeed later. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseAway)
+  if (error instanceof DatabaseError) {
+    return error.code !== undefined && (AWAY_CODES.has(error.code) || error.code.startsWith('08'))
+  }
+  if (!(error instanceof Error)) return false
+  if ('code' in error && typeof error.code === 'string' && AWAY_ERRNOS.has(error.code)) return true
+  return AWAY_MESSAGES.some((message) => error.message.startsWith(message))
+}
+
+/** True for class 22, such as a NUL in a text or a time that does not exist: the value is at fault. */
+export function isRefusedValue(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code?.startsWith('22') === true
+}

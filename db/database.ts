@@ -1,0 +1,94 @@
+// The connection pool and the query builder over it. How PostgreSQL's types come back is set here and for this
+// pool only: bigint as a number (refused beyond 2^53), timestamptz as RFC 3339 in UTC with milliseconds.
+// The URL holds a password: it is never logged.
+
+import { randomUUID } from 'node:crypto'
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Client, type CustomTypesConfig, Pool, types } from 'pg'
+import type { Database } from './schema.ts'
+
+export type Db = Kysely<Database>
+/** Where a function may join its caller's transaction. */
+export type DbOrTransaction = Kysely<Database> | Transaction<Database>
+
+export type DatabaseLog = { warn(fields: { err: Error }, message: string): void }
+
+export type OpenDatabaseOptions = {
+  readonly log: DatabaseLog
+  /** Shown by pg_stat_activity; default 'cloud-sync'. */
+  readonly applicationName?: string
+  /** Connections of this process at most; default 10. */
+  readonly poolSize?: number
+}
+
+const INT8 = 20
+const TIMESTAMPTZ = 1184
+/** No query of ours reads more than a page or a run: one that takes longer waits for a lock that never comes. */
+const STATEMENT_TIMEOUT_MS = 30_000
+/** A transaction whose process hangs must not hold its locks. */
+const IDLE_TRANSACTION_TIMEOUT_MS = 60_000
+const CONNECT_TIMEOUT_MS = 10_000
+
+function parseInt8(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) {
+    throw new RangeError('a bigint of the database does not fit a safe integer')
+  }
+  return value
+}
+
+const parseTimestamp: (text: string) => Date = types.getTypeParser(TIMESTAMPTZ)
+
+const typeParsers: CustomTypesConfig = {
+  getTypeParser(oid, format) {
+    if (oid === INT8) {
+      return parseInt8
+    }
+    if (oid === TIMESTAMPTZ) {
+      return (text: string) => parseTimestamp(text).toISOString()
+    }
+    return types.getTypeParser(oid, format)
+  },
+}
+
+/** Opens lazily: nothing is connected before the first query. `db.destroy()` closes it. */
+export function openDatabase(url: string, options: OpenDatabaseOptions): Db {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: options.applicationName ?? 'cloud-sync',
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
+    types: typeParsers,
+  })
+  // An idle connection that the server closes: the pool makes a new one for the next query. Without a listener
+  // the event would end the process.
+  pool.on('error', (err) => options.log.warn({ err }, 'a connection to the database was lost'))
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  pools.set(db, pool)
+  return db
+}
+
+const pools = new WeakMap<Kysely<Database>, Pool>()
+
+/** A connection of its own to the same database, not yet connected; for LISTEN, which a pool cannot do. */
+export function newClient(db: Db): Client {
+  const pool = pools.get(db)
+  if (pool === undefined) throw new TypeError('this database was not opened by openDatabase')
+  const { connectionString, application_name, connectionTimeoutMillis, keepAlive } = pool.options
+  const keepAliveInitialDelayMillis = 10_000
+  return new Client({
+    connectionString,
+    application_name,
+    connectionTimeoutMillis,
+    keepAlive,
+    keepAliveInitialDelayMillis,
+  })
+}
+
+/** An ID for a row that the program makes. */
+export function newId(): string {
+  return randomUUID()
+}

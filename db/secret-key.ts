@@ -1,0 +1,146 @@
+// The key file: one Fernet key a line, the first seals, all open. Made once, readable by its owner only. It is
+// never made anew while the database holds sealed rows: that would lose every credential without a word.
+// Neither a key nor a line of the file ever stands in a message.
+
+import { randomBytes } from 'node:crypto'
+import { constants, copyFile, type FileHandle, link, mkdir, open, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isFernetKey, newFernetKey } from './fernet.ts'
+
+export { keyFingerprint } from './key-fingerprint.ts'
+
+export class KeyFileError extends Error {
+  override readonly name = 'KeyFileError'
+}
+
+const OTHERS_MAY = 0o077
+const MAX_FILE_BYTES = 64 * 1024
+
+/**
+ * The keys of the file, the sealing one first; makes the file with one new key when it is missing and nothing is
+ * sealed yet. Throws KeyFileError when it is missing otherwise, open to others, or malformed.
+ */
+export async function loadOrCreateKeys(
+  path: string,
+  options: { readonly sealedRowsExist: boolean },
+): Promise<readonly string[]> {
+  const found = await readKeyFile(path)
+  if (found !== null) {
+    return found
+  }
+  if (options.sealedRowsExist) {
+    throw new KeyFileError(
+      `The key file ${path} is missing, and the database holds credentials sealed with its key. ` +
+        'Put the file back from your backup, or point SECRET_KEY_FILE to it. Nothing was changed.',
+    )
+  }
+  await createKeyFile(path)
+  const made = await readKeyFile(path)
+  if (made === null) {
+    throw new KeyFileError(`The key file ${path} disappeared while it was made.`)
+  }
+  return made
+}
+
+/** Null when there is no such file. */
+export async function readKeyFile(path: string): Promise<readonly string[] | null> {
+  const file = await openIfThere(path)
+  if (file === null) {
+    return null
+  }
+  try {
+    const stat = await file.stat()
+    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) {
+      throw new KeyFileError(`The key file ${path} is no file of keys.`)
+    }
+    if ((stat.mode & OTHERS_MAY) !== 0) {
+      throw new KeyFileError(`The key file ${path} is open to group or others: run chmod 600 on it.`)
+    }
+    return parseKeys(path, await file.readFile('utf8'))
+  } finally {
+    await file.close()
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, constants.O_RDONLY)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) {
+      return null
+    }
+    throw new KeyFileError(`The key file ${path} cannot be read: check its owner and permissions.`, {
+      cause: error,
+    })
+  }
+}
+
+function parseKeys(path: string, text: string): readonly string[] {
+  const keys = text.split('\n').flatMap((line, index) => {
+    const key = line.trim()
+    if (key !== '' && !isFernetKey(key)) {
+      throw new KeyFileError(
+        `Line ${index + 1} of the key file ${path} is no Fernet key (32 bytes in urlsafe base64).`,
+      )
+    }
+    return key === '' ? [] : [key]
+  })
+  if (keys.length === 0) {
+    throw new KeyFileError(`The key file ${path} holds no key: put it back from your backup.`)
+  }
+  return keys
+}
+
+/**
+ * Written whole to a name of its own and then linked to `path`, which fails when another process was first: the
+ * file is either not there or complete, also after a power cut. Losing that race is not an error.
+ */
+async function createKeyFile(path: string): Promise<void> {
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const draft = join(folder, `.secret-key-${randomBytes(8).toString('hex')}`)
+  const file = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+  try {
+    await file.writeFile(`${newFernetKey()}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  try {
+    await placeOnce(draft, path)
+  } finally {
+    await unlink(draft)
+  }
+  await syncFolder(folder)
+}
+
+const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+/** Gives the draft its name unless that is taken; copies where the file system knows no hard links. */
+async function placeOnce(draft: string, path: string): Promise<void> {
+  try {
+    await link(draft, path).catch(async (error: unknown) => {
+      if (!NO_LINKS_HERE.some((code) => isErrno(error, code))) {
+        throw error
+      }
+      await copyFile(draft, path, constants.COPYFILE_EXCL)
+    })
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) {
+      throw error
+    }
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

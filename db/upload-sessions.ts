@@ -1,0 +1,183 @@
+// The provider's upload session of one run and account, sealed, and how far it came. After a lost heartbeat an
+// old attempt may still be running beside the new one: each attempt claims the row, and every write names its
+// claim, so only the newest attempt can change anything.
+
+import { sql } from 'kysely'
+import { z } from 'zod'
+import type { DbOrTransaction } from './database.ts'
+import type { UploadSessionRow } from './schema.ts'
+import type { Vault } from './vault.ts'
+
+/** The holder of a session; `claim` is the number that claimSession gave it. */
+export type SessionClaim = { readonly run_id: string; readonly account_id: string; readonly claim: number }
+
+/** Another attempt has claimed the session since, or it was forgotten: stop without writing. Code `claim_lost`. */
+export class ClaimLost extends Error {
+  override readonly name = 'ClaimLost'
+  readonly code = 'claim_lost'
+
+  constructor() {
+    super('another attempt has taken this upload over')
+  }
+}
+
+/** What the session uploads, and to where. */
+export type SessionTarget = {
+  readonly remote_folder: string
+  readonly remote_name: string
+  /** Bytes. */
+  readonly archive_size: number
+  readonly archive_mtime_ns: string
+}
+
+/** Private to its provider; may hold pre-authenticated URLs. */
+export type StoredSession = { readonly created_at: string; readonly [key: string]: unknown }
+
+const storedSession = z.looseObject({ created_at: z.string() })
+
+const SESSION_FIELD = 'session'
+
+function sealedRow(claim: Pick<SessionClaim, 'run_id' | 'account_id'>): string {
+  return `${claim.run_id}/${claim.account_id}`
+}
+
+/**
+ * Takes the session over from every earlier attempt. A new row has the target as given; an existing row keeps its
+ * own target: when that is of another archive (size or mtime) or name, abort it at the provider and call
+ * `restartSession` with the new one.
+ */
+export async function claimSession(
+  db: DbOrTransaction,
+  runId: string,
+  accountId: string,
+  target: SessionTarget,
+): Promise<UploadSessionRow> {
+  return db
+    .insertInto('upload_sessions')
+    .values({ run_id: runId, account_id: accountId, claim: 1, ...target })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['run_id', 'account_id'])
+        .doUpdateSet({ claim: sql<number>`upload_sessions.claim + 1` }),
+    )
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+export async function getSession(
+  db: DbOrTransaction,
+  runId: string,
+  accountId: string,
+): Promise<UploadSessionRow | null> {
+  const row = await db
+    .selectFrom('upload_sessions')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst()
+  return row ?? null
+}
+
+/** The session inside the row; null when none is open. Throws VaultError when no key opens it. */
+export function openSession(vault: Vault, row: UploadSessionRow): StoredSession | null {
+  if (row.sealed_session === null) {
+    return null
+  }
+  return storedSession.parse(JSON.parse(vault.open(sealedRow(row), SESSION_FIELD, row.sealed_session)))
+}
+
+/** Durable when it resolves. Throws ClaimLost. */
+export async function saveSession(
+  db: DbOrTransaction,
+  vault: Vault,
+  claim: SessionClaim,
+  session: StoredSession,
+): Promise<void> {
+  const sealed = vault.seal(sealedRow(claim), SESSION_FIELD, JSON.stringify(session))
+  const result = await ownRow(db, claim)
+    .set({ sealed_session: sealed, session_created_at: session.created_at })
+    .executeTakeFirst()
+  refuseLostClaim(result.numUpdatedRows)
+}
+
+/**
+ * Notes how far the upload came, in bytes; `last_progress_at` moves only when the provider stores more than
+ * before. Throws ClaimLost.
+ */
+export async function saveProgress(
+  db: DbOrTransaction,
+  claim: SessionClaim,
+  progress: { readonly stored_bytes: number; readonly sent_bytes: number },
+): Promise<UploadSessionRow> {
+  const { stored_bytes, sent_bytes } = progress
+  const row = await ownRow(db, claim)
+    .set({
+      stored_bytes,
+      sent_bytes,
+      last_progress_at: sql<string>`case when ${stored_bytes}::bigint > stored_bytes then now() else last_progress_at end`,
+    })
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) {
+    throw new ClaimLost()
+  }
+  return row
+}
+
+/**
+ * Drops the session for a new one: nothing is stored, `restarts` counts it, and the clock of progress runs on.
+ * `target` replaces what is uploaded, where that has changed. Throws ClaimLost.
+ */
+export async function restartSession(
+  db: DbOrTransaction,
+  claim: SessionClaim,
+  target?: SessionTarget,
+): Promise<UploadSessionRow> {
+  const row = await ownRow(db, claim)
+    .set({
+      ...target,
+      sealed_session: null,
+      session_created_at: null,
+      stored_bytes: 0,
+      restarts: sql<number>`restarts + 1`,
+    })
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) {
+    throw new ClaimLost()
+  }
+  return row
+}
+
+/** Throws ClaimLost when the claim is no longer the newest; for a check before something that cannot be undone. */
+export async function assertClaim(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+  const row = await getSession(db, claim.run_id, claim.account_id)
+  if (row?.claim !== claim.claim) {
+    throw new ClaimLost()
+  }
+}
+
+/** After success, or when it was given up at the provider. Throws ClaimLost. */
+export async function forgetSession(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+  const result = await db
+    .deleteFrom('upload_sessions')
+    .where('run_id', '=', claim.run_id)
+    .where('account_id', '=', claim.account_id)
+    .where('claim', '=', claim.claim)
+    .executeTakeFirst()
+  refuseLostClaim(result.numDeletedRows)
+}
+
+function ownRow(db: DbOrTransaction, claim: SessionClaim) {
+  return db
+    .updateTable('upload_sessions')
+    .where('run_id', '=', claim.run_id)
+    .where('account_id', '=', claim.account_id)
+    .where('claim', '=', claim.claim)
+}
+
+function refuseLostClaim(rows: bigint): void {
+  if (rows === 0n) {
+    throw new ClaimLost()
+  }
+}

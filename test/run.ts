@@ -1,0 +1,122 @@
+// `npm test`: prepares what all test files share (one PostgreSQL in a temporary folder, one Temporal CLI), runs Node's own
+// test runner in a child, and takes everything down again. The runner's counts are the last lines, its exit code ours.
+// Arguments are files or folders to run instead of all; those that begin with "-" go to the runner.
+// Nothing here is shared with another run: two clones may test at the same time.
+import { spawn } from 'node:child_process'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
+import { processIdentity } from '../db/process-identity.ts'
+import { findTemporalCli } from '../temporal-dev/find-cli.ts'
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+const PREFIX = 'cloud-sync-test-'
+const TEST_TIMEOUT_MS = 300_000
+const FILES_AT_ONCE = 2
+
+// Only what a person has to know: something is fetched, or does not work.
+const log = {
+  info: (message: string) => process.stderr.write(`${message}\n`),
+  warn: (message: string) => process.stderr.write(`${message}\n`),
+}
+const quiet = { info: () => undefined, warn: log.warn }
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(given: readonly string[]): Promise<number> {
+  const patterns = given.filter((one) => !one.startsWith('-'))
+  const flags = given.filter((one) => one.startsWith('-'))
+  const files = await findTests(patterns)
+  if (files.length === 0) {
+    log.warn(`no test files in ${patterns.join(', ')}`)
+    return 1
+  }
+
+  // Ctrl-C reaches the runner by itself; this process stays to take the database down.
+  let interrupted = false
+  process.on('SIGINT', () => {
+    interrupted = true
+  })
+  await removeLeftovers()
+  const cli = await findTemporalCli({ environment: process.env, log })
+  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  // PostgreSQL may run as another user, who has to get in.
+  await chmod(folder, 0o755)
+  await writeFile(join(folder, 'owner'), `${process.pid} ${await processIdentity(process.pid)}`)
+  let database: EmbeddedPostgres | undefined
+  try {
+    database = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log: quiet })
+    return interrupted
+      ? 130
+      : await runTests(files, flags, { TEST_DATABASE_URL: database.url, TEMPORAL_CLI: cli })
+  } finally {
+    await database?.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function runTests(
+  files: readonly string[],
+  flags: readonly string[],
+  shared: Readonly<Record<string, string>>,
+): Promise<number> {
+  const options = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${FILES_AT_ONCE}`,
+    `--test-timeout=${TEST_TIMEOUT_MS}`,
+  ]
+  const child = spawn(process.execPath, [...options, ...flags, ...files], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...ownEnvironment(), ...shared },
+  })
+  const stop = () => child.kill('SIGTERM')
+  process.once('SIGTERM', stop)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', resolve)
+  })
+  process.off('SIGTERM', stop)
+  return code ?? 1
+}
+
+/** The environment without what configures the program: a developer's cluster or database is no place for tests. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const configuring =
+    /^(TEMPORAL_|GOOGLE_|DROPBOX_|MICROSOFT_|ARCHIVE_TASK_QUEUE$|TASK_QUEUE$|DATA_DIR$|BACKUP_ROOT$|SECRET_KEY_FILE$|DATABASE_URL$|HOST$|PORT$|ADMIN_PASSWORD$|API_TOKEN$|LOG_LEVEL$)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !configuring.test(name)))
+}
+
+async function findTests(patterns: readonly string[]): Promise<string[]> {
+  const places = patterns.length > 0 ? patterns : ['test']
+  const found = await Promise.all(
+    places.map(async (place) => {
+      const path = join(ROOT, relative(ROOT, join(ROOT, place)))
+      if (!(await stat(path)).isDirectory()) return [path]
+      const entries = await readdir(path, { recursive: true })
+      return entries.filter((entry) => entry.endsWith('.test.ts')).map((entry) => join(path, entry))
+    }),
+  )
+  return [...new Set(found.flat())].filter((file) => !file.startsWith(join(ROOT, 'test', 'bench'))).sort()
+}
+
+/** Stops and removes what a run that was killed has left behind. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(PREFIX)) continue
+    const folder = join(tmpdir(), name)
+    const [pid, identity] = (await readFile(join(folder, 'owner'), 'utf8').catch(() => '')).split(' ')
+    if (!pid || (await processIdentity(Number(pid))) === identity) continue
+    const directory = join(folder, 'postgres')
+    const mayRun = await stat(join(directory, 'cluster', 'postmaster.pid')).then(
+      () => true,
+      () => false,
+    )
+    // Taking it over is the safe way to end it.
+    if (mayRun) await (await startEmbeddedPostgres({ directory, log: quiet })).stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

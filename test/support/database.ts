@@ -1,0 +1,92 @@
+// A real PostgreSQL for tests: each call gives a database of its own, migrated and empty. The server is the one
+// that TEST_DATABASE_URL names (shared by a whole test run), or one that is started here in a folder of its own
+// and stopped when the last database of this process is closed.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { type Db, openDatabase } from '../../db/database.ts'
+import { startEmbeddedPostgres } from '../../db/embedded.ts'
+import { migrate } from '../../db/migrate.ts'
+
+export type TestDatabase = {
+  readonly db: Db
+  readonly url: string
+  /** Closes the pool and drops the database. */
+  close(): Promise<void>
+}
+
+type Server = { readonly url: string; stop(): Promise<void> }
+
+let ownServer: Promise<Server> | null = null
+let openDatabases = 0
+
+/** `migrated: false` gives an empty database. */
+export async function createTestDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
+  const server = await useServer()
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await runOn(server.url, `create database ${name}`)
+  const url = new URL(server.url)
+  url.pathname = `/${name}`
+  const db = openDatabase(url.href, { log: quiet, applicationName: 'cloud-sync-test' })
+  if (options.migrated !== false) {
+    await migrate(db)
+  }
+  return {
+    db,
+    url: url.href,
+    async close() {
+      await db.destroy()
+      await runOn(server.url, `drop database ${name} with (force)`)
+      await leaveServer()
+    },
+  }
+}
+
+const quiet = { info() {}, warn() {} }
+
+async function useServer(): Promise<Server> {
+  const shared = process.env.TEST_DATABASE_URL
+  if (shared !== undefined && shared !== '') {
+    return { url: shared, stop: async () => {} }
+  }
+  openDatabases += 1
+  ownServer ??= startOwnServer()
+  return ownServer
+}
+
+async function leaveServer(): Promise<void> {
+  if (ownServer === null) {
+    return
+  }
+  openDatabases -= 1
+  if (openDatabases === 0) {
+    const server = ownServer
+    ownServer = null
+    await (await server).stop()
+  }
+}
+
+async function startOwnServer(): Promise<Server> {
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-sync-test-'))
+  const server = await startEmbeddedPostgres({ directory: join(directory, 'postgres'), log: quiet })
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function runOn(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,64 @@
+// Rows that many database tests need: an instance, an account, a binding, a run.
+
+import { randomBytes } from 'node:crypto'
+import { type Account, createAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/database.ts'
+import { newFernetKey } from '../../db/fernet.ts'
+import { createInstance } from '../../db/instances.ts'
+import { recordRun } from '../../db/runs.ts'
+import type { Instance, Run } from '../../db/schema.ts'
+import { openVault } from '../../db/vault.ts'
+import type { DestinationState } from '../../workflows/types.ts'
+
+export const testVault = openVault([newFernetKey()])
+
+export function randomName(prefix: string): string {
+  return `${prefix}-${randomBytes(4).toString('hex')}`
+}
+
+export async function someInstance(db: Db): Promise<Instance> {
+  const slug = randomName('acme')
+  return createInstance(db, { slug, name: `Instance ${slug}` })
+}
+
+export async function someAccount(
+  db: Db,
+  credentials: object = { access_token: 'not-a-real-one' },
+): Promise<Account> {
+  return createAccount(db, testVault, {
+    name: randomName('Dropbox'),
+    provider: 'dropbox',
+    credentials: { ...credentials },
+  })
+}
+
+export async function someRun(db: Db, id = randomName('run')): Promise<Run> {
+  const instance = await someInstance(db)
+  const { run } = await recordRun(db, {
+    id,
+    instance_slug: instance.slug,
+    archive: `${instance.slug}/2026-11-23.dump`,
+    workflow_id: `cloud-sync/${instance.slug}/${id}`,
+  })
+  return run
+}
+
+export function pendingDestination(change: Partial<DestinationState> = {}): DestinationState {
+  return {
+    account: 'Dropbox EU',
+    provider: 'dropbox',
+    binding_id: 'binding-1',
+    status: 'pending',
+    error: null,
+    remote_path: null,
+    remote_id: null,
+    size: null,
+    bytes_sent: 0,
+    hash: null,
+    attempt: 0,
+    started_at: null,
+    finished_at: null,
+    retention: null,
+    ...change,
+  }
+}

@@ -1,0 +1,70 @@
+// A real Temporal server for one test file: the CLI's development server, in memory, on ports of its own, with the
+// search attributes of the contract. One a file; a task queue of its own for each test.
+import { randomUUID } from 'node:crypto'
+import type { Client, Connection } from '@temporalio/client'
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
+import { TestWorkflowEnvironment } from '@temporalio/testing'
+import { DefaultLogger, type NativeConnection, Runtime } from '@temporalio/worker'
+import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
+import { SEARCH_ATTRIBUTES } from '../../temporal-dev/setup.ts'
+
+export type TestTemporal = {
+  readonly address: string
+  readonly namespace: string
+  readonly client: Client
+  readonly connection: Connection
+  /** For Workers. */
+  readonly nativeConnection: NativeConnection
+  /** A name no other test uses. */
+  readonly taskQueue: () => string
+  /** Needs every Worker to have ended. */
+  readonly close: () => Promise<void>
+}
+
+export type TestTemporalOptions = {
+  /** More options of `temporal server start-dev`. */
+  readonly extraArgs?: readonly string[]
+}
+
+let runtimeInstalled = false
+
+/** `npm test` names the server by TEMPORAL_CLI; without it, it is found as the program finds it. */
+export async function createTestTemporal({
+  extraArgs = [],
+}: TestTemporalOptions = {}): Promise<TestTemporal> {
+  installQuietRuntime()
+  const cli = await findTemporalCli({
+    environment: process.env,
+    log: { info: () => undefined, warn: () => undefined },
+  })
+  const environment = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: cli },
+      ip: '127.0.0.1',
+      log: { format: 'json', level: 'never' },
+      searchAttributes: SEARCH_ATTRIBUTES.map((name) =>
+        defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+      ),
+      extraArgs: ['--dynamic-config-value', 'matching.enableFairness=true', ...extraArgs],
+    },
+  })
+  return {
+    address: environment.address,
+    namespace: environment.namespace ?? 'default',
+    client: environment.client,
+    connection: environment.connection,
+    nativeConnection: environment.nativeConnection,
+    taskQueue: () => `test-${randomUUID()}`,
+    close: () => environment.teardown(),
+  }
+}
+
+/** Errors only, from the SDK and its core: a test that provokes failures fills no screen. Once a process. */
+export function installQuietRuntime(): void {
+  if (runtimeInstalled) return
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
+  })
+  runtimeInstalled = true
+}

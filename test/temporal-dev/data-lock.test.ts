@@ -1,0 +1,68 @@
+// One program a data folder: who is refused, and which leftovers are recognised.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { lockDataDir } from '../../temporal-dev/data-lock.ts'
+
+let folder = ''
+const lockFile = () => join(folder, 'cloud-sync.pid')
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cloud-sync-lock-'))
+})
+
+after(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe('the lock of a data folder', () => {
+  it('refuses a second program, names the first, and is free after its release', async () => {
+    const lock = await lockDataDir(folder)
+    await assert.rejects(lockDataDir(folder), new RegExp(`in use .* \\(process ${process.pid}\\)`))
+    await lock.release()
+    await lock.release()
+    const next = await lockDataDir(folder)
+    await next.release()
+    assert.deepEqual(await readdir(folder), [])
+  })
+
+  it('lets exactly one of many in', async () => {
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => lockDataDir(folder)))
+    const won = results.filter((result) => result.status === 'fulfilled')
+    assert.equal(won.length, 1)
+    await won[0]?.value.release()
+  })
+
+  it('takes over from a program that was killed', async () => {
+    const program = spawn(process.execPath, [join(import.meta.dirname, 'locked-and-killed.ts'), folder])
+    await once(program, 'exit')
+    assert.equal(program.signalCode, 'SIGKILL')
+    const lock = await lockDataDir(folder)
+    await lock.release()
+  })
+
+  it('takes over when the number of the holder now belongs to another process', async () => {
+    const lock = await lockDataDir(folder)
+    const mine = JSON.parse(await readFile(lockFile(), 'utf8'))
+    await lock.release()
+    await writeFile(lockFile(), JSON.stringify({ ...mine, identity: 'of an earlier boot' }))
+    const next = await lockDataDir(folder)
+    await next.release()
+  })
+
+  it('respects a holder in another container while its heart beats, and not after', async () => {
+    await writeFile(lockFile(), JSON.stringify({ pid: 1, identity: null, place: 'elsewhere pid:[1]' }))
+    const heart = setInterval(() => {
+      const now = new Date()
+      utimes(lockFile(), now, now).catch((error: unknown) => assert.fail(String(error)))
+    }, 100)
+    await assert.rejects(lockDataDir(folder), /another container/)
+    clearInterval(heart)
+    const lock = await lockDataDir(folder)
+    await lock.release()
+  })
+})

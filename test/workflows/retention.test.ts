@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { isArchiveName, type ListedFile, planPrune } from '../../workflows/retention.ts'
+
+const file = (id: string, uploaded_at: string, name = `${id}.dump`): ListedFile => ({
+  id,
+  name,
+  size: 1,
+  uploaded_at,
+  revision: null,
+})
+const day = (n: number) => new Date(Date.UTC(2026, 0, n)).toISOString()
+const ids = (files: readonly ListedFile[]) => files.map(({ id }) => id)
+
+// Few names, dates and IDs, so that equal ones are the rule.
+const anyFile: fc.Arbitrary<ListedFile> = fc.record({
+  id: fc.nat(40).map(String),
+  name: fc
+    .tuple(
+      fc.constantFrom('acme', 'acme_2', 'b', ''),
+      fc.constantFrom('.zip', '.dump', '.tar.gz', '.ZIP', '.txt', '.gz', ''),
+    )
+    .map((parts) => parts.join('')),
+  size: fc.nat(),
+  uploaded_at: fc.oneof(fc.nat(8).map(day), fc.constantFrom('', 'yesterday')),
+  revision: fc.constant(null),
+})
+const anyListing = fc.uniqueArray(anyFile, { maxLength: 40, selector: ({ id }) => id })
+const anyCase = anyListing.chain((listing) =>
+  fc.record({
+    listing: fc.constant(listing),
+    keepLast: fc.integer({ min: 1, max: 45 }),
+    uploaded: fc.constantFrom(null, 'never listed', ...ids(listing)),
+  }),
+)
+
+describe('archive names', () => {
+  it('are those of .zip, .dump and .tar.gz files, in any case', () => {
+    for (const name of ['a.zip', 'a.dump', 'a.tar.gz', 'A.ZIP', 'a.b.Tar.Gz', '.zip'])
+      assert.equal(isArchiveName(name), true, name)
+    for (const name of ['a', 'a.gz', 'a.tar', 'a.zip.part', 'a.zip\n', 'azip', 'a.dump ', 'a.targz', ''])
+      assert.equal(isArchiveName(name), false, name)
+  })
+})
+
+describe('planPrune', () => {
+  it('keeps the newest by upload date and names the others, oldest first', () => {
+    const plan = planPrune(
+      [file('c', day(3)), file('a', day(1)), file('d', day(4)), file('b', day(2))],
+      2,
+      'd',
+    )
+    assert.deepEqual([ids(plan.delete), ids(plan.keep), plan.skipped], [['a', 'b'], ['d', 'c'], null])
+  })
+
+  it('compares dates as times, not as text', () => {
+    const earlier = file('east', '2026-01-02T01:00:00+05:00')
+    const later = file('utc', '2026-01-01T23:00:00Z')
+    assert.deepEqual(ids(planPrune([earlier, later], 1, null).delete), ['east'])
+  })
+
+  it('keeps the file of this run even when foreign files claim to be newer', () => {
+    const plan = planPrune([file('mine', day(1)), file('x', day(8)), file('y', day(9))], 1, 'mine')
+    assert.deepEqual([ids(plan.keep), ids(plan.delete)], [['mine'], ['x', 'y']])
+  })
+
+  it('does nothing when the file of this run is not listed (design.md, rule 4)', () => {
+    const listing = [file('a', day(1)), file('b', day(2))]
+    assert.deepEqual(planPrune(listing, 1, 'new'), {
+      delete: [],
+      keep: [listing[1], listing[0]],
+      skipped: 'new_file_not_listed',
+    })
+    assert.equal(planPrune([], 1, 'new').skipped, 'new_file_not_listed')
+    const renamed = [...listing, file('new', day(3), 'new.txt')]
+    assert.equal(planPrune(renamed, 1, 'new').skipped, 'new_file_not_listed')
+  })
+
+  it('counts a file once that a moving page boundary brought twice', () => {
+    const [a, b] = [file('a', day(1)), file('b', day(2))]
+    assert.deepEqual(ids(planPrune([b, a, { ...b }], 2, 'b').delete), [])
+  })
+
+  it('takes a file whose date cannot be read for the newest: it is not deleted for that', () => {
+    assert.deepEqual(ids(planPrune([file('a', 'soon'), file('b', day(2))], 1, null).keep), ['a'])
+  })
+
+  it('refuses a keep_last that is no whole number from 1 on', () => {
+    for (const keepLast of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60])
+      assert.throws(() => planPrune([file('a', day(1))], keepLast, null), RangeError, String(keepLast))
+  })
+
+  const holds = (
+    name: string,
+    check: (listing: readonly ListedFile[], keepLast: number, uploaded: string | null) => void,
+  ) =>
+    it(name, () => {
+      fc.assert(
+        fc.property(anyCase, ({ listing, keepLast, uploaded }) => check(listing, keepLast, uploaded)),
+        {
+          numRuns: 500,
+        },
+      )
+    })
+
+  holds('never empties a folder (design.md, rule 4)', (listing, keepLast, uploaded) => {
+    const plan = planPrune(listing, keepLast, uploaded)
+    const archives = listing.filter(({ name }) => isArchiveName(name)).length
+    assert.ok(plan.keep.length >= Math.min(archives, 1))
+    assert.equal(plan.keep.length + plan.delete.length, archives)
+    if (plan.skipped === null) assert.equal(plan.keep.length, Math.min(archives, keepLast))
+    else assert.equal(plan.delete.length, 0)
+  })
+
+  holds(
+    'never deletes what was just uploaded, nor what is no archive (design.md, rule 4)',
+    (listing, keepLast, uploaded) => {
+      for (const doomed of planPrune(listing, keepLast, uploaded).delete) {
+        assert.notEqual(doomed.id, uploaded)
+        assert.ok(isArchiveName(doomed.name))
+        assert.ok(listing.includes(doomed))
+      }
+    },
+  )
+
+  holds(
+    'never deletes a file that is newer than one it keeps, but for the one just uploaded',
+    (listing, keepLast, uploaded) => {
+      const plan = planPrune(listing, keepLast, uploaded)
+      const newest = Math.max(...plan.delete.map(({ uploaded_at }) => Date.parse(uploaded_at)))
+      for (const kept of plan.keep)
+        if (kept.id !== uploaded) assert.ok(!(Date.parse(kept.uploaded_at) < newest), kept.id)
+    },
+  )
+
+  holds('finds nothing more to do after it was carried out', (listing, keepLast, uploaded) => {
+    const { delete: doomed, keep } = planPrune(listing, keepLast, uploaded)
+    const left = listing.filter((entry) => !doomed.includes(entry))
+    const again = planPrune(left, keepLast, uploaded)
+    assert.deepEqual([again.delete, again.keep], [[], keep])
+  })
+
+  holds('deletes no more for a larger keep_last', (listing, keepLast, uploaded) => {
+    const few = ids(planPrune(listing, keepLast + 1, uploaded).delete)
+    const many = ids(planPrune(listing, keepLast, uploaded).delete)
+    assert.ok(few.every((id) => many.includes(id)))
+  })
+
+  it('depends neither on the order of the listing nor on repeated entries', () => {
+    const shuffled = anyCase.chain((given) =>
+      fc.record({
+        given: fc.constant(given),
+        order: fc.shuffledSubarray(given.listing, { minLength: given.listing.length }),
+        repeated: fc.subarray([...given.listing]),
+      }),
+    )
+    fc.assert(
+      fc.property(shuffled, ({ given, order, repeated }) => {
+        const { listing, keepLast, uploaded } = given
+        assert.deepEqual(
+          planPrune([...order, ...repeated], keepLast, uploaded),
+          planPrune(listing, keepLast, uploaded),
+        )
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

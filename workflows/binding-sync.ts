@@ -1,0 +1,188 @@
+// bindingSyncWorkflow: one archive to one destination: wait for the account's turn, upload, verify, prune. It ends normally
+// whatever became of the upload; only cancellation ends it otherwise, after the provider's session was given up.
+
+import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common'
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { Activities } from '../activities/index.ts'
+import {
+  abortOptions,
+  recordOptions,
+  retentionOptions,
+  turnOptions,
+  uploadOptions,
+  verifyOptions,
+} from './activity-options.ts'
+import { type Destination, describeDestination, pendingState } from './destination.ts'
+import { statusErrorOf } from './failures.ts'
+import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
+import type { CloudSyncStatus, DestinationState, RetentionResult } from './types.ts'
+
+export type BindingSyncInput = {
+  readonly run_id: string
+  readonly instance: string
+  readonly upload_queue: string
+  /** True when the queue belongs to one host: nobody else could take the upload. */
+  readonly is_host_queue: boolean
+  readonly destination: Destination
+}
+
+const { saveDestination } = proxyActivities<Activities>(recordOptions)
+const { awaitTurn } = proxyActivities<Activities>(turnOptions)
+const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
+const { planRemotePrune, pruneRemote } = proxyActivities<Activities>(retentionOptions)
+const { abortUpload } = proxyActivities<Activities>(abortOptions)
+
+/** A copy that differs is removed and sent once more; a second one that differs is a fault that time does not heal. */
+const UPLOAD_ROUNDS = 2
+/** 500 deletions a pass: a plan stays far below what one payload may hold, and a lowered keep_last is still done. */
+const MAX_PRUNE_PASSES = 40
+
+export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
+  const { run_id, destination } = input
+  const { account_id } = destination
+  let state = pendingState(destination)
+  const change = (patch: Partial<DestinationState>) => {
+    if (patch.status !== undefined && patch.status !== state.status) {
+      upsertSearchAttributes([{ key: cloudSyncStatusKey, value: patch.status }])
+    }
+    state = { ...state, ...patch }
+    setCurrentDetails(describeDestination(state))
+  }
+  setHandler(cloudSyncStatusQuery, (): CloudSyncStatus => ({ [account_id]: state }))
+  setHandler(destinationChangedSignal, async (signalled) => {
+    // A late word of an attempt must not undo what is settled.
+    if (state.finished_at !== null) return
+    change(signalled.state)
+    await tellParent(account_id, signalled.state)
+  })
+  const settle = async (patch: Partial<DestinationState>) => {
+    change(patch)
+    await saveDestination({ run_id, account_id, state: patch })
+  }
+
+  try {
+    const settled = await uploadAndVerify(input)
+    change({ ...settled, status: 'uploaded', error: null })
+  } catch (failure) {
+    // An activity that failed while it was being cancelled is not tried again: that is a cancellation, too.
+    if (CancellationScope.current().consideredCancelled || isCancellation(failure)) {
+      await CancellationScope.nonCancellable(async () => {
+        await giveUp(run_id, account_id)
+        const error = statusErrorOf(new CancelledFailure('cancelled'))
+        await settle({ status: 'cancelled', error, finished_at: now() })
+      })
+      throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
+    }
+    await CancellationScope.nonCancellable(() =>
+      settle({ status: 'failed', error: statusErrorOf(failure), finished_at: now() }),
+    )
+    await condition(allHandlersFinished)
+    return state
+  }
+  await tellParent(account_id, state)
+  if (destination.keep_last !== null && state.remote_id !== null) {
+    const retention = await prune(input, destination.keep_last, state.remote_id)
+    await CancellationScope.nonCancellable(() => settle({ retention }))
+  }
+  await condition(allHandlersFinished)
+  return state
+}
+
+/** A provider that cannot be reached keeps nobody waiting: its sessions expire by themselves. */
+async function giveUp(run_id: string, account_id: string): Promise<void> {
+  try {
+    await abortUpload({ run_id, account_id })
+  } catch (failure) {
+    log.warn('the provider session could not be given up', { error: statusErrorOf(failure).code })
+  }
+}
+
+type Settled = Pick<
+  DestinationState,
+  'remote_id' | 'remote_path' | 'size' | 'hash' | 'bytes_sent' | 'attempt' | 'started_at' | 'finished_at'
+>
+
+async function uploadAndVerify(input: BindingSyncInput): Promise<Settled> {
+  const { run_id, instance, destination } = input
+  const { account_id, binding_id, folder } = destination
+  const summary = `${instance} → ${destination.account}`
+  const { uploadArchive } = proxyActivities<Activities>(
+    uploadOptions(input.upload_queue, input.is_host_queue, summary),
+  )
+  for (let round = 1; ; round += 1) {
+    await awaitTurn({ run_id, account_id })
+    const copy = await uploadArchive({ run_id, instance, account_id, binding_id, folder })
+    try {
+      // Marks the destination as uploaded in the same step, so that no crash can come between proof and record.
+      return await verifyUpload({ run_id, instance, account_id, binding_id, copy })
+    } catch (failure) {
+      if (!isBadCopy(failure) || round === UPLOAD_ROUNDS) throw failure
+    }
+  }
+}
+
+function isBadCopy(failure: unknown): boolean {
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure
+  return (
+    cause instanceof ApplicationFailure && (cause.type === 'hash_mismatch' || cause.type === 'size_mismatch')
+  )
+}
+
+/** A prune that fails or is cancelled never undoes the upload: it shows in `retention.error`. */
+async function prune(input: BindingSyncInput, keepLast: number, remoteId: string): Promise<RetentionResult> {
+  const { run_id, instance, destination } = input
+  const { account_id, binding_id, folder, retention_scope } = destination
+  const about = { run_id, instance, account_id, binding_id }
+  const deleted: string[] = []
+  let kept = 0
+  try {
+    for (let pass = 1; pass <= MAX_PRUNE_PASSES; pass += 1) {
+      const plan = await planRemotePrune({
+        ...about,
+        folder,
+        retention_scope,
+        keep_last: keepLast,
+        remote_id: remoteId,
+      })
+      kept = plan.kept
+      if (plan.skipped !== null)
+        return { keep_last: keepLast, deleted, kept, skipped: plan.skipped, error: null }
+      if (plan.delete.length === 0) break
+      deleted.push(...(await pruneRemote({ ...about, files: plan.delete })).deleted)
+      if (!plan.has_more) break
+    }
+    return { keep_last: keepLast, deleted, kept, skipped: null, error: null }
+  } catch (failure) {
+    return { keep_last: keepLast, deleted, kept, skipped: null, error: statusErrorOf(failure) }
+  }
+}
+
+/** The parent answers queries for all of its destinations; one that is gone needs no answer. */
+async function tellParent(accountId: string, state: Partial<DestinationState>): Promise<void> {
+  const { parent } = workflowInfo()
+  if (parent === undefined) return
+  try {
+    await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(destinationChangedSignal, {
+      account_id: accountId,
+      state,
+    })
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure
+  }
+}
+
+function now(): string {
+  return new Date().toISOString()
+}

@@ -1,0 +1,234 @@
+// cloudSyncWorkflow: one backup run on its way to every destination bound to its instance. It records the run, keeps
+// the archive, sends one child a destination and closes the run. A destination that fails is data, not a failure of the
+// workflow; what is wrong with the call itself or the archive is.
+
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common'
+import {
+  CancellationScope,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  upsertSearchAttributes,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { Activities } from '../activities/index.ts'
+import { archiveOptions, recordOptions, releaseOptions } from './activity-options.ts'
+import { bindingSyncWorkflow } from './binding-sync.ts'
+import { type Destination, describeDestinations, pendingState } from './destination.ts'
+import { isErrorCode } from './errors.ts'
+import { permanentFailure, statusErrorOf } from './failures.ts'
+import { parseCloudSyncInput } from './input.ts'
+import { keepArchiveWorkflow } from './keep-archive.ts'
+import {
+  backupRunIdKey,
+  cloudAccountKey,
+  cloudSyncStatusKey,
+  cloudSyncStatusQuery,
+  destinationChangedSignal,
+  odooInstanceKey,
+} from './messages.ts'
+import type {
+  CloudSyncInput,
+  CloudSyncResult,
+  CloudSyncStatus,
+  DestinationState,
+  StatusError,
+} from './types.ts'
+import { bindingWorkflowId, pinWorkflowId, runIdOf, type UploadQueues, uploadQueues } from './workflow-ids.ts'
+
+const { recordRun, refuseRun, failRun, finishRun } = proxyActivities<Activities>(recordOptions)
+
+/** Keeps an archive of a failed run at hand for a re-upload. */
+const KEEP_AFTER_FAILURE = '7 days'
+
+export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<CloudSyncResult> {
+  const input = checkInput(argument)
+  const info = workflowInfo()
+  const runId = input.run_id ?? runIdOf(info.workflowId, input.instance) ?? uuid4()
+  const sync: Sync = {
+    runId,
+    input,
+    queues: uploadQueues(info.taskQueue, input.archive_task_queue),
+    isHostQueue: Boolean(input.archive_task_queue),
+    status: {},
+  }
+  setHandler(cloudSyncStatusQuery, (): CloudSyncStatus => sync.status)
+  setHandler(destinationChangedSignal, ({ account_id, state }) => change(sync, account_id, state))
+  upsertSearchAttributes([
+    { key: odooInstanceKey, value: input.instance },
+    { key: backupRunIdKey, value: runId },
+    { key: cloudSyncStatusKey, value: 'pending' },
+  ])
+
+  const { destinations } = await record(sync, info.workflowId)
+  sync.status = Object.fromEntries(destinations.map((each) => [each.account_id, pendingState(each)]))
+  setCurrentDetails(describeDestinations(sync.status))
+  if (destinations.length === 0) return close(sync)
+
+  const archive = proxyActivities<Activities>(archiveOptions(sync.queues.archive, sync.isHostQueue))
+  try {
+    await archive.pinArchive({ run_id: runId })
+  } catch (failure) {
+    return CancellationScope.nonCancellable(() => closeWithoutArchive(sync, failure))
+  }
+  try {
+    await syncDestinations(sync, destinations)
+  } catch (failure) {
+    if (!isCancellation(failure)) throw failure
+    await CancellationScope.nonCancellable(() => close(sync))
+    throw failure
+  }
+  return CancellationScope.nonCancellable(() => close(sync))
+}
+
+type Sync = {
+  readonly runId: string
+  readonly input: CloudSyncInput
+  readonly queues: UploadQueues
+  readonly isHostQueue: boolean
+  status: CloudSyncStatus
+}
+
+function checkInput(argument: unknown): CloudSyncInput {
+  const parsed = parseCloudSyncInput(argument)
+  if (parsed.ok) return parsed.input
+  const issues = parsed.issues.map(({ path, message }) =>
+    path === '' ? `input ${message}` : `${path} ${message}`,
+  )
+  throw permanentFailure('invalid_input', issues.join('; '))
+}
+
+function change(sync: Sync, accountId: string, state: Partial<DestinationState>): void {
+  const known = sync.status[accountId]
+  if (known === undefined) return
+  sync.status = { ...sync.status, [accountId]: { ...known, ...state } }
+  setCurrentDetails(describeDestinations(sync.status))
+}
+
+/** What is wrong with the call ends the workflow with its code; a run that the API has recorded before says so too. */
+async function record(sync: Sync, workflowId: string) {
+  const { input, runId } = sync
+  try {
+    return await recordRun({ ...input, run_id: runId, workflow_id: workflowId })
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure
+    const error = statusErrorOf(failure)
+    await refuseRun({ run_id: runId, instance: input.instance, archive: input.archive, error })
+    throw permanentFailure(codeOf(error), error.message)
+  }
+}
+
+/** All destinations in parallel; one that fails holds nobody else up. Throws only when cancelled. */
+async function syncDestinations(sync: Sync, destinations: readonly Destination[]): Promise<void> {
+  const outcomes = await Promise.allSettled(destinations.map((destination) => syncOne(sync, destination)))
+  const cancellation = outcomes.find(
+    (outcome) => outcome.status === 'rejected' && isCancellation(outcome.reason),
+  )
+  if (cancellation?.status === 'rejected') throw cancellation.reason
+}
+
+async function syncOne(sync: Sync, destination: Destination): Promise<void> {
+  const { runId, input } = sync
+  const { account_id } = destination
+  try {
+    const child = await startChild(bindingSyncWorkflow, {
+      workflowId: bindingWorkflowId(input.instance, runId, account_id),
+      args: [
+        {
+          run_id: runId,
+          instance: input.instance,
+          upload_queue: sync.queues.uploads,
+          is_host_queue: sync.isHostQueue,
+          destination,
+        },
+      ],
+      workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      // Also a terminated parent lets its children give up their sessions at the provider.
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      typedSearchAttributes: [
+        { key: odooInstanceKey, value: input.instance },
+        { key: backupRunIdKey, value: runId },
+        { key: cloudAccountKey, value: account_id },
+        { key: cloudSyncStatusKey, value: 'pending' },
+      ],
+      staticSummary: `${input.instance} → ${destination.account}`,
+      staticDetails: `Archive \`${input.archive}\` to **${destination.account}** (${destination.provider}), folder \`${destination.folder}\``,
+    })
+    change(sync, account_id, await child.result())
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure
+    // The child ends normally also when its upload failed: this is a child that could not run.
+    const error: StatusError =
+      failure instanceof WorkflowExecutionAlreadyStartedError
+        ? {
+            code: 'sync_open',
+            message: 'Another sync of this run to this account is still open.',
+            retryable: false,
+          }
+        : statusErrorOf(failure)
+    change(sync, account_id, { status: 'failed', error })
+    await failRun({ run_id: runId, account_ids: [account_id], error })
+  }
+}
+
+/** What is wrong with the archive holds for every destination; the run says so, and so does the workflow's failure. */
+async function closeWithoutArchive(sync: Sync, failure: unknown): Promise<CloudSyncResult> {
+  const error = statusErrorOf(failure)
+  const status = isCancellation(failure) ? 'cancelled' : 'failed'
+  for (const accountId of Object.keys(sync.status)) change(sync, accountId, { status, error })
+  await failRun({ run_id: sync.runId, account_ids: null, error })
+  await close(sync)
+  if (isCancellation(failure)) throw failure
+  throw permanentFailure(codeOf(error), error.message)
+}
+
+function codeOf(error: StatusError) {
+  const { code } = error
+  return isErrorCode(code) ? code : 'internal_error'
+}
+
+/** Counts the run up, lets the archive go where every destination has it, and keeps it for a week otherwise. */
+async function close(sync: Sync): Promise<CloudSyncResult> {
+  const { runId } = sync
+  const { status, destinations, keep_archive } = await finishRun({ run_id: runId })
+  sync.status = destinations
+  upsertSearchAttributes([{ key: cloudSyncStatusKey, value: status }])
+  setCurrentDetails(describeDestinations(destinations))
+  const isReleased = !keep_archive && (await release(sync))
+  if (!isReleased) await keepArchive(sync)
+  return { run_id: runId, status, destinations }
+}
+
+async function release(sync: Sync): Promise<boolean> {
+  const { releaseArchive } = proxyActivities<Activities>(releaseOptions(sync.queues.archive))
+  try {
+    await releaseArchive({ run_id: sync.runId })
+    return true
+  } catch {
+    // The host may be away; the archive's own workflow waits for it without holding this run open.
+    return false
+  }
+}
+
+async function keepArchive(sync: Sync): Promise<void> {
+  const { runId, input } = sync
+  try {
+    await startChild(keepArchiveWorkflow, {
+      workflowId: pinWorkflowId(input.instance, runId),
+      args: [{ run_id: runId, archive_queue: sync.queues.archive, keep_for: KEEP_AFTER_FAILURE }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      typedSearchAttributes: [
+        { key: odooInstanceKey, value: input.instance },
+        { key: backupRunIdKey, value: runId },
+      ],
+      staticSummary: `Keeps the archive of ${input.instance} for a re-upload`,
+    })
+  } catch (failure) {
+    // An earlier sync of this run keeps it already.
+    if (!(failure instanceof WorkflowExecutionAlreadyStartedError)) throw failure
+  }
+}

@@ -1,0 +1,23 @@
+// keepArchiveWorkflow: keeps the linked archive of a run that did not reach every destination, so that a re-upload finds
+// it, and lets it go when its time is over (design.md, rule 6). It outlives the run's own workflow.
+
+import type { Duration } from '@temporalio/common'
+import { proxyActivities, sleep } from '@temporalio/workflow'
+import type { Activities } from '../activities/index.ts'
+import { archiveOptions } from './activity-options.ts'
+
+export type KeepArchiveInput = {
+  readonly run_id: string
+  readonly archive_queue: string
+  readonly keep_for: Duration
+}
+
+export async function keepArchiveWorkflow(input: KeepArchiveInput): Promise<void> {
+  const { releaseArchive } = proxyActivities<Activities>(archiveOptions(input.archive_queue, false))
+  for (;;) {
+    await sleep(input.keep_for)
+    // A sync of the run may be open again just now, or may have failed again since: then its time begins anew.
+    const { is_released } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
+    if (is_released) return
+  }
+}

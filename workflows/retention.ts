@@ -1,0 +1,82 @@
+// Which remote archives a prune deletes: a pure function of the listing (design.md, rule 4). The guard lives here
+// and nowhere else; the preview in the API uses the same function.
+
+export type ListedFile = {
+  readonly id: string
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  /** RFC 3339, as the provider says. */
+  readonly uploaded_at: string
+  readonly revision: string | null
+}
+
+export type PruneSkip = 'would_delete_all' | 'new_file_not_listed'
+
+export type PrunePlan = {
+  /** Oldest first, so that a pass that is broken off has deleted the least wanted. Empty when skipped. */
+  readonly delete: readonly ListedFile[]
+  /** Archives that stay, newest first. */
+  readonly keep: readonly ListedFile[]
+  readonly skipped: PruneSkip | null
+}
+
+const ARCHIVE_NAME = /\.(zip|dump|tar\.gz)$/i
+
+/** True for the file types that this program uploads, counts and deletes: .zip, .dump and .tar.gz. */
+export function isArchiveName(name: string): boolean {
+  return ARCHIVE_NAME.test(name)
+}
+
+/**
+ * Plans a prune of one folder to the `keepLast` newest archives (≥ 1).
+ * `justUploadedId` is the file that this run put there: it is never deleted, and when it is missing from the listing
+ * the listing is not trusted. Null for a preview.
+ */
+export function planPrune(
+  listing: readonly ListedFile[],
+  keepLast: number,
+  justUploadedId: string | null,
+): PrunePlan {
+  if (!Number.isSafeInteger(keepLast) || keepLast < 1)
+    throw new RangeError(`keep_last must be at least 1, not ${keepLast}`)
+  const archives = distinct(listing)
+    .filter((file) => isArchiveName(file.name))
+    .sort(newestFirst)
+  if (justUploadedId !== null && !archives.some((file) => file.id === justUploadedId)) {
+    return { delete: [], keep: archives, skipped: 'new_file_not_listed' }
+  }
+  // The upload of this run is one of those kept, even where foreign files claim to be newer.
+  const isNew = (file: ListedFile) => file.id === justUploadedId
+  const others = archives.filter((file) => !isNew(file))
+  const keptOthers = justUploadedId === null ? keepLast : Math.max(keepLast - 1, 0)
+  const doomed = new Set(others.slice(keptOthers).map((file) => file.id))
+  const keep = archives.filter((file) => !doomed.has(file.id))
+  const remove = archives.filter((file) => doomed.has(file.id)).reverse()
+  if (remove.length > 0 && keep.length === 0)
+    return { delete: [], keep: archives, skipped: 'would_delete_all' }
+  return { delete: remove, keep, skipped: null }
+}
+
+/** A page boundary may move while a folder is listed, so that one file comes twice. */
+function distinct(listing: readonly ListedFile[]): ListedFile[] {
+  return [...new Map(listing.map((file) => [file.id, file])).values()]
+}
+
+function newestFirst(a: ListedFile, b: ListedFile): number {
+  const byDate = timeOf(b) - timeOf(a)
+  if (byDate !== 0) return byDate
+  // Names carry dates: of two files of one second the later name is the newer. The ID makes the order total: a plan
+  // must not depend on the order in which a provider lists.
+  return a.name === b.name ? descending(a.id, b.id) : descending(a.name, b.name)
+}
+
+/** A file whose date cannot be read counts as the newest: it stays. */
+function timeOf(file: ListedFile): number {
+  const time = Date.parse(file.uploaded_at)
+  return Number.isNaN(time) ? Number.MAX_SAFE_INTEGER : time
+}
+
+function descending(a: string, b: string): number {
+  return a < b ? 1 : a > b ? -1 : 0
+}
