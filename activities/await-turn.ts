@@ -2,15 +2,14 @@
 // waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
 
 import { getRun, saveDestination } from '../db/runs.ts'
-import { accountPause, takeSlot } from '../db/upload-slots.ts'
+import { takeSlot } from '../db/upload-slots.ts'
+import { refuseWhilePaused } from './account-pause.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from './failures.ts'
 
 /** A place that is not renewed for this long (its worker is gone) is free again. */
 export const TURN_LEASE_MS = 120_000
 const ASK_AGAIN_MS = 5_000
-/** A pause is asked about in between as well: new credentials end it early. */
-const LONGEST_WAIT_MS = 15 * 60_000
 
 export type TurnActivities = {
   /** Resolves when the upload may begin; fails with `account_busy` or `rate_limited` to be tried again. */
@@ -21,17 +20,10 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
   const { db, config } = deps
   return {
     awaitTurn: async ({ run_id, account_id }) => {
-      const pause = await accountPause(db, account_id)
-      if (pause !== null) {
-        const waitMs = Math.min(Math.max(Date.parse(pause.until) - Date.now(), 1000), LONGEST_WAIT_MS)
-        const reason = new StepError(
-          'account_busy',
-          `${pause.reason} It continues at ${pause.until}.`,
-          waitMs,
-        )
-        await showReason(deps, run_id, account_id, reason)
+      await refuseWhilePaused(db, account_id).catch(async (reason: unknown) => {
+        if (reason instanceof StepError) await showReason(deps, run_id, account_id, reason)
         throw reason
-      }
+      })
       const request = {
         accountId: account_id,
         runId: run_id,

@@ -133,9 +133,8 @@ function once(agent: https.Agent, limits: Limits, request: HttpRequest): Promise
       // An early answer settles before the last byte is written, whose callback must not start the clock again.
       if (settled) return
       watchdog = setTimeout(() => {
-        outgoing.destroy(
-          new ProviderError('network_stalled', `${url.host}: ${what} for ${Math.round(ms / 1000)} s`),
-        )
+        // Not by the request's own error event: it waits for a socket, which a silent proxy never brings about.
+        fail(new ProviderError('network_stalled', `${url.host}: ${what} for ${Math.round(ms / 1000)} s`))
       }, ms)
     }
     const settle = (finish: () => void) => {

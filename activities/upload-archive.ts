@@ -4,28 +4,33 @@
 
 import { basename } from 'node:path'
 import { CancelledFailure, Context } from '@temporalio/activity'
+import type { ApplicationFailure } from '@temporalio/common'
 import { finishAttempt, startAttempt } from '../db/attempts.ts'
 import { appendAudit } from '../db/audit.ts'
 import type { Run, UploadSessionRow } from '../db/schema.ts'
 import {
   claimSession,
+  getSession,
   openSession,
   restartSession,
   type SessionClaim,
   saveSession,
 } from '../db/upload-sessions.ts'
 import { releaseSlot, takeSlot } from '../db/upload-slots.ts'
+import { formatBytes } from '../workflows/destination.ts'
 import { isRetryable } from '../workflows/errors.ts'
 import { nameWithRunId } from '../workflows/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
 import { abandonUpload } from './abort-upload.ts'
+import { pauseFor, refuseWhilePaused } from './account-pause.ts'
 import { openArchiveSource } from './archive-source.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
-import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
+import { type Cause, causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
 import { knownRun } from './pin-archive.ts'
 import type { Provider, UploadSession } from './providers/provider.ts'
 import { startProgress, type UploadProgress } from './upload-progress.ts'
+import { rateRemark } from './upload-rate.ts'
 import {
   providerSession,
   type SessionStore,
@@ -75,6 +80,7 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
   const run = await knownRun(deps, run_id)
   const archive = archiveOf(run)
   const { provider } = await deps.accounts.open(account_id)
+  refuseTooLarge(archive.size, provider)
   await holdPlace(deps, input)
   const row = await claimSession(db, run_id, account_id, {
     remote_folder: input.folder,
@@ -94,6 +100,7 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     size: archive.size,
     sentBefore: row.sent_bytes,
     onFault: (error) => fault.abort(error),
+    remark: rateRemark(archive.size, provider.limits.sessionLifeMs, row.session_created_at),
   })
   const finish = (
     outcome: 'uploaded' | 'retrying' | 'failed' | 'cancelled',
@@ -133,7 +140,8 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     const cause = causeOf(fault.signal.aborted ? fault.signal.reason : error)
     if (cause.code === 'internal_error')
       deps.log.error({ err: error, run_id, account_id }, 'an upload failed in a way nobody foresaw')
-    const failure = await judge(row, progress, cause)
+    await progress.stop()
+    const failure = await judge(deps, claim, progress, startedAt, cause)
     await finish(failure.nonRetryable === true ? 'failed' : 'retrying', cause)
     throw failure
   } finally {
@@ -157,8 +165,19 @@ function archiveOf(run: Run): ArchiveToSend {
   return { path, name: run.archive, size: run.size, mtime_ns: run.archive_mtime_ns }
 }
 
+/** Known before the first byte (providers.md, section 0). */
+function refuseTooLarge(size: number, provider: Provider): void {
+  const { maxFileBytes } = provider.limits
+  if (size <= maxFileBytes) return
+  throw new StepError(
+    'archive_too_large',
+    `the archive has ${formatBytes(size)}, and ${provider.kind} takes files of at most ${formatBytes(maxFileBytes)}`,
+  )
+}
+
 /** The lease from `awaitTurn` may have run out while the activity waited for a worker, or in a backoff. */
 async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> {
+  await refuseWhilePaused(deps.db, input.account_id)
   const isHeld = await takeSlot(deps.db, {
     accountId: input.account_id,
     runId: input.run_id,
@@ -262,24 +281,24 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
 }
 
 /** Decides whether there is another attempt, and shows the destination as retrying or leaves it to the workflow. */
-async function judge(row: UploadSessionRow, progress: UploadProgress, cause: ReturnType<typeof causeOf>) {
-  const isWaiting = cause.code === 'account_busy'
-  const idleMs = Date.now() - Date.parse(row.last_progress_at)
-  const isOver = !isWaiting && progress.sentBytes === 0 && idleMs > PATIENCE_MS
-  if (isRetryable(cause.code) && isOver) {
-    return toFailure(
-      causeOf(
-        new StepError(
-          'no_progress',
-          `${cause.message} No byte moved for 24 hours: mend the cause, then re-upload.`,
-        ),
-      ),
-    )
+async function judge(
+  deps: ActivityDeps,
+  claim: SessionClaim,
+  progress: UploadProgress,
+  startedAt: string,
+  cause: Cause,
+): Promise<ApplicationFailure> {
+  if (!isRetryable(cause.code)) return toFailure(cause)
+  const row = await getSession(deps.db, claim.run_id, claim.account_id)
+  // Counted up to the beginning of this attempt: a provider may confirm a whole day's bytes only when it is asked again.
+  const idleMs = row === null ? 0 : Date.parse(startedAt) - Date.parse(row.last_progress_at)
+  if (idleMs > PATIENCE_MS) {
+    const message = `${cause.message} No byte arrived for 24 hours: mend the cause, then re-upload.`
+    return toFailure(causeOf(new StepError('no_progress', message)))
   }
-  if (isRetryable(cause.code)) {
-    await progress.change({ status: 'retrying', error: statusErrorFrom(cause) })
-  }
-  return toFailure(cause)
+  const shown = await pauseFor(deps, claim, cause)
+  await progress.change({ status: 'retrying', error: statusErrorFrom(shown) })
+  return toFailure(shown)
 }
 
 async function writeNote(

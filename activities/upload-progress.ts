@@ -4,7 +4,7 @@
 
 import type { Context } from '@temporalio/activity'
 import { saveDestination } from '../db/runs.ts'
-import { type SessionClaim, saveProgress } from '../db/upload-sessions.ts'
+import { ClaimLost, type SessionClaim, saveProgress } from '../db/upload-sessions.ts'
 import { takeSlot } from '../db/upload-slots.ts'
 import { destinationChangedSignal } from '../workflows/messages.ts'
 import type { DestinationState } from '../workflows/types.ts'
@@ -27,6 +27,7 @@ export interface UploadProgress {
   continueAt(offset: number): void
   /** Tells status and workflow of a change at once. */
   change(state: Partial<DestinationState>): Promise<void>
+  /** Ends the beats and saves the offset once more. May be called twice. */
   stop(): Promise<void>
 }
 
@@ -52,6 +53,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   let signalledAt = Date.now()
   let signalledShare = 0
   let saving: Promise<void> = Promise.resolve()
+  let isStopped = false
   const position = () => Math.min(size, Math.max(storedBytes, base + sinceBase))
 
   const beat = () => context.heartbeat({ bytes_sent: position(), stored_bytes: storedBytes, size })
@@ -122,6 +124,16 @@ export function startProgress(options: ProgressOptions): UploadProgress {
       clearInterval(beats)
       clearInterval(saves)
       await saving
+      // What a short attempt found out must count for the next one's patience as well.
+      if (isStopped) return
+      isStopped = true
+      await saveProgress(deps.db, claim, {
+        stored_bytes: storedBytes,
+        sent_bytes: options.sentBefore + sentBytes,
+      }).catch((error: unknown) => {
+        if (!(error instanceof ClaimLost))
+          deps.log.warn({ err: error, run_id: claim.run_id }, 'the offset was not saved')
+      })
     },
   }
 }

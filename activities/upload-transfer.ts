@@ -56,6 +56,7 @@ const HASH_TRIES = 3
 const HASH_PAUSE_MS = 2_000
 /** A provider that forgets session after session is not to be fed for ever. */
 const MOST_RESTARTS = 3
+const MOST_RESTARTS_OF_AGE = 1
 
 export async function transfer(options: TransferOptions): Promise<Transferred> {
   const { provider, source, sessions, events, signal } = options
@@ -155,12 +156,7 @@ async function openOrResume(options: TransferOptions): Promise<Opened> {
     }
     const restarts = await sessions.restart()
     await events.onNote({ event: 'session_restarted', restarts })
-    if (restarts > MOST_RESTARTS) {
-      throw new StepError(
-        'session_too_slow',
-        `the provider forgot the upload ${restarts} times before it was finished`,
-      )
-    }
+    refuseEndlessRestarts(provider, session, restarts)
   }
   const place = await findPlace(options)
   if (place.kind === 'present') return place
@@ -170,11 +166,24 @@ async function openOrResume(options: TransferOptions): Promise<Opened> {
   return { kind: 'open', target, session, offset: 0 }
 }
 
+/**
+ * A session that has died of old age is opened anew once; a second one would die as well. One that was forgotten before its
+ * time may have met a fault of the service.
+ */
+function refuseEndlessRestarts(provider: Provider, session: UploadSession, restarts: number): void {
+  const isAged = Date.now() - Date.parse(session.created_at) >= provider.limits.sessionLifeMs
+  if (restarts <= (isAged ? MOST_RESTARTS_OF_AGE : MOST_RESTARTS)) return
+  throw new StepError(
+    'session_too_slow',
+    `the provider forgot the upload ${restarts} times before it was finished`,
+  )
+}
+
 /** The first name that is free, or the file of equal content that is there already. */
 async function findPlace(
   options: TransferOptions,
 ): Promise<{ readonly kind: 'free'; readonly name: string } | Extract<Opened, { kind: 'present' }>> {
-  const { provider, folder, names, source, signal, events } = options
+  const { names, source, signal, events } = options
   for (const name of names) {
     const standing = await standingFiles(options, name)
     for (const file of standing) {

@@ -14,11 +14,19 @@ export function readBody(): MiddlewareHandler<AppEnv> {
       if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
       const text = await textOf(c.req.raw.body)
       if (isJson(c.req.header('content-type'))) refuseUnstorableText(text)
-      const { url, headers } = c.req.raw
-      c.req.raw = new Request(url, { method: c.req.method, headers, body: text === '' ? null : text })
+      c.req.raw = withBody(c.req.raw, text)
     }
     await next()
   }
+}
+
+/** The same request with a body that can be read (again). */
+function withBody({ url, method, headers }: Request, text: string): Request {
+  if (text !== '') return new Request(url, { method, headers, body: text })
+  // Clients announce JSON out of habit; no body is no body.
+  const plain = new Headers(headers)
+  plain.delete('content-type')
+  return new Request(url, { method, headers: plain })
 }
 
 async function textOf(body: ReadableStream<Uint8Array> | null): Promise<string> {

@@ -114,11 +114,13 @@ export type TemporalOptions = {
 const DEADLINE_MS = 5_000
 const READINESS_DEADLINE_MS = 2_000
 const GRPC_NOT_FOUND = 5
+/** gRPC would wait up to two minutes before it looks for a server that was away. */
+const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3_000 }
 
 export function connectTemporal(options: TemporalOptions): TemporalClient {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS
   const { connectionOptions, namespace } = connectConfig(options)
-  const connection = Connection.lazy(connectionOptions)
+  const connection = Connection.lazy({ ...connectionOptions, channelArgs: RECONNECT })
   const client = new Client({ connection, namespace, identity: `cloud-sync-api@${process.pid}` })
 
   function within<T>(ms: number, call: () => Promise<T>): Promise<T> {

@@ -50,3 +50,29 @@ export async function finishAttempt(db: DbOrTransaction, id: number, end: Attemp
 export async function listAttempts(db: DbOrTransaction, runId: string): Promise<readonly Attempt[]> {
   return db.selectFrom('attempts').selectAll().where('run_id', '=', runId).orderBy('id').execute()
 }
+
+/** What an account has sent since `since`, and whether it has been held back by rate limits ever since. */
+export async function rateLimitHistory(
+  db: DbOrTransaction,
+  accountId: string,
+  since: string,
+): Promise<{ sent_bytes: number; oldest_at: string | null; limited_since: string | null }> {
+  const rows = await db
+    .selectFrom('attempts')
+    .select(['started_at', 'finished_at', 'bytes_sent', 'error'])
+    .where('account_id', '=', accountId)
+    .where('started_at', '>=', since)
+    .orderBy('id', 'desc')
+    .execute()
+  const sent = rows.filter((row) => row.bytes_sent > 0)
+  let limitedSince: string | null = null
+  for (const row of rows.filter((each) => each.finished_at !== null)) {
+    if (row.error?.code !== 'rate_limited') break
+    limitedSince = row.finished_at
+  }
+  return {
+    sent_bytes: sent.reduce((sum, row) => sum + row.bytes_sent, 0),
+    oldest_at: sent.at(-1)?.finished_at ?? sent.at(-1)?.started_at ?? null,
+    limited_since: limitedSince,
+  }
+}

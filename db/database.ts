@@ -63,9 +63,13 @@ export function openDatabase(url: string, options: OpenDatabaseOptions): Db {
     keepAlive: true,
     types: typeParsers,
   })
-  // An idle connection that the server closes: the pool makes a new one for the next query. Without a listener
-  // the event would end the process.
-  pool.on('error', (err) => options.log.warn({ err }, 'a connection to the database was lost'))
+  // A connection that breaks says so by an event as well, idle or in use; without a listener that event would end the
+  // process. The query that was under way fails by itself, and the pool makes a new connection for the next one.
+  pool.on('connect', (client) => {
+    client.on('error', (err) => options.log.warn({ err }, 'a connection to the database was lost'))
+  })
+  // Of idle connections, once more.
+  pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   pools.set(db, pool)
   return db

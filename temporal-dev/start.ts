@@ -24,10 +24,29 @@ import { prepareNamespace } from './setup.ts'
 /** What was started, to be stopped in the reverse order. */
 type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
 
+interface Stops {
+  /** Throws Interrupted, after taking it up, when a signal came while this step was under way. */
+  push(stop: Stop): void
+  pop(): Stop | undefined
+}
+
+class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
 async function main(): Promise<void> {
   const config = loadConfig()
   const log = createLogger(config)
-  const stops: Stop[] = []
+  const started: Stop[] = []
+  let isStarting = true
+  let isInterrupted = false
+  const stops: Stops = {
+    push: (stop) => {
+      started.push(stop)
+      if (isInterrupted) throw new Interrupted()
+    },
+    pop: () => started.pop(),
+  }
   let ending: Promise<void> | undefined
   const end = () => {
     ending ??= stopAll(stops, log)
@@ -36,18 +55,22 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping; uploads go on from where they are at the next start')
+      isInterrupted = true
+      // A start under way ends at its next step: what the step brings up must be taken down as well.
+      if (isStarting) return
       end().catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
     })
   }
   try {
     await start(config, log, stops)
+    isStarting = false
   } catch (error) {
     await end()
-    throw error
+    if (!(error instanceof Interrupted)) throw error
   }
 }
 
-async function start(config: Config, log: Logger, stops: Stop[]): Promise<void> {
+async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
   const lock = await lockDataDir(config.dataDir)
   stops.push({ what: 'data folder', stop: lock.release })
@@ -90,13 +113,13 @@ async function start(config: Config, log: Logger, stops: Stop[]): Promise<void> 
 
 type PlainLog = { info(message: string): void; warn(message: string): void }
 
-async function embeddedDatabase(config: Config, log: PlainLog, stops: Stop[]): Promise<string> {
+async function embeddedDatabase(config: Config, log: PlainLog, stops: Stops): Promise<string> {
   const postgres = await startEmbeddedPostgres({ directory: join(config.dataDir, 'postgres'), log })
   stops.push({ what: 'PostgreSQL', stop: postgres.stop })
   return postgres.url
 }
 
-async function embeddedTemporal(config: Config, log: PlainLog, stops: Stop[]) {
+async function embeddedTemporal(config: Config, log: PlainLog, stops: Stops) {
   const cli = await findTemporalCli({ environment: process.env, log })
   const server = await startTemporalServer({
     cli,
@@ -122,7 +145,7 @@ async function embeddedTemporal(config: Config, log: PlainLog, stops: Stop[]) {
   return server
 }
 
-async function stopAll(stops: Stop[], log: Logger): Promise<void> {
+async function stopAll(stops: Stops, log: Logger): Promise<void> {
   for (let next = stops.pop(); next !== undefined; next = stops.pop()) {
     try {
       await next.stop()

@@ -12,7 +12,10 @@ import type { Provider } from './provider.ts'
 export type ProviderDeps = { readonly http: HttpClient; readonly endpoints: Endpoints }
 
 /** Throws ZodError when credentials or settings have not the provider's shape: check them before. */
-export function createProvider(account: Pick<OpenAccount, 'provider' | 'credentials' | 'settings'>, deps: ProviderDeps): Provider {
+export function createProvider(
+  account: Pick<OpenAccount, 'provider' | 'credentials' | 'settings'>,
+  deps: ProviderDeps,
+): Provider {
   const { http, endpoints } = deps
   switch (account.provider) {
     case 'google_drive':
@@ -33,7 +36,10 @@ export function createProvider(account: Pick<OpenAccount, 'provider' | 'credenti
       return createOneDrive({
         credentials: accountShapes.onedrive.credentials.parse(account.credentials),
         settings: accountShapes.onedrive.settings.parse(account.settings),
-        endpoints: { graphRoot: endpoints.microsoftGraphRoot, authorityRoot: endpoints.microsoftAuthorityRoot },
+        endpoints: {
+          graphRoot: endpoints.microsoftGraphRoot,
+          authorityRoot: endpoints.microsoftAuthorityRoot,
+        },
         http,
       })
   }

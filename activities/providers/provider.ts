@@ -25,7 +25,11 @@ export class ProviderError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    more: { httpStatus?: number | undefined; retryAfterMs?: number | undefined; requestId?: string | undefined } = {},
+    more: {
+      httpStatus?: number | undefined
+      retryAfterMs?: number | undefined
+      requestId?: string | undefined
+    } = {},
   ) {
     super(message)
     this.code = code
@@ -150,7 +154,13 @@ export interface Provider {
    * connection breaks: the caller then asks `querySession` and comes again. Never overwrites another file:
    * `name_conflict` when one of other content holds the name.
    */
-  send(target: UploadTarget, session: UploadSession, source: ArchiveSource, offset: number, context: SendContext): Promise<RemoteFile>
+  send(
+    target: UploadTarget,
+    session: UploadSession,
+    source: ArchiveSource,
+    offset: number,
+    context: SendContext,
+  ): Promise<RemoteFile>
 
   /** Gives the session up at the provider; succeeds when there is nothing (left) to give up. */
   abortSession(session: UploadSession, signal: AbortSignal): Promise<void>
@@ -162,7 +172,10 @@ export interface Provider {
   listFiles(folder: RemoteFolder, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>
 
   /** Deletes exactly this file in this revision; `file_changed` when it is another one by now. */
-  deleteFile(file: { readonly id: string; readonly revision: string | null }, signal: AbortSignal): Promise<DeleteOutcome>
+  deleteFile(
+    file: { readonly id: string; readonly revision: string | null },
+    signal: AbortSignal,
+  ): Promise<DeleteOutcome>
 
   /** Really tries the account: token, folder reachable and writable, space. Never rejects but for the signal. */
   check(signal: AbortSignal): Promise<AccountCheck>

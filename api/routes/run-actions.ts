@@ -92,9 +92,10 @@ export function runActionRoutes(deps: AppDeps) {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
     const run = await knownRun(deps, id)
-    if (!(await temporal.cancelSync(run.workflow_id)) && !(await dropOwedStart(deps, run))) {
-      throw new Problem(409, 'No sync of this run is open.')
-    }
+    const isCancelled =
+      run.cloud_status === 'pending' &&
+      ((await temporal.cancelSync(run.workflow_id)) || (await dropOwedStart(deps, run)))
+    if (!isCancelled) throw new Problem(409, 'No sync of this run is open.')
     await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })
     return c.json(runResource(await knownRun(deps, id)), 202)
   })

@@ -15,10 +15,9 @@ import { pageQuery, statusErrorSchema, timeSchema } from './shared.ts'
 
 const accountIds = z
   .array(z.string().min(1).max(200))
-  .min(1, 'must be a list of at least one account ID')
   .max(100)
   .readonly()
-  .openapi({ description: 'Limits the run to these accounts' })
+  .openapi({ description: 'Limits the run to these accounts, at least one' })
 
 export const newRunSchema = z
   .strictObject({
@@ -180,9 +179,12 @@ export const runQuery = z.object({
 
 export const reuploadSchema = z
   .strictObject({
-    account_ids: accountIds.nullish().openapi({
-      description: 'Default: the failed and cancelled destinations; all when there are none',
-    }),
+    account_ids: accountIds
+      .refine((ids) => ids.length > 0, 'must name at least one account')
+      .nullish()
+      .openapi({
+        description: 'Default: the failed and cancelled destinations; all when there are none',
+      }),
   })
   .openapi('Reupload')
 

@@ -55,7 +55,7 @@ describe('the API', () => {
       ['slug', ''],
     )
     assertProblem(await api.ask('POST', '/api/instances', '{"slug":"a","name":"\\u0000"}'), 422)
-    assertProblem(await api.ask('GET', '/api/instances/%00'), 404)
+    assertProblem(await api.ask('GET', '/api/instances/%00'), 422)
   })
 
   it('sends headers that forbid framing, sniffing, caching and loading from elsewhere', async () => {

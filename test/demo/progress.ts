@@ -2,6 +2,7 @@
 
 import { formatBytes } from '../../workflows/destination.ts'
 import type { ApiState } from './api.ts'
+import { fit } from './screen.ts'
 
 export type BackupProgress = {
   readonly instance: string
@@ -25,7 +26,7 @@ const WORDS_WIDTH = 30
 const SHORTEST_BAR = 8
 const LONGEST_BAR = 50
 
-/** A line for each backup and one for each of its destinations, none wider than `width` (from 60 columns on). */
+/** A line for each backup and one for each of its destinations, none wider than `width` columns. */
 export function progressLines(backups: readonly BackupProgress[], width: number): string[] {
   const names = backups.flatMap(({ destinations }) => destinations.map(({ account }) => account.length))
   const nameWidth = Math.max(0, ...names)
@@ -37,7 +38,10 @@ export function progressLines(backups: readonly BackupProgress[], width: number)
       const share = shareOf(state, size)
       const percent = `${Math.floor(100 * share)} %`.padStart(6)
       const name = state.account.padEnd(nameWidth)
-      return `  ${MARKS[state.status]} ${name} ${barOf(share, bar)} ${percent}  ${wordsOf(state, size)}`
+      return fit(
+        `  ${MARKS[state.status]} ${name} ${barOf(share, bar)} ${percent}  ${wordsOf(state, size)}`,
+        width,
+      )
     }),
   ])
 }

@@ -12,6 +12,7 @@ import type { FinishedBackup } from './outcome.ts'
 import { type BackupProgress, createNews, progressLines } from './progress.ts'
 import { ACCOUNTS, archiveName, databaseOf, INSTANCES } from './scenario.ts'
 import type { Screen } from './screen.ts'
+import { stateOf } from './state.ts'
 
 const POLL_MS = 150
 const UPLOADS_DEADLINE_MS = 300_000
@@ -48,7 +49,7 @@ export async function writeArchives(
       const what = kind === 'dump' ? 'tables' : 'files'
       screen.draw([])
       screen.print(
-        `✓ Archive   ${slug}/${name}, ${formatBytes(size)}, ${content.length} ${what}, opened again and whole`,
+        `✓ Archive   ${slug}/${name}, ${formatBytes(size)}, ${content.length} ${what}, reads back whole`,
       )
       written.push({ instance: slug, kind, path, name, size, hashes })
     }
@@ -136,11 +137,7 @@ export async function followRuns(options: {
 function statesOf(run: ApiRun): ApiState[] {
   const states = Object.values(run.cloud_sync_status)
   return ACCOUNTS.map(
-    ({ name, provider }): ApiState =>
-      states.find(({ account }) => account === name) ?? {
-        ...{ account: name, provider, binding_id: '', status: 'pending', error: null },
-        ...{ remote_path: null, remote_id: null, size: null, bytes_sent: 0, hash: null },
-        ...{ attempt: 0, started_at: null, finished_at: null, retention: null },
-      },
+    ({ name, provider }) =>
+      states.find(({ account }) => account === name) ?? stateOf({ account: name, provider }),
   )
 }

@@ -264,6 +264,66 @@ describe('an upload survives', () => {
     for (const cloud of system.clouds) onlyFile(cloud, slug, content)
   })
 
+  it('a 429: the whole account waits as told, visibly, and other accounts go on', async () => {
+    for (const kind of kinds) cloudOf(kind)
+    const cloud = cloudOf('dropbox')
+    const { slug, bindings } = await system.bind()
+    const limited = bindings.find((_, index) => system.clouds[index]?.kind === 'dropbox')?.account_id ?? ''
+    const first = await system.writeArchive(`${slug}/1.dump`, randomBytes(LARGE))
+    const second = await system.writeArchive(`${slug}/2.dump`, randomBytes(1000))
+    cloud.server.faults.add({
+      operation: 'open',
+      action: { kind: 'status', status: 429, headers: { 'Retry-After': '4' } },
+    })
+    const one = await system.start({ instance: slug, archive: first })
+    await until('the account rests', async () => {
+      const account = await system.db
+        .selectFrom('cloud_accounts')
+        .select('paused_until')
+        .where('id', '=', limited)
+        .executeTakeFirst()
+      return account?.paused_until ?? null
+    })
+    const other = await system.start({ instance: slug, archive: second })
+    const states = await until('the second run waits at this account alone', async () => {
+      const status = (await getRun(system.db, other.runId))?.cloud_sync_status ?? {}
+      const rest = Object.entries(status).filter(([id]) => id !== limited)
+      const isAlone = rest.length === 2 && rest.every(([, state]) => state.status === 'uploaded')
+      return isAlone ? status : null
+    })
+    assert.equal(states[limited]?.status, 'pending')
+    assert.equal(states[limited]?.error?.code, 'account_busy')
+    assert.match(states[limited]?.error?.message ?? '', /continues at/)
+    assert.equal((await one.result()).status, 'uploaded')
+    assert.equal((await other.result()).status, 'uploaded')
+  })
+
+  it('more uploads than an account takes at once: the others wait for their turn', async () => {
+    for (const kind of kinds) cloudOf(kind)
+    const cloud = cloudOf('onedrive')
+    const { slug } = await system.bind({}, [cloud])
+    const archives = await Promise.all(
+      [1, 2, 3, 4].map((n) => system.writeArchive(`${slug}/${n}.dump`, randomBytes(LARGE))),
+    )
+    cloud.server.faults.add({ operation: 'chunk', times: 4, action: { kind: 'delay', ms: 700 } })
+    const runs = await Promise.all(archives.map((archive) => system.start({ instance: slug, archive })))
+    let most = 0
+    const results = Promise.all(runs.map((run) => run.result()))
+    await until('all are uploaded', async () => {
+      const states = await Promise.all(runs.map((run) => getRun(system.db, run.runId)))
+      const uploading = states.filter((run) =>
+        Object.values(run?.cloud_sync_status ?? {}).some(
+          (state) => state.status === 'uploading' && state.remote_id === null,
+        ),
+      )
+      most = Math.max(most, uploading.length)
+      return states.every((run) => run?.cloud_status === 'uploaded') ? true : null
+    })
+    assert.ok((await results).every((result) => result.status === 'uploaded'))
+    assert.ok(most <= 2, `${most} uploads ran at once`)
+    assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 4)
+  })
+
   it('new workers in mid-upload: it goes on where the provider stands', async () => {
     for (const kind of kinds) cloudOf(kind)
     const { slug } = await system.bind()

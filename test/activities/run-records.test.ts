@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createRunRecordActivities, type RunRecordActivities } from '../../activities/run-records.ts'
+import { type AuditEvent, listAudit } from '../../db/audit.ts'
+import { createBinding } from '../../db/bindings.ts'
+import { getRun, saveArchive } from '../../db/runs.ts'
+import type { Binding, Run } from '../../db/schema.ts'
+import type { DestinationState } from '../../workflows/types.ts'
+import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
+import { randomName, someAccount, someInstance } from '../support/rows.ts'
+
+const DAY_MS = 86_400_000
+
+describe('the record of a run', () => {
+  let deps: TestDeps
+  let activities: RunRecordActivities
+  before(async () => {
+    deps = await createTestDeps()
+    activities = createRunRecordActivities(deps)
+  })
+  after(() => deps.close())
+
+  async function anInstance(
+    bindings: readonly Partial<Pick<Binding, 'enabled' | 'remote_path' | 'keep_last'>>[],
+  ) {
+    const { slug } = await someInstance(deps.db)
+    const made: Binding[] = []
+    for (const binding of bindings) {
+      const { id: account_id } = await someAccount(deps.db)
+      made.push(await createBinding(deps.db, { instance_slug: slug, account_id, ...binding }))
+    }
+    return { slug, accounts: made.map(({ account_id }) => account_id) }
+  }
+  const inputFor = (instance: string, more: object = {}) => {
+    const run_id = randomName('run')
+    return {
+      run_id,
+      workflow_id: `cloud-sync/${instance}/${run_id}`,
+      instance,
+      archive: 'acme/x.dump',
+      ...more,
+    }
+  }
+  async function record(id: string): Promise<Run> {
+    const run = await getRun(deps.db, id)
+    assert.ok(run)
+    return run
+  }
+  async function events(run_id: string): Promise<readonly AuditEvent[]> {
+    const { items } = await listAudit(deps.db, { run_id, limit: 50 })
+    return items.map(({ event }) => event as AuditEvent).reverse()
+  }
+  const uploaded = (more: Partial<DestinationState> = {}): Partial<DestinationState> => ({
+    status: 'uploaded',
+    error: null,
+    remote_id: 'f1',
+    remote_path: '/odoo-backups/x.dump',
+    size: 7,
+    hash: { algorithm: 'md5', value: 'abc' },
+    finished_at: new Date().toISOString(),
+    ...more,
+  })
+  const failure = { code: 'storage_quota_exceeded', message: 'No space.', retryable: false }
+
+  it('has a destination for every enabled binding, with its folder filled in', async () => {
+    const { slug, accounts } = await anInstance([
+      { keep_last: 3 },
+      { enabled: false },
+      { remote_path: '/x/{database}/' },
+    ])
+    const input = inputFor(slug, { database: 'prod' })
+    const { destinations, status } = await activities.recordRun(input)
+    assert.deepEqual(
+      destinations.map(({ account_id, folder, keep_last }) => [account_id, folder, keep_last]),
+      [
+        [accounts[0], `/odoo-backups/${slug}`, 3],
+        [accounts[2], '/x/prod', null],
+      ],
+    )
+    assert.deepEqual(Object.keys(status).sort(), [accounts[0], accounts[2]].sort())
+    const run = await record(input.run_id)
+    assert.deepEqual([run.cloud_status, run.cloud_sync_status], ['pending', status])
+    assert.deepEqual(await events(input.run_id), ['run_recorded', 'sync_started'])
+  })
+
+  it('is made once, however often the activity is tried', async () => {
+    const { slug } = await anInstance([{}])
+    const input = inputFor(slug)
+    const first = await activities.recordRun(input)
+    assert.deepEqual(await activities.recordRun(input), first)
+    assert.equal((await events(input.run_id)).filter((event) => event === 'run_recorded').length, 1)
+    await assert.rejects(activities.recordRun({ ...input, archive: 'other.dump' }), {
+      kind: 'run_id_conflict',
+    })
+  })
+
+  it('is limited to the accounts that are asked for, which must be bound', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const only = await activities.recordRun(inputFor(slug, { account_ids: [accounts[1]] }))
+    assert.deepEqual(
+      only.destinations.map(({ account_id }) => account_id),
+      [accounts[1]],
+    )
+    const input = inputFor(slug, { account_ids: [accounts[0], 'stranger'] })
+    await assert.rejects(activities.recordRun(input), { code: 'unknown_account' })
+    assert.equal(await getRun(deps.db, input.run_id), null)
+    await assert.rejects(activities.recordRun(inputFor('no-such-instance')), { code: 'unknown_instance' })
+  })
+
+  it('fails a destination at once whose folder needs a database that the run has not, and no other', async () => {
+    const { slug, accounts } = await anInstance([{}, { remote_path: '/x/{database}' }])
+    const { destinations, status } = await activities.recordRun(inputFor(slug))
+    assert.deepEqual(
+      destinations.map(({ account_id }) => account_id),
+      [accounts[0]],
+    )
+    const state = status[accounts[1] ?? '']
+    assert.deepEqual([state?.status, state?.error?.code], ['failed', 'database_missing'])
+    assert.ok(state?.finished_at)
+  })
+
+  it('starts a re-upload anew for its destinations and leaves the others as they were', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const [good = '', bad = ''] = accounts
+    const input = inputFor(slug)
+    await activities.recordRun(input)
+    await activities.saveDestination({ run_id: input.run_id, account_id: good, state: uploaded() })
+    await activities.saveDestination({
+      run_id: input.run_id,
+      account_id: bad,
+      state: { status: 'failed', error: failure, finished_at: new Date().toISOString() },
+    })
+    assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'failed')
+    const { destinations, status } = await activities.recordRun({ ...input, account_ids: [bad] })
+    assert.deepEqual(
+      destinations.map(({ account_id }) => account_id),
+      [bad],
+    )
+    assert.deepEqual(
+      [status[good]?.status, status[bad]?.status, status[bad]?.error],
+      ['uploaded', 'pending', null],
+    )
+    await activities.saveDestination({
+      run_id: input.run_id,
+      account_id: bad,
+      state: uploaded({ remote_id: 'f2' }),
+    })
+    assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'uploaded')
+  })
+
+  it('is uploaded only when every destination is, and none when there is no destination', async () => {
+    const none = inputFor((await anInstance([{ enabled: false }])).slug)
+    assert.deepEqual((await activities.recordRun(none)).destinations, [])
+    assert.deepEqual(await activities.finishRun({ run_id: none.run_id }), {
+      status: 'none',
+      destinations: {},
+      keep_archive: false,
+    })
+    const { slug, accounts } = await anInstance([{}, {}])
+    const input = inputFor(slug)
+    await activities.recordRun(input)
+    await activities.saveDestination({
+      run_id: input.run_id,
+      account_id: accounts[0] ?? '',
+      state: uploaded(),
+    })
+    await activities.saveDestination({
+      run_id: input.run_id,
+      account_id: accounts[1] ?? '',
+      state: {
+        status: 'cancelled',
+        error: { code: 'cancelled', message: 'Cancelled.', retryable: false },
+        finished_at: new Date().toISOString(),
+      },
+    })
+    assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'failed')
+    assert.deepEqual((await events(input.run_id)).slice(-2), ['upload_cancelled', 'sync_finished'])
+  })
+
+  it('keeps the linked archive for 7 days after a failure (design.md, rule 6)', async () => {
+    for (const pin of ['linked', 'original'] as const) {
+      const { slug, accounts } = await anInstance([{}])
+      const input = inputFor(slug)
+      const { run_id } = input
+      await activities.recordRun(input)
+      await saveArchive(deps.db, run_id, {
+        size: 7,
+        archive_path: '/x.dump',
+        archive_mtime_ns: '1',
+        pin,
+        pin_path: pin === 'linked' ? `/.cloud-sync/${run_id}/x.dump` : null,
+      })
+      await activities.saveDestination({
+        run_id,
+        account_id: accounts[0] ?? '',
+        state: { status: 'failed', error: failure, finished_at: new Date().toISOString() },
+      })
+      const finished = await activities.finishRun({ run_id })
+      assert.deepEqual([finished.status, finished.keep_archive], ['failed', pin === 'linked'])
+      const keptMs = Date.parse((await record(run_id)).kept_until ?? '') - Date.now()
+      assert.ok(keptMs > 6.9 * DAY_MS && keptMs <= 7 * DAY_MS)
+    }
+  })
+
+  it('says for every destination and in the audit what stopped the whole run', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const [done = '', open = ''] = accounts
+    const input = inputFor(slug)
+    const { run_id } = input
+    await activities.recordRun(input)
+    await activities.saveDestination({ run_id, account_id: done, state: uploaded() })
+    const error = { code: 'archive_missing', message: 'The file is gone.', retryable: false }
+    await activities.failRun({ run_id, account_ids: null, error })
+    const { destinations, status } = await activities.finishRun({ run_id })
+    assert.deepEqual(
+      [destinations[done]?.status, destinations[open]?.status, status],
+      ['uploaded', 'failed', 'failed'],
+    )
+    assert.deepEqual((await record(run_id)).error, error)
+    assert.deepEqual((await events(run_id)).slice(2), ['upload_failed', 'sync_finished'])
+  })
+
+  it('marks only the destinations that are named, and a cancelled one as cancelled', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const [one = '', other = ''] = accounts
+    const input = inputFor(slug)
+    const { run_id } = input
+    await activities.recordRun(input)
+    const error = { code: 'cancelled', message: 'Cancelled.', retryable: false }
+    await activities.failRun({ run_id, account_ids: [one], error })
+    const run = await record(run_id)
+    assert.deepEqual(
+      [run.cloud_sync_status[one]?.status, run.cloud_sync_status[other]?.status],
+      ['cancelled', 'pending'],
+    )
+    assert.deepEqual([run.cloud_status, run.error], ['pending', null])
+  })
+
+  it('is refused for a run that nobody has recorded', async () => {
+    await assert.rejects(activities.finishRun({ run_id: 'nobody' }), { code: 'invalid_input' })
+  })
+})

@@ -1,0 +1,84 @@
+// `npm run bench [-- NAME… [--size 512MiB] [--rounds 3] [--clouds dropbox,onedrive]]`: what the program costs and
+// withstands, measured against the emulated clouds on loopback. Ends by itself; leaves nothing behind. Linux only.
+
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { PROVIDER_KINDS, type ProviderKind } from '../../workflows/types.ts'
+import { GIB, MIB } from './archives.ts'
+import { createBenchFolder } from './bench-folder.ts'
+import { crash } from './crash.ts'
+import { memory } from './memory.ts'
+import { note, say } from './report.ts'
+import { resets } from './resets.ts'
+import { throughput } from './throughput.ts'
+
+export type BenchOptions = {
+  readonly sizeBytes: number | undefined
+  readonly rounds: number
+  readonly clouds: readonly ProviderKind[] | undefined
+}
+
+export type BenchContext = {
+  readonly folder: string
+  readonly options: BenchOptions
+  /** What is to be ended or closed afterwards, the last one first. */
+  atEnd(stop: () => Promise<unknown>): void
+}
+
+const BENCHES = { throughput, memory, resets, crash } as const
+const DEADLINE_MS = 1_800_000
+
+const names = z.array(z.enum(['throughput', 'memory', 'resets', 'crash']))
+const values = z.object({
+  size: z
+    .string()
+    .regex(/^\d{1,6}[MG]iB$/, 'must be a size such as 512MiB or 2GiB')
+    .transform((text) => Number.parseInt(text, 10) * (text.endsWith('GiB') ? GIB : MIB))
+    .optional(),
+  rounds: z.coerce.number().int().min(1).max(50).default(3),
+  clouds: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(PROVIDER_KINDS)).min(1))
+    .optional(),
+})
+
+async function main(): Promise<void> {
+  if (process.platform !== 'linux') throw new Error('the benchmarks read /proc: they run on Linux')
+  const given = parseArgs({
+    allowPositionals: true,
+    options: { size: { type: 'string' }, rounds: { type: 'string' }, clouds: { type: 'string' } },
+  })
+  const chosen = names.parse(given.positionals)
+  const { size, rounds, clouds } = values.parse(given.values)
+  const options = { sizeBytes: size, rounds, clouds }
+  for (const name of chosen.length === 0 ? (['throughput'] as const) : chosen) {
+    await one(BENCHES[name], options)
+    say()
+  }
+}
+
+/** Runs it in a folder of its own; a signal, or the deadline, ends it as a failure does. */
+async function one(bench: (context: BenchContext) => Promise<void>, options: BenchOptions): Promise<void> {
+  const folder = await createBenchFolder()
+  const stops: (() => Promise<unknown>)[] = [folder.remove]
+  const { promise: interrupted, reject } = Promise.withResolvers<never>()
+  const onSignal = (name: string) => reject(new Error(`stopped by ${name}`))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, onSignal)
+  const bound = setTimeout(() => reject(new Error('it took too long')), DEADLINE_MS)
+  try {
+    const atEnd = (stop: () => Promise<unknown>) => void stops.push(stop)
+    await Promise.race([bench({ folder: folder.path, options, atEnd }), interrupted])
+  } finally {
+    clearTimeout(bound)
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal)
+    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  note(error instanceof z.ZodError ? z.prettifyError(error) : String(error))
+  process.exitCode = 1
+}

@@ -1,0 +1,126 @@
+// The emulated clouds of a benchmark, each in a process of its own: what they cost is not counted as ours, and they share
+// the machine with the program as little as possible.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { ProviderKind } from '../../workflows/types.ts'
+import { createTestAuthority, type TestAuthority, writeAuthority } from '../clouds/certificates.ts'
+import {
+  type CloudFacts,
+  type CloudState,
+  type FromEmulator,
+  fromEmulator,
+  type ToEmulator,
+} from './emulator-messages.ts'
+import { plainEnvironment } from './environment.ts'
+
+export type Emulator = CloudFacts & {
+  /** What is there, and what came; `forget` starts counting anew. */
+  state(options?: { forget?: boolean }): Promise<CloudState>
+}
+
+export type Emulators = {
+  readonly all: readonly Emulator[]
+  /** The CA certificate of all of them, as a file. */
+  readonly caFile: string
+  /** Host names of the real clouds → ports of their emulators. */
+  readonly routes: Readonly<Record<string, number>>
+  close(): Promise<void>
+}
+
+/** Every name under which a provider's real API is called. */
+const HOSTS: Readonly<Record<ProviderKind, readonly string[]>> = {
+  google_drive: ['www.googleapis.com', 'oauth2.googleapis.com', 'drive.googleapis.com'],
+  dropbox: ['api.dropboxapi.com', 'api.dropbox.com', 'content.dropboxapi.com', 'notify.dropboxapi.com'],
+  onedrive: [
+    'login.microsoftonline.com',
+    'graph.microsoft.com',
+    'contoso.sharepoint.com',
+    'contoso-my.sharepoint.com',
+  ],
+}
+const ANSWER_MS = 30_000
+
+export async function startEmulators(directory: string, kinds: readonly ProviderKind[]): Promise<Emulators> {
+  const authority = await createTestAuthority()
+  const caFile = await writeAuthority(authority, directory)
+  const started: { child: ChildProcess; emulator: Emulator }[] = []
+  const close = async () => {
+    await Promise.all(started.map(({ child }) => end(child)))
+  }
+  try {
+    for (const kind of kinds) started.push(await startEmulator(kind, authority, caFile))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const all = started.map(({ emulator }) => emulator)
+  return {
+    all,
+    caFile,
+    routes: Object.fromEntries(all.flatMap(({ kind, port }) => HOSTS[kind].map((host) => [host, port]))),
+    close,
+  }
+}
+
+async function startEmulator(kind: ProviderKind, authority: TestAuthority, caFile: string) {
+  const child = fork(join(import.meta.dirname, 'emulator-process.ts'), [kind, caFile], {
+    // The providers' hosts are meant for the program; an emulator calls nobody but itself.
+    env: plainEnvironment(),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  try {
+    const asked = await next(child, 'names')
+    const ready = next(child, 'ready')
+    say(child, { is: 'certificate', ...(await authority.issue(asked.names)) })
+    const { cloud } = await ready
+    const state = async ({ forget = false } = {}) => {
+      const answer = next(child, 'state')
+      say(child, { is: 'ask', forget })
+      return (await answer).state
+    }
+    return { child, emulator: { ...cloud, state } }
+  } catch (error) {
+    await end(child)
+    throw error
+  }
+}
+
+function say(child: ChildProcess, message: ToEmulator): void {
+  child.send(message)
+}
+
+async function next<I extends FromEmulator['is']>(
+  child: ChildProcess,
+  is: I,
+): Promise<Extract<FromEmulator, { is: I }>> {
+  const gone = new AbortController()
+  const onExit = () => gone.abort(new Error(`an emulator ended before it said "${is}"`))
+  child.once('exit', onExit)
+  try {
+    const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(ANSWER_MS)])
+    const [message] = await once(child, 'message', { signal })
+    const parsed = fromEmulator.parse(message)
+    if (!isOf(parsed, is)) throw new Error(`an emulator said "${parsed.is}" instead of "${is}"`)
+    return parsed
+  } catch (error) {
+    throw gone.signal.aborted ? gone.signal.reason : error
+  } finally {
+    child.off('exit', onExit)
+  }
+}
+
+function isOf<I extends FromEmulator['is']>(
+  message: FromEmulator,
+  is: I,
+): message is Extract<FromEmulator, { is: I }> {
+  return message.is === is
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.disconnect()
+  await gone
+}

@@ -1,0 +1,68 @@
+// Dropbox in the provider contract: its table of differences.
+
+import { createDropbox } from '../../activities/providers/dropbox/index.ts'
+import { accountShapes } from '../../db/account-shapes.ts'
+import { startDropboxEmulator } from '../clouds/dropbox/index.ts'
+import type { Way } from './contract/traits.ts'
+import { describeProviderContract } from './contract.ts'
+
+const BLOCK = 4 * 1024 * 1024
+const SINGLE = 1_000_000
+const CONCURRENT = 4 * BLOCK
+
+const concurrent: Way = {
+  name: 'concurrent',
+  size: CONCURRENT + BLOCK + 12_345,
+  open: { operation: 'open', after: 0 },
+  chunk: { operation: 'chunk', after: 1 },
+  // Dropbox tells nobody how far such a session came, but whether it can be finished.
+  ask: { operation: 'finalise', after: 0 },
+  finalise: { operation: 'finalise', after: 1 },
+}
+
+describeProviderContract('Dropbox', {
+  kind: 'dropbox',
+  start: async (authority, options) => {
+    const cloud = await startDropboxEmulator(authority, options)
+    return { ...cloud, change: (path, content) => void cloud.putFile(path, content) }
+  },
+  connect: ({ account, endpoints, http, now }) =>
+    createDropbox({
+      credentials: accountShapes.dropbox.credentials.parse(account.credentials),
+      settings: accountShapes.dropbox.settings.parse(account.settings),
+      endpoints: { apiRoot: endpoints.dropboxApiRoot, contentRoot: endpoints.dropboxContentRoot },
+      http,
+      now,
+      tuning: { singleBytes: SINGLE, concurrentBytes: CONCURRENT, chunkBytes: BLOCK, parallelAppends: 3 },
+    }),
+  ways: [
+    { name: 'single', size: 900_000, finalise: { operation: 'upload', after: 0 } },
+    {
+      name: 'sequential',
+      size: 2 * BLOCK + 77,
+      open: { operation: 'open', after: 0 },
+      chunk: { operation: 'chunk', after: 1 },
+      ask: { operation: 'query', after: 0 },
+      finalise: { operation: 'finalise', after: 0 },
+    },
+    concurrent,
+  ],
+  largeWay: concurrent,
+  edges: [SINGLE, BLOCK, 2 * BLOCK, CONCURRENT, CONCURRENT + BLOCK],
+  lossBytes: BLOCK,
+  many: { size: 6 * BLOCK + 4321, chunks: 5 },
+  stallSize: 40 * 1024 * 1024,
+  operations: {
+    token: 'token',
+    look: 'metadata',
+    list: 'list',
+    nextPage: 'list_continue',
+    bytes: ['upload', 'chunk'],
+  },
+  encodes: null,
+  givesUpSessions: false,
+  refused: {
+    credentials: ({ credentials }) => ({ ...credentials, refresh_token: 'one-that-was-revoked' }),
+    code: 'credentials_refused',
+  },
+})

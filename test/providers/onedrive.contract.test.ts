@@ -1,0 +1,57 @@
+// OneDrive in the provider contract: its table of differences.
+
+import { createOneDrive } from '../../activities/providers/onedrive/index.ts'
+import { accountShapes } from '../../db/account-shapes.ts'
+import { startMicrosoftEmulator } from '../clouds/microsoft/index.ts'
+import type { Way } from './contract/traits.ts'
+import { describeProviderContract } from './contract.ts'
+
+const FRAGMENT = 2 * 320 * 1024
+const SINGLE = 4096
+
+const fragments: Way = {
+  name: 'fragments',
+  size: 4 * FRAGMENT + 777,
+  open: { operation: 'open', after: 0 },
+  chunk: { operation: 'chunk', after: 1 },
+  ask: { operation: 'status', after: 0 },
+  finalise: { operation: 'chunk', after: 4 },
+}
+
+describeProviderContract('OneDrive', {
+  kind: 'onedrive',
+  start: async (authority, options) => {
+    const cloud = await startMicrosoftEmulator(authority, options)
+    return { ...cloud, change: cloud.overwrite }
+  },
+  connect: ({ account, endpoints, http, now }) =>
+    createOneDrive({
+      credentials: accountShapes.onedrive.credentials.parse(account.credentials),
+      settings: accountShapes.onedrive.settings.parse(account.settings),
+      endpoints: { graphRoot: endpoints.microsoftGraphRoot, authorityRoot: endpoints.microsoftAuthorityRoot },
+      http,
+      now,
+      fragmentBytes: FRAGMENT,
+      singleBytes: SINGLE,
+      lookupPauseMs: 1,
+    }),
+  ways: [{ name: 'single', size: 4000, finalise: { operation: 'single', after: 0 } }, fragments],
+  largeWay: fragments,
+  edges: [SINGLE, FRAGMENT, 2 * FRAGMENT],
+  lossBytes: FRAGMENT,
+  many: { size: 22 * FRAGMENT + 99, chunks: 20 },
+  stallSize: 40 * 1024 * 1024,
+  operations: {
+    token: 'token',
+    look: 'find',
+    list: 'list',
+    nextPage: 'list',
+    bytes: ['single', 'chunk'],
+  },
+  encodes: /["*:<>?/\\|%]|^[ ~]|[ .]$/,
+  givesUpSessions: true,
+  refused: {
+    credentials: ({ credentials }) => ({ ...credentials, client_secret: 'not-the-secret' }),
+    code: 'credentials_refused',
+  },
+})
