@@ -42,6 +42,7 @@ const LIMITS = {
   connectionsCheckingInterval: 5_000,
 }
 const STOP_DEADLINE_MS = 10_000
+const STOP_SWEEP_MS = 50
 
 /** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
 export async function startApi({ config, db, temporal, vault, log }: ApiOptions): Promise<Api> {
@@ -117,8 +118,11 @@ async function close(server: Server): Promise<void> {
     server.close((error) => (error === undefined ? resolve() : reject(error)))
   })
   server.closeIdleConnections()
+  // A connection that was busy then is idle when its answer is out.
+  const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS)
   const deadline = setTimeout(() => server.closeAllConnections(), STOP_DEADLINE_MS)
   await closed
+  clearInterval(sweep)
   clearTimeout(deadline)
 }
 

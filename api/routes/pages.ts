@@ -1,0 +1,19 @@
+// All pages. They are read from the database directly and act through the API (ui/api-call.ts); who may see them is
+// decided by the same authentication as for the API.
+
+import { Hono } from 'hono'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import type { ConnectionReader } from '../client-connection.ts'
+import { type ApiFetch, createApiCall } from '../ui/api-call.ts'
+import { assetRoutes } from '../ui/assets.ts'
+import { runPages } from './pages-runs.ts'
+import { sessionPages } from './pages-session.ts'
+
+export function pageRoutes(deps: AppDeps, connectionOf: ConnectionReader, fetchApi: ApiFetch) {
+  const callApi = createApiCall(fetchApi)
+  const app = new Hono<AppEnv>()
+  for (const routes of [assetRoutes(), sessionPages(callApi), runPages(deps, connectionOf, callApi)]) {
+    app.route('/', routes)
+  }
+  return app
+}

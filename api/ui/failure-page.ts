@@ -1,0 +1,67 @@
+// A refusal as a person in front of a browser meets it: the login when there is none, a page that says what happened and
+// where to go, or a message in the page that asked by htmx.
+
+import type { Context } from 'hono'
+import type { AppEnv } from '../app-context.ts'
+import type { Principal } from '../permissions.ts'
+import type { Problem } from '../problem.ts'
+import { layout, messageBox } from './layout.ts'
+import { html } from './markup.ts'
+import { asksForPart, sendPage } from './page-response.ts'
+
+const texts = {
+  titles: {
+    403: 'Not allowed',
+    404: 'Nothing here',
+    500: 'Something went wrong',
+    503: 'Not available at the moment',
+  } as Readonly<Record<number, string>>,
+  otherTitle: 'That did not work',
+  retry: 'Try again in a moment. Uploads go on by themselves in the meantime.',
+  fault: 'The fault is in the log of the program, under the request ID of this answer.',
+  requestId: 'Request ID',
+  home: 'To the Run History',
+} as const
+
+/** Of the API's own addresses, errors stay problem documents. */
+const API_PATH = /^\/(api|healthz|readyz|metrics)(\/|$)/
+
+/** True when a browser asks for a page, or htmx for a part of one. */
+export function isPageRequest(c: Context<AppEnv>): boolean {
+  if (API_PATH.test(c.req.path)) return false
+  return asksForPart(c) || c.req.header('accept')?.includes('text/html') === true
+}
+
+export async function failurePage(c: Context<AppEnv>, problem: Problem): Promise<Response> {
+  const principal: Principal | null = c.get('principal') ?? null
+  const isPart = asksForPart(c)
+  if (problem.status === 401) return toLogin(c, isPart)
+  if (problem.status === 403 && problem.options.mustChangePassword === true) return redirect('/password', isPart)
+  if (isPart) {
+    const answer = await sendPage(c, messageBox({ kind: 'danger', text: problem.message }), problem.status)
+    answer.headers.set('hx-retarget', '#messages')
+    answer.headers.set('hx-reswap', 'innerHTML')
+    return answer
+  }
+  const title = texts.titles[problem.status] ?? texts.otherTitle
+  const body = html`<div data-component="page-head"><div><h1>${title}</h1><p>${problem.message}</p></div></div>
+<div data-component="stack">
+${problem.status === 503 ? html`<p>${texts.retry}</p>` : null}
+${problem.status === 500 ? html`<p>${texts.fault}</p>` : null}
+<p data-component="small">${texts.requestId} <code>${c.get('requestId')}</code></p>
+<p><a data-component="button" href="/">${texts.home}</a></p>
+</div>`
+  return sendPage(c, layout({ title, principal, body }), problem.status)
+}
+
+function toLogin(c: Context<AppEnv>, isPart: boolean): Response {
+  const { pathname, search } = new URL(c.req.url)
+  const wanted = c.req.method === 'GET' && !isPart && pathname !== '/' ? pathname + search : null
+  return redirect(wanted === null ? '/login' : `/login?next=${encodeURIComponent(wanted)}`, isPart)
+}
+
+function redirect(location: string, isPart: boolean): Response {
+  return isPart
+    ? new Response(null, { status: 204, headers: { 'hx-redirect': location } })
+    : new Response(null, { status: 303, headers: { location } })
+}

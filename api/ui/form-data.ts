@@ -1,0 +1,36 @@
+// The fields of a form that a browser has posted. Text is trimmed and empty text is as good as none; a secret stays as it
+// was typed.
+
+import type { Context } from 'hono'
+import type { AppEnv } from '../app-context.ts'
+import { Problem } from '../problem.ts'
+
+export interface FormFields {
+  /** Trimmed; '' when it is missing. */
+  text(name: string): string
+  /** Trimmed; undefined when it is missing or empty. */
+  optional(name: string): string | undefined
+  /** As it was typed; '' when it is missing. */
+  secret(name: string): string
+  /** Of all fields of this name, such as checkboxes. */
+  all(name: string): readonly string[]
+  isOn(name: string): boolean
+}
+
+const FORM = /^application\/x-www-form-urlencoded\b/i
+
+export async function formOf(c: Context<AppEnv>): Promise<FormFields> {
+  const body = await c.req.text()
+  if (body !== '' && !FORM.test(c.req.header('content-type') ?? '')) {
+    throw new Problem(415, 'This takes what a form of the pages sends.')
+  }
+  const fields = new URLSearchParams(body)
+  const text = (name: string) => (fields.get(name) ?? '').trim()
+  return {
+    text,
+    optional: (name) => text(name) || undefined,
+    secret: (name) => fields.get(name) ?? '',
+    all: (name) => fields.getAll(name),
+    isOn: (name) => fields.has(name),
+  }
+}

@@ -1,0 +1,100 @@
+// Fields of forms, each with its label, its hint and its fault bound to it for screen readers.
+
+import { html, type Markup, type Part } from './markup.ts'
+
+export type FieldOptions = {
+  readonly name: string
+  readonly label: string
+  readonly value?: string | undefined
+  readonly hint?: Part
+  readonly fault?: string | null | undefined
+  readonly isRequired?: boolean | undefined
+  readonly placeholder?: string | undefined
+  readonly autocomplete?: string | undefined
+  /** Takes the room that is left, in a row of filters. */
+  readonly grows?: boolean | undefined
+}
+
+type InputOptions = FieldOptions & {
+  readonly type?: 'text' | 'password' | 'search' | 'number' | 'date' | 'datetime-local'
+  readonly list?: string
+  readonly min?: number
+  /** More attributes, as markup. */
+  readonly attributes?: Markup
+}
+
+export function inputField(options: InputOptions): Markup {
+  const { type = 'text', list, min, value, attributes = null } = options
+  return field(
+    options,
+    html`<input type="${type}" ${shared(options)} ${value === undefined ? null : html`value="${value}"`} ${
+      list === undefined ? null : html`list="${list}"`
+    } ${min === undefined ? null : html`min="${min}"`} ${attributes}>`,
+  )
+}
+
+export function textareaField(options: FieldOptions & { readonly rows: number; readonly attributes?: Markup }) {
+  const { rows, value = '', attributes = null } = options
+  return field(options, html`<textarea rows="${rows}" spellcheck="false" ${shared(options)} ${attributes}>${value}</textarea>`)
+}
+
+export type Choice = { readonly value: string; readonly label: string }
+
+export function selectField(options: FieldOptions & { readonly choices: readonly Choice[] }): Markup {
+  const { choices, value } = options
+  return field(
+    options,
+    html`<select ${shared(options)}>${choices.map(
+      (choice) =>
+        html`<option value="${choice.value}" ${choice.value === value ? html`selected` : null}>${choice.label}</option>`,
+    )}</select>`,
+  )
+}
+
+export function checkbox(options: {
+  readonly name: string
+  readonly label: Part
+  readonly value?: string
+  readonly isOn?: boolean
+  readonly id?: string
+}): Markup {
+  const { name, label, value = 'on', isOn = false, id = name } = options
+  return html`<div data-component="choice"><input type="checkbox" id="${id}" name="${name}" value="${value}" ${
+    isOn ? html`checked` : null
+  }><label for="${id}">${label}</label></div>`
+}
+
+/** A form with one button, for an action that needs no fields. */
+export function actionButton(options: {
+  readonly action: string
+  readonly label: Part
+  readonly kind?: 'primary' | 'danger'
+  readonly isPlain?: boolean
+  readonly confirm?: string
+  readonly fields?: Readonly<Record<string, string>>
+}): Markup {
+  const { action, label, kind, isPlain = false, confirm, fields = {} } = options
+  return html`<form method="post" action="${action}">${Object.entries(fields).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )}<button data-component="${isPlain ? 'plain-button' : 'button'}" ${
+    kind === undefined ? null : html`data-kind="${kind}"`
+  } ${confirm === undefined ? null : html`data-confirm="${confirm}"`}>${label}</button></form>`
+}
+
+function shared({ name, isRequired, placeholder, autocomplete, hint, fault }: FieldOptions): Markup {
+  const described = [hint ? `${name}-hint` : '', fault ? `${name}-fault` : ''].filter(Boolean).join(' ')
+  return html`id="${name}" name="${name}" ${isRequired ? html`required` : null} ${
+    placeholder === undefined ? null : html`placeholder="${placeholder}"`
+  } ${autocomplete === undefined ? null : html`autocomplete="${autocomplete}"`} ${
+    described === '' ? null : html`aria-describedby="${described}"`
+  } ${fault ? html`aria-invalid="true"` : null}`
+}
+
+function field({ name, label, hint, fault, grows }: FieldOptions, control: Markup): Markup {
+  return html`<div data-component="field" ${grows ? html`data-grow` : null}>
+<label for="${name}">${label}</label>
+${control}
+${hint ? html`<div data-component="hint" id="${name}-hint">${hint}</div>` : null}
+${fault ? html`<div data-component="field-error" id="${name}-fault">${fault}</div>` : null}
+</div>`
+}

@@ -1,0 +1,9 @@
+// What a template gives: text in which everything that came from outside is escaped.
+
+import type { HtmlEscapedString } from 'hono/utils/html'
+
+export { html } from 'hono/html'
+
+export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>
+/** Also nothing, where a part of a page may be missing. */
+export type Part = Markup | string | null | readonly Part[]

@@ -1,0 +1,26 @@
+// A moment on a page: UTC without JavaScript, the browser's own zone with it (browser/app.js), the exact time on hover.
+
+import { duration } from './formats.ts'
+import { html, type Markup } from './markup.ts'
+
+/** `at` is RFC 3339 in UTC. */
+export function timeTag(at: string, style: 'full' | 'ago' = 'full'): Markup {
+  const utc = `${at.slice(0, 10)} ${at.slice(11, 16)}`
+  const text = style === 'ago' ? ago(at) : `${utc} UTC`
+  return html`<time datetime="${at}" data-style="${style}" title="${at.slice(0, 10)} ${at.slice(11, 19)} UTC">${text}</time>`
+}
+
+export function timeOrDash(at: string | null, style: 'full' | 'ago' = 'full'): Markup {
+  return at === null ? html`<span data-component="none">—</span>` : timeTag(at, style)
+}
+
+export function ago(at: string): string {
+  const seconds = (Date.now() - Date.parse(at)) / 1000
+  if (seconds < 0) return `in ${coarse(-seconds)}`
+  return seconds < 60 ? 'just now' : `${coarse(seconds)} ago`
+}
+
+/** One unit is enough for an age. */
+function coarse(seconds: number): string {
+  return duration(seconds).split(' ').slice(0, 2).join(' ')
+}
