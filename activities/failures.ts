@@ -5,6 +5,7 @@
 import { CancelledFailure } from '@temporalio/activity'
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common'
 import { DbConflict } from '../db/conflict.ts'
+import { isDatabaseAway } from '../db/database-errors.ts'
 import type { Logger } from '../db/log.ts'
 import { redact } from '../db/redaction.ts'
 import { ClaimLost } from '../db/upload-sessions.ts'
@@ -49,6 +50,10 @@ export function causeOf(error: unknown): Cause {
     return cause('credentials_unreadable', 'The sealed value cannot be opened.')
   if (error instanceof DbConflict) {
     return cause(error.kind === 'run_id_conflict' ? 'run_id_conflict' : 'invalid_input', error.message)
+  }
+  if (isDatabaseAway(error)) return cause('database_unavailable', 'The database cannot be reached.')
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return cause('network_stalled', 'No answer came in time.')
   }
   return cause('internal_error', error instanceof Error ? error.message : 'Unknown fault.')
 }

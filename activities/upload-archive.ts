@@ -19,7 +19,7 @@ import {
 import { releaseSlot, takeSlot } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
 import { isRetryable } from '../workflows/errors.ts'
-import { nameWithRunId } from '../workflows/remote-name.ts'
+import { namesForRun } from '../workflows/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
 import { abandonUpload } from './abort-upload.ts'
 import { pauseFor, refuseWhilePaused } from './account-pause.ts'
@@ -204,12 +204,11 @@ async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Send
   const source = await openArchiveSource(archive, provider.hashAlgorithm)
   try {
     const folder = await provider.ensureFolder(input.folder, signal)
-    const name = provider.remoteName(basename(archive.path))
     const noted = new Set<string>()
     const { file, local, already_present } = await transfer({
       provider,
       folder,
-      names: [name, provider.remoteName(nameWithRunId(basename(archive.path), input.run_id))],
+      names: namesForRun(basename(archive.path), input.run_id).map((name) => provider.remoteName(name)),
       about: { runId: input.run_id, instance: input.instance, size: archive.size },
       source,
       sessions: await sessionStore(deps, sending),

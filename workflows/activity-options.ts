@@ -21,8 +21,20 @@ export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOpt
   return {
     taskQueue: queue,
     startToCloseTimeout: '2m',
+    // A disk that cannot be read for a day is no outage that heals by itself.
+    scheduleToCloseTimeout: '24h',
     ...(isHostQueue ? { scheduleToStartTimeout: HOST_QUEUE_PATIENCE } : {}),
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+    cancellationType: WAIT,
+  }
+}
+
+/** Letting a kept archive go may wait for its host without end: nobody waits for it. */
+export function keptArchiveOptions(queue: string): ActivityOptions {
+  return {
+    taskQueue: queue,
+    startToCloseTimeout: '2m',
+    retry: { initialInterval: '10s', backoffCoefficient: 2, maximumInterval: '1h' },
     cancellationType: WAIT,
   }
 }

@@ -132,6 +132,10 @@ const rules = {
   // running
   no_worker_for_queue: { permanent: true, advice: 'Start the worker that serves this archive_task_queue.' },
   no_progress: { permanent: true, advice: 'No byte moved for 24 hours: mend the cause, then re-upload.' },
+  database_unavailable: {
+    permanent: false,
+    advice: 'Check PostgreSQL; it goes on by itself when it is back.',
+  },
   worker_lost: { permanent: false, advice: 'The worker stopped; another one goes on.' },
   cancelled: { permanent: true, advice: 'Cancelled on request; re-upload starts it again.' },
   internal_error: { permanent: false, advice: 'A fault of this program: please report it with the log.' },

@@ -4,7 +4,7 @@
 import type { Duration } from '@temporalio/common'
 import { proxyActivities, sleep } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import { archiveOptions } from './activity-options.ts'
+import { keptArchiveOptions } from './activity-options.ts'
 
 export type KeepArchiveInput = {
   readonly run_id: string
@@ -13,7 +13,7 @@ export type KeepArchiveInput = {
 }
 
 export async function keepArchiveWorkflow(input: KeepArchiveInput): Promise<void> {
-  const { releaseArchive } = proxyActivities<Activities>(archiveOptions(input.archive_queue, false))
+  const { releaseArchive } = proxyActivities<Activities>(keptArchiveOptions(input.archive_queue))
   for (;;) {
     await sleep(input.keep_for)
     // A sync of the run may be open again just now, or may have failed again since: then its time begins anew.

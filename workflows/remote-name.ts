@@ -1,7 +1,7 @@
 // Names at the destination: the binding's folder with its placeholders filled in, and the archive's own name or,
 // where another file holds that, one with the run's short ID in it (design.md, rule 2 and "A binding's remote_path").
 
-import { shortRunId } from './workflow-ids.ts'
+import { plainRunId, shortRunId } from './workflow-ids.ts'
 
 export const DATABASE_PLACEHOLDER = '{database}'
 
@@ -19,8 +19,13 @@ export function resolveFolder(
   return `/${filled.split('/').filter(Boolean).join('/')}`
 }
 
-/** 'acme.dump' of run 'r-1a2b3c4d' → 'acme.1a2b3c4d.dump'; the type stays at the end. */
-export function nameWithRunId(name: string, runId: string): string {
+/**
+ * The names that an archive may have, best first: its own; with the run's short ID ('acme.dump' of run 'r7' →
+ * 'acme.r7.dump'); and, should another file of other content hold that one as well, with the whole ID.
+ */
+export function namesForRun(name: string, runId: string): readonly string[] {
   const type = /\.(zip|dump|tar\.gz)$/i.exec(name)?.[0] ?? ''
-  return `${name.slice(0, name.length - type.length)}.${shortRunId(runId)}${type}`
+  const stem = name.slice(0, name.length - type.length)
+  const marks = new Set([shortRunId(runId), plainRunId(runId)])
+  return [name, ...[...marks].map((mark) => `${stem}.${mark}${type}`)]
 }

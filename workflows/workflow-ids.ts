@@ -27,11 +27,24 @@ export function runIdOf(workflowId: string, instance: string): string | null {
   return RUN_ID.test(runId) ? runId : null
 }
 
-/** The first characters of a run ID that tell two archives of one name apart in a remote file name. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const SHORT_ENOUGH = 16
+
+/**
+ * What of a run ID stands in a remote file name: the first 8 digits of a UUID, a short ID as it is, and 8 hexadecimal digits
+ * of a hash (FNV-1a) for any other, because long IDs of a day's runs tend to begin or end alike.
+ */
 export function shortRunId(runId: string): string {
-  const letters = runId.replace(/[^A-Za-z0-9]/g, '')
-  // A time-ordered ID differs at its end, a random one everywhere.
-  return letters.slice(-8).toLowerCase()
+  if (UUID.test(runId)) return runId.slice(0, 8).toLowerCase()
+  if (runId.length <= SHORT_ENOUGH) return plainRunId(runId)
+  let hash = 0x811c9dc5
+  for (const character of runId) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, '0')
+}
+
+/** A run ID in characters that every provider takes in a file name. */
+export function plainRunId(runId: string): string {
+  return runId.replace(/[^A-Za-z0-9_-]+/g, '-')
 }
 
 export type UploadQueues = {

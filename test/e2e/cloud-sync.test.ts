@@ -141,10 +141,10 @@ describe('cloudSyncWorkflow', () => {
     for (const cloud of system.clouds)
       cloud.putFile(`/odoo-backups/${slug}/x.tar.gz`, Buffer.from('somebody else'))
     const archive = await system.writeArchive(`${slug}/x.tar.gz`, randomBytes(5000))
-    const result = await system.sync({ instance: slug, archive, run_id: `run-${'0'.repeat(8)}ab12cd34` })
+    const result = await system.sync({ instance: slug, archive, run_id: 'nightly-7' })
     for (const state of Object.values(result.destinations)) {
       assert.equal(state.status, 'uploaded')
-      assert.equal(state.remote_path, `/odoo-backups/${slug}/x.ab12cd34.tar.gz`)
+      assert.equal(state.remote_path, `/odoo-backups/${slug}/x.nightly-7.tar.gz`)
     }
     for (const cloud of system.clouds) {
       const files = cloud.files(`/odoo-backups/${slug}`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { nameWithRunId, resolveFolder } from '../../workflows/remote-name.ts'
+import { namesForRun, resolveFolder } from '../../workflows/remote-name.ts'
 import { isArchiveName } from '../../workflows/retention.ts'
 
 describe("a binding's folder", () => {
@@ -31,10 +31,14 @@ describe("a binding's folder", () => {
 
 describe('the name with the run ID in it', () => {
   it('keeps the type at its end, so that retention still counts the file (design.md, rule 2)', () => {
-    assert.equal(nameWithRunId('acme.dump', 'r-1a2b3c4d'), 'acme.1a2b3c4d.dump')
-    assert.equal(nameWithRunId('acme.tar.gz', 'r-1a2b3c4d'), 'acme.1a2b3c4d.tar.gz')
-    assert.equal(nameWithRunId('acme.ZIP', 'X'), 'acme.x.ZIP')
+    assert.deepEqual(namesForRun('acme.dump', 'r-1a2b3c4d'), ['acme.dump', 'acme.r-1a2b3c4d.dump'])
+    assert.deepEqual(namesForRun('acme.tar.gz', '3f2504e0-4f89-41d3-9a0c-0305e82c3301'), [
+      'acme.tar.gz',
+      'acme.3f2504e0.tar.gz',
+      'acme.3f2504e0-4f89-41d3-9a0c-0305e82c3301.tar.gz',
+    ])
+    assert.deepEqual(namesForRun('acme.ZIP', 'X:1'), ['acme.ZIP', 'acme.X-1.ZIP'])
     for (const name of ['a.zip', 'b.dump', 'c.x.tar.gz'])
-      assert.ok(isArchiveName(nameWithRunId(name, 'run-7')))
+      assert.ok(namesForRun(name, 'run-7').every(isArchiveName))
   })
 })

@@ -44,8 +44,13 @@ describe('workflow IDs', () => {
 
 describe('the short ID of a run', () => {
   it('is made of letters and digits of its end, at most eight', () => {
-    assert.equal(shortRunId('0198f0a2-7c1e-7b3d-9f00-1A2B3C4D5E6F'), '3c4d5e6f')
-    assert.equal(shortRunId('a:b'), 'ab')
+    assert.equal(shortRunId('0198F0A2-7c1e-7b3d-9f00-1A2B3C4D5E6F'), '0198f0a2')
+    assert.notEqual(
+      shortRunId('20261123-acme-production-daily'),
+      shortRunId('20261124-acme-production-daily'),
+    )
+    assert.match(shortRunId('20261123-acme-production-daily'), /^[0-9a-f]{8}$/)
+    assert.equal(shortRunId('a:b'), 'a-b')
     assert.equal(shortRunId('7'), '7')
   })
 })
