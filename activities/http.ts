@@ -191,7 +191,7 @@ function once(agent: https.Agent, limits: Limits, request: HttpRequest): Promise
 
 type Pump = { isSettled(): boolean; moved(bytes: number): void }
 
-/** Writes the pieces with backpressure; ends the request after the last one. */
+/** Writes piece by piece, each when the one before has left: a piece is not needed any more when the next is asked for. */
 async function pump(
   pieces: AsyncIterable<Uint8Array>,
   outgoing: NodeJS.WritableStream,
@@ -199,21 +199,24 @@ async function pump(
 ): Promise<void> {
   for await (const piece of pieces) {
     if (state.isSettled()) return
-    const isRoom = outgoing.write(piece, () => state.moved(piece.byteLength))
-    if (!isRoom) await roomOrEnd(outgoing)
+    await written(outgoing, piece, () => state.moved(piece.byteLength))
   }
   if (!state.isSettled()) await new Promise<void>((resolve) => outgoing.end(() => resolve()))
 }
 
-function roomOrEnd(outgoing: NodeJS.WritableStream): Promise<void> {
+/** Resolves when the piece has been handed to the system, or never will be. */
+function written(outgoing: NodeJS.WritableStream, piece: Uint8Array, moved: () => void): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      outgoing.off('drain', done)
       outgoing.off('close', done)
       resolve()
     }
-    outgoing.on('drain', done)
+    // Not every write is called back when the connection is given up.
     outgoing.on('close', done)
+    outgoing.write(piece, (error) => {
+      if (!error) moved()
+      done()
+    })
   })
 }
 

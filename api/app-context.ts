@@ -10,6 +10,9 @@ import type { Principal } from './permissions.ts'
 import type { RunHealer } from './run-healer.ts'
 import type { TemporalClient } from './temporal-client.ts'
 
+/** `url` without a trailing slash. */
+export type TemporalUi = { readonly url: string; readonly namespace: string }
+
 export type AppDeps = {
   readonly db: Db
   readonly vault: Vault
@@ -18,6 +21,8 @@ export type AppDeps = {
   readonly feed: ChangeFeed
   readonly healer: Pick<RunHealer, 'wake'>
   readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'>
+  /** Temporal's Web UI, for links to workflows; missing where it is not known. */
+  readonly temporalUi?: TemporalUi | null | undefined
 }
 
 export type AppEnv = {

@@ -1,4 +1,4 @@
-// The HTTP API as one app without a port: `app.request()` is enough to test it. Order matters here: what may fail is
+// The HTTP API and the pages as one app without a port: `app.request()` is enough to test it. Order matters here: what may fail is
 // inside the error handler, the headers are put on every answer, and nobody gets past the authentication unseen.
 
 import { randomUUID } from 'node:crypto'
@@ -19,12 +19,14 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { pageRoutes } from './routes/pages.ts'
 import { runActionRoutes } from './routes/run-actions.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
 import { securityHeaders } from './security-headers.ts'
+import { failurePage, isPageRequest } from './ui/failure-page.ts'
 import { refuseInvalid } from './validation.ts'
 
 export type App = OpenAPIHono<AppEnv>
@@ -37,9 +39,13 @@ export function createApp(deps: AppDeps): App {
 
   app.onError((error, c) => {
     const where = `${c.req.method} ${c.req.routePath} ${c.get('requestId')}`
-    return problemResponse(problemOf(error, log, where))
+    const problem = problemOf(error, log, where)
+    return isPageRequest(c) ? failurePage(c, problem) : problemResponse(problem)
   })
-  app.notFound((c) => problemResponse(unknownAddress(app, c.req.method, c.req.path)))
+  app.notFound((c) => {
+    const problem = unknownAddress(app, c.req.method, c.req.path)
+    return isPageRequest(c) ? failurePage(c, problem) : problemResponse(problem)
+  })
 
   app.use(traffic.middleware)
   app.use(securityHeaders(connectionOf))
@@ -73,6 +79,10 @@ export function createApp(deps: AppDeps): App {
   const cookie = { type: 'apiKey', in: 'cookie', name: 'cloud_sync_session' } as const
   openAPIRegistry.registerComponent('securitySchemes', 'session', cookie)
   app.route('/', docsRoutes(app))
+  app.route(
+    '/',
+    pageRoutes(deps, connectionOf, (request, env) => app.fetch(request, env)),
+  )
   return app
 }
 

@@ -12,6 +12,8 @@ import { isPermission, PERMISSIONS, type Principal, ROLE_PERMISSIONS } from './p
 import { Problem } from './problem.ts'
 import { readSessionCookie, SESSION_IDLE_MS, secretHash } from './session-cookie.ts'
 
+const LOGIN_FORM = 'POST /login'
+
 /** Without a login: probes, the login itself, and the description of the API, which is no secret. */
 const PUBLIC = new Set([
   'GET /healthz',
@@ -19,11 +21,20 @@ const PUBLIC = new Set([
   'POST /api/session',
   'GET /api/openapi.json',
   'GET /api/docs',
+  LOGIN_FORM,
+  'GET /login',
 ])
-const PUBLIC_PREFIX = 'GET /api/docs/'
+const PUBLIC_PREFIXES = ['GET /api/docs/', 'GET /assets/']
 
 /** What a user may do before the first password was changed. */
-const WITH_OLD_PASSWORD = new Set(['GET /api/session', 'DELETE /api/session', 'PUT /api/session/password'])
+const WITH_OLD_PASSWORD = new Set([
+  'GET /api/session',
+  'DELETE /api/session',
+  'PUT /api/session/password',
+  'GET /password',
+  'POST /password',
+  'POST /logout',
+])
 
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="cloud-sync"' }
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -33,17 +44,17 @@ export type AuthDeps = Pick<AppDeps, 'db' | 'config'> & { readonly connectionOf:
 export function authenticate(deps: AuthDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
-    if (readSessionCookie(c) !== undefined && c.req.header('authorization') === undefined) {
-      refuseForeignPage(c, deps.connectionOf)
-    }
-    if (!PUBLIC.has(operation) && !operation.startsWith(PUBLIC_PREFIX)) {
+    // The form of the login is guarded as well: a foreign page must not log a browser in as somebody else.
+    const isOfBrowser = readSessionCookie(c) !== undefined || operation === LOGIN_FORM
+    if (isOfBrowser && c.req.header('authorization') === undefined) refuseForeignPage(c, deps.connectionOf)
+    if (!PUBLIC.has(operation) && !PUBLIC_PREFIXES.some((prefix) => operation.startsWith(prefix))) {
       const principal = await principalOf(deps, c)
       if (principal === null)
         throw new Problem(401, 'This needs a valid token or a login.', { headers: CHALLENGE })
+      c.set('principal', principal)
       if (principal.mustChangePassword && !WITH_OLD_PASSWORD.has(operation)) {
         throw new Problem(403, 'Change the password first: PUT /api/session/password.')
       }
-      c.set('principal', principal)
     }
     await next()
   }

@@ -7,7 +7,10 @@ import { stream } from 'hono/streaming'
 import type { Logger } from '../db/log.ts'
 import type { AppEnv } from './app-context.ts'
 
-export type StreamMessage = { readonly event: string; readonly data: unknown }
+/** `data` is sent as JSON, but markup of a page as it is. */
+export type StreamMessage =
+  | { readonly event: string; readonly data: object }
+  | { readonly event: string; readonly markup: string }
 
 export interface Mailbox {
   /** Replaces what waits under the same subject. */
@@ -45,8 +48,9 @@ export function streamEvents(c: Context<AppEnv>, { open, isAllowed, log }: Event
         for (;;) {
           const messages = await mailbox.take(HEARTBEAT_MS)
           if (channel.aborted || messages === 'over') return
-          for (const { event, data } of messages) {
-            await channel.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+          for (const message of messages) {
+            const text = 'markup' in message ? message.markup : JSON.stringify(message.data)
+            await channel.write(`event: ${message.event}\n${dataLines(text)}\n`)
           }
           if (messages.length > 0) continue
           if (!(await isAllowed())) return
@@ -58,6 +62,13 @@ export function streamEvents(c: Context<AppEnv>, { open, isAllowed, log }: Event
     },
     async (err) => log.warn({ err }, 'an event stream broke off'),
   )
+}
+
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('')
 }
 
 function createMailbox() {

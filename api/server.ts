@@ -2,7 +2,8 @@
 // limits; a stop lets requests that run finish and closes idle connections at once.
 
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Config, ConfigError, loadConfig } from '../db/config.ts'
@@ -57,6 +58,7 @@ export async function startApi({ config, db, temporal, vault, log }: ApiOptions)
   })
   if (!isHttpServer(adaptor)) throw new Error('the HTTP server is of an unexpected kind')
   const server: Server = adaptor
+  const unused = noteUnusedConnections(server)
   const port = await listen(server, config, log)
   const url = `http://${urlHost(config.host)}:${port}`
   log.info({ url }, 'the API is listening')
@@ -64,7 +66,7 @@ export async function startApi({ config, db, temporal, vault, log }: ApiOptions)
   async function stopAll() {
     // The streams end first: they would hold their connections open.
     await feed.stop()
-    await close(server)
+    await close(server, unused)
     await healer.stop()
     await temporal.close()
   }
@@ -113,10 +115,22 @@ function isAddressInUse(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
 }
 
-async function close(server: Server): Promise<void> {
+/** Connections that have not sent a request yet: Node counts them as busy when it closes the idle ones. */
+function noteUnusedConnections(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
+  return unused
+}
+
+async function close(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve, reject) => {
     server.close((error) => (error === undefined ? resolve() : reject(error)))
   })
+  for (const socket of unused) socket.destroy()
   server.closeIdleConnections()
   // A connection that was busy then is idle when its answer is out.
   const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS)

@@ -55,9 +55,19 @@ function publicAccount(row: PublicRow, vault: Vault): Account {
   return { ...rest, has_credentials: true, needs_credentials: !vault.fingerprints.includes(key_fingerprint) }
 }
 
+/** Credentials as they may lie in a row of this ID. */
+export function sealedCredentials(vault: Vault, id: string, credentials: Credentials): string {
+  return vault.seal(id, CREDENTIALS_FIELD, JSON.stringify(credentials))
+}
+
+/** Throws VaultError. For activities only. */
+export function openCredentials(vault: Vault, id: string, sealed: string): Credentials {
+  return credentialsSchema.parse(JSON.parse(vault.open(id, CREDENTIALS_FIELD, sealed)))
+}
+
 function sealCredentials(vault: Vault, id: string, credentials: Credentials) {
   return {
-    sealed_credentials: vault.seal(id, CREDENTIALS_FIELD, JSON.stringify(credentials)),
+    sealed_credentials: sealedCredentials(vault, id, credentials),
     key_fingerprint: vault.fingerprint,
   }
 }
@@ -180,6 +190,5 @@ export async function openAccount(
 
 function openRow(vault: Vault, row: CloudAccountRow): OpenAccount {
   const { id, name, provider, settings } = row
-  const text = vault.open(id, CREDENTIALS_FIELD, row.sealed_credentials)
-  return { id, name, provider, settings, credentials: credentialsSchema.parse(JSON.parse(text)) }
+  return { id, name, provider, settings, credentials: openCredentials(vault, id, row.sealed_credentials) }
 }

@@ -6,11 +6,13 @@ import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import * as initial from './migrations/0001-initial.ts'
 import * as access from './migrations/0002-access.ts'
+import * as pages from './migrations/0003-pages.ts'
 import type { Database } from './schema.ts'
 
 const migrations: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-access': access,
+  '0003-pages': pages,
 }
 
 /** Key of the advisory lock: the bytes of 'csmigrat'. Kysely's own lock begins only after it has made its tables. */

@@ -232,6 +232,30 @@ export type LoginThrottlesTable = {
   blocked_until: string | null
 }
 
+/** What came of the last time an account was tried. */
+export type AccountCheckOutcome = {
+  readonly ok: boolean
+  readonly detail: string
+  readonly space: { readonly used: number; readonly total: number | null } | null
+  readonly error: { readonly code: string; readonly message: string } | null
+}
+
+export type AccountChecksTable = {
+  account_id: string
+  checked_at: MadeAt
+  outcome: Json<AccountCheckOutcome>
+}
+
+/** Credentials that are tried before they are saved: for minutes only. */
+export type AccountDraftsTable = {
+  id: string
+  name: string
+  provider: ProviderKind
+  sealed_credentials: string
+  settings: JsonWithDefault<AccountSettings>
+  expires_at: string
+}
+
 export type Database = {
   instances: InstancesTable
   cloud_accounts: CloudAccountsTable
@@ -247,6 +271,8 @@ export type Database = {
   user_sessions: UserSessionsTable
   api_tokens: ApiTokensTable
   login_throttles: LoginThrottlesTable
+  account_checks: AccountChecksTable
+  account_drafts: AccountDraftsTable
 }
 
 export type Instance = Selectable<InstancesTable>

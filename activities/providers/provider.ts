@@ -85,8 +85,8 @@ export type SessionState =
 export interface ArchiveSource {
   readonly size: number
   /**
-   * A stream of the bytes [start, end) in pieces of at most 1 MiB. Bytes are hashed on the way (each byte once,
-   * whatever is sent again). Fails with `archive_changed` when the file differs from the one that was opened; that is
+   * A stream of the bytes [start, end) in pieces of at most 1 MiB; a piece is valid only until the next one is asked
+   * for. Bytes are hashed on the way (each byte once, whatever is sent again). Fails with `archive_changed` when the file differs from the one that was opened; that is
    * checked before the last piece is handed out, so that a changed archive is never committed.
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>

@@ -2,6 +2,7 @@
 // provider's code and the key are.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { saveAccountCheck } from '../../db/account-checks.ts'
 import { accountShapes } from '../../db/account-shapes.ts'
 import {
   type Account,
@@ -198,6 +199,7 @@ export function accountRoutes({ db, vault, temporal, config }: AppDeps) {
       timeoutMs: CHECK_TIMEOUT_MS,
       workerWithinMs: 10_000,
     })
+    await saveAccountCheck(db, id, outcome)
     const details = { ok: outcome.ok, code: outcome.error?.code ?? null }
     await appendAudit(db, { actor, event: 'account_checked', account_id: id, details })
     return c.json(outcome, 200)

@@ -91,8 +91,8 @@ export function runRoutes(deps: AppDeps) {
   })
 
   app.openapi(list, async (c) => {
-    const { limit = DEFAULT_PAGE_SIZE, account, live, ...filter } = c.req.valid('query')
-    const page = await listRuns(db, { limit, account_id: account, ...filter })
+    const { limit = DEFAULT_PAGE_SIZE, account, live, q, ...filter } = c.req.valid('query')
+    const page = await listRuns(db, { limit, account_id: account, search: q, ...filter })
     const { next_cursor } = page
     if (live !== 'true') return c.json({ items: page.items.map(runResource), next_cursor }, 200)
     const progress = await liveProgress(deps, page.items)

@@ -169,6 +169,10 @@ export const runQuery = z.object({
   instance: z.string().max(64).optional().openapi({ example: 'acme' }),
   status: z.enum(CLOUD_STATUSES).optional().openapi({ description: 'cloud_status of the run' }),
   account: z.string().max(200).optional().openapi({ description: 'ID of an account among the destinations' }),
+  q: z.string().trim().max(200).optional().openapi({
+    description: 'Text that occurs in instance, database, archive or run ID',
+    example: 'acme',
+  }),
   from: time.optional().openapi({ description: 'Made at or after this time' }),
   to: time.optional().openapi({ description: 'Made before this time' }),
   live: z

@@ -14,7 +14,12 @@ export type ApiProblem = {
 }
 
 export type ApiAnswer =
-  | { readonly ok: true; readonly status: number; readonly body: unknown; readonly cookies: readonly string[] }
+  | {
+      readonly ok: true
+      readonly status: number
+      readonly body: unknown
+      readonly cookies: readonly string[]
+    }
   | { readonly ok: false; readonly problem: ApiProblem }
 
 export type ApiFetch = (request: Request, env: AppEnv['Bindings']) => Response | Promise<Response>

@@ -36,7 +36,7 @@ export async function failurePage(c: Context<AppEnv>, problem: Problem): Promise
   const principal: Principal | null = c.get('principal') ?? null
   const isPart = asksForPart(c)
   if (problem.status === 401) return toLogin(c, isPart)
-  if (problem.status === 403 && problem.options.mustChangePassword === true) return redirect('/password', isPart)
+  if (problem.status === 403 && principal?.mustChangePassword === true) return redirect('/password', isPart)
   if (isPart) {
     const answer = await sendPage(c, messageBox({ kind: 'danger', text: problem.message }), problem.status)
     answer.headers.set('hx-retarget', '#messages')

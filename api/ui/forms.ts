@@ -33,9 +33,14 @@ export function inputField(options: InputOptions): Markup {
   )
 }
 
-export function textareaField(options: FieldOptions & { readonly rows: number; readonly attributes?: Markup }) {
+export function textareaField(
+  options: FieldOptions & { readonly rows: number; readonly attributes?: Markup },
+) {
   const { rows, value = '', attributes = null } = options
-  return field(options, html`<textarea rows="${rows}" spellcheck="false" ${shared(options)} ${attributes}>${value}</textarea>`)
+  return field(
+    options,
+    html`<textarea rows="${rows}" spellcheck="false" ${shared(options)} ${attributes}>${value}</textarea>`,
+  )
 }
 
 export type Choice = { readonly value: string; readonly label: string }

@@ -49,14 +49,8 @@ export function asksForPart(c: Context<AppEnv>): boolean {
 }
 
 /** After a form was carried out: the browser goes on with GET, so that a reload does nothing twice. */
-export function redirectTo(
-  c: Context<AppEnv>,
-  location: string,
-  cookies: readonly string[] = [],
-): Response {
-  const headers = new Headers(
-    asksForPart(c) ? { 'hx-redirect': location } : { location },
-  )
+export function redirectTo(c: Context<AppEnv>, location: string, cookies: readonly string[] = []): Response {
+  const headers = new Headers(asksForPart(c) ? { 'hx-redirect': location } : { location })
   for (const cookie of cookies) headers.append('set-cookie', cookie)
   return new Response(null, { status: asksForPart(c) ? 204 : 303, headers })
 }

@@ -24,7 +24,7 @@ async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = []
   for await (const piece of pieces) {
     assert.ok(piece.byteLength > 0 && piece.byteLength <= MIB)
-    all.push(piece)
+    all.push(Buffer.from(piece))
   }
   return Buffer.concat(all)
 }

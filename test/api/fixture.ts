@@ -108,7 +108,7 @@ export function askOf(app: ReturnType<typeof createApp>): Ask {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await answer.text()
-    const isJson = answer.headers.get('content-type')?.includes('json') === true
+    const isJson = text !== '' && answer.headers.get('content-type')?.includes('json') === true
     return {
       status: answer.status,
       headers: answer.headers,

@@ -12,6 +12,7 @@ import { score } from './contract/scoreboard.ts'
 import { describeSessions } from './contract/sessions.ts'
 import { describeStatuses } from './contract/statuses.ts'
 import type { ProviderTraits } from './contract/traits.ts'
+import { describeTrouble } from './contract/trouble.ts'
 import { describeUploads } from './contract/uploads.ts'
 
 export type Suite = {
@@ -44,6 +45,7 @@ export function describeProviderContract(name: string, traits: ProviderTraits): 
     describe('with its sessions and tokens', () => describeSessions(suite))
     describe('when the archive changes', () => describeArchiveChanges(suite))
     describe('in folders, listings and deletions', () => describeFolders(suite))
+    describe('in any trouble', () => describeTrouble(suite))
     describe('in accounts', () => describeAccounts(suite))
   })
 }

@@ -8,23 +8,29 @@ import { describeProviderContract } from './contract.ts'
 
 const BLOCK = 4 * 1024 * 1024
 const SINGLE = 1_000_000
-const CONCURRENT = 4 * BLOCK
+const CONCURRENT = 2 * BLOCK
 
 const concurrent: Way = {
   name: 'concurrent',
-  size: CONCURRENT + BLOCK + 12_345,
+  size: CONCURRENT + 12_345,
   open: { operation: 'open', after: 0 },
   chunk: { operation: 'chunk', after: 1 },
   // Dropbox tells nobody how far such a session came, but whether it can be finished.
   ask: { operation: 'finalise', after: 0 },
-  finalise: { operation: 'finalise', after: 1 },
+  finalise: { operation: 'finalise', after: 0 },
 }
 
 describeProviderContract('Dropbox', {
   kind: 'dropbox',
   start: async (authority, options) => {
     const cloud = await startDropboxEmulator(authority, options)
-    return { ...cloud, change: (path, content) => void cloud.putFile(path, content) }
+    return {
+      ...cloud,
+      change: (path, content) => void cloud.putFile(path, content),
+      putMany: (folder, names) => {
+        for (const name of names) cloud.putFile(`${folder}/${name}`, Buffer.from('x'))
+      },
+    }
   },
   connect: ({ account, endpoints, http, now }) =>
     createDropbox({
@@ -39,7 +45,7 @@ describeProviderContract('Dropbox', {
     { name: 'single', size: 900_000, finalise: { operation: 'upload', after: 0 } },
     {
       name: 'sequential',
-      size: 2 * BLOCK + 77,
+      size: BLOCK + 77,
       open: { operation: 'open', after: 0 },
       chunk: { operation: 'chunk', after: 1 },
       ask: { operation: 'query', after: 0 },
@@ -48,7 +54,7 @@ describeProviderContract('Dropbox', {
     concurrent,
   ],
   largeWay: concurrent,
-  edges: [SINGLE, BLOCK, 2 * BLOCK, CONCURRENT, CONCURRENT + BLOCK],
+  edges: [SINGLE, BLOCK, CONCURRENT, CONCURRENT + BLOCK],
   lossBytes: BLOCK,
   many: { size: 6 * BLOCK + 4321, chunks: 5 },
   stallSize: 40 * 1024 * 1024,
@@ -59,7 +65,8 @@ describeProviderContract('Dropbox', {
     nextPage: 'list_continue',
     bytes: ['upload', 'chunk'],
   },
-  encodes: null,
+  encodes: /%/,
+  mostListed: 2000,
   givesUpSessions: false,
   refused: {
     credentials: ({ credentials }) => ({ ...credentials, refresh_token: 'one-that-was-revoked' }),

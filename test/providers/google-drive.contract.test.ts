@@ -36,6 +36,12 @@ describeProviderContract('Google Drive', {
         item.content = contentOf(content)
         item.version += 1
       },
+      putMany: (folder, names) => {
+        const { id } = cloud.putFile(`${folder}/${names[0]}`, Buffer.from('x'))
+        const first = cloud.world.items.get(id)
+        if (first === undefined) throw new Error('the first of many files is not there')
+        for (const name of names.slice(1)) cloud.world.add({ ...first, id: cloud.world.newId(), name })
+      },
     }
   },
   connect: ({ account, endpoints, http, now }) =>
@@ -54,6 +60,7 @@ describeProviderContract('Google Drive', {
   stallSize: 40 * MIB,
   operations: { token: 'token', look: 'list', list: 'list', nextPage: 'list', bytes: ['chunk'] },
   encodes: null,
+  mostListed: 1000,
   givesUpSessions: true,
   refused: {
     credentials: ({ credentials }) => {

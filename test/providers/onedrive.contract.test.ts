@@ -22,7 +22,13 @@ describeProviderContract('OneDrive', {
   kind: 'onedrive',
   start: async (authority, options) => {
     const cloud = await startMicrosoftEmulator(authority, options)
-    return { ...cloud, change: cloud.overwrite }
+    return {
+      ...cloud,
+      change: cloud.overwrite,
+      putMany: (folder, names) => {
+        for (const name of names) cloud.putFile(`${folder}/${name}`, Buffer.from('x'))
+      },
+    }
   },
   connect: ({ account, endpoints, http, now }) =>
     createOneDrive({
@@ -49,6 +55,7 @@ describeProviderContract('OneDrive', {
     bytes: ['single', 'chunk'],
   },
   encodes: /["*:<>?/\\|%]|^[ ~]|[ .]$/,
+  mostListed: 1000,
   givesUpSessions: true,
   refused: {
     credentials: ({ credentials }) => ({ ...credentials, client_secret: 'not-the-secret' }),

@@ -16,7 +16,7 @@ import { commitSession } from './commit.ts'
 import { covers, errorOf } from './errors.ts'
 import { createLedgerSaver } from './ledger-saver.ts'
 import { type ConcurrentSession, createChunkLedger, planChunks } from './session.ts'
-import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './upload.ts'
+import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './session-calls.ts'
 
 /**
  * A chunk that took less than this makes room for another one beside it. On a slow line one chunk at a time gets the

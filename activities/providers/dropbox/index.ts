@@ -22,8 +22,9 @@ import { checkAccount } from './account-check.ts'
 import { createDropboxConnection, type DropboxEndpoints } from './connection.ts'
 import { deleteFile, ensureFolder, findFiles, findFolder, getFile, listFiles } from './folders.ts'
 import { dropboxName, joinPaths } from './names.ts'
+import { DEFAULT_TUNING, type UploadTuning } from './session-calls.ts'
 import { createDropboxTokens } from './tokens.ts'
-import { createDropboxUploads, DEFAULT_TUNING, type UploadTuning } from './upload.ts'
+import { createDropboxUploads } from './upload.ts'
 
 /** 2^41 - 2^22 bytes: UploadSessionAppendError `too_large` in Dropbox's API description. */
 const MAX_FILE_BYTES = 2 ** 41 - 2 ** 22

@@ -12,7 +12,7 @@ import {
 } from '../provider.ts'
 import { covers, errorOf } from './errors.ts'
 import type { SequentialSession } from './session.ts'
-import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './upload.ts'
+import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './session-calls.ts'
 
 /** Corrections of the offset that one attempt follows. */
 const MAX_CORRECTIONS = 5

@@ -5,7 +5,6 @@
 // Chunks are streamed and not hashed beforehand: that would hold or read each chunk twice, and the hash of the whole
 // file, which Dropbox states when it commits, proves the same.
 
-import { z } from 'zod'
 import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
@@ -17,31 +16,14 @@ import {
   type UploadTarget,
 } from '../provider.ts'
 import { fileSchema, remoteFileOf, startedSchema } from './answers.ts'
-import { commitOf, commitSession, createTurns, findCommitted, type Turns } from './commit.ts'
+import { commitOf, createTurns, findCommitted } from './commit.ts'
 import { queryConcurrent, sendConcurrent } from './concurrent-upload.ts'
 import type { DropboxConnection } from './connection.ts'
 import { errorOf } from './errors.ts'
 import { querySequential, sendSequential } from './sequential-upload.ts'
 import { readSession } from './session.ts'
+import type { UploadParts, UploadTuning } from './session-calls.ts'
 import { askSpace } from './space.ts'
-
-export type UploadTuning = {
-  /** Largest file in one call; it is held in memory. Bytes. */
-  readonly singleBytes: number
-  /** Smallest file in a concurrent session. Bytes. */
-  readonly concurrentBytes: number
-  /** Bytes of a chunk: a multiple of 4 MiB, at most 148 MiB (a call takes 150 MiB). Grows for files beyond 64 GiB. */
-  readonly chunkBytes: number
-  /** Most chunks on the way at once in a concurrent session. */
-  readonly parallelAppends: number
-}
-
-export const DEFAULT_TUNING: UploadTuning = {
-  singleBytes: 8 * 1024 * 1024,
-  concurrentBytes: 64 * 1024 * 1024,
-  chunkBytes: 16 * 1024 * 1024,
-  parallelAppends: 4,
-}
 
 /** Some plans count calls by the month: beyond so many chunks they get larger instead of more, up to a limit. */
 const CHUNKS_WANTED = 4096
@@ -50,14 +32,6 @@ const MAX_GROWN_CHUNK_BYTES = 64 * 1024 * 1024
 function chunkBytesFor(size: number, tuning: UploadTuning): number {
   const wanted = Math.ceil(size / CHUNKS_WANTED / DROPBOX_BLOCK_BYTES) * DROPBOX_BLOCK_BYTES
   return Math.max(tuning.chunkBytes, Math.min(wanted, MAX_GROWN_CHUNK_BYTES))
-}
-
-/** What every way of uploading works with. */
-export type UploadParts = {
-  readonly connection: DropboxConnection
-  readonly turns: Turns
-  readonly tuning: UploadTuning
-  readonly now: () => number
 }
 
 export interface DropboxUploads {
@@ -157,7 +131,7 @@ async function sendSingle(
   for await (const piece of source.read(0, target.size)) {
     context.signal.throwIfAborted()
     hash.update(piece)
-    pieces.push(piece)
+    pieces.push(Buffer.from(piece))
   }
   async function* body(): AsyncGenerator<Uint8Array> {
     yield* pieces
@@ -176,61 +150,4 @@ async function sendSingle(
   if (!answer.ok) throw errorOf(answer.failure)
   context.onStored(target.size)
   return remoteFileOf(answer.result)
-}
-
-const nothingSchema = z.unknown()
-
-/** Sends the bytes [start, end) of the file to a session; the caller reads the answer's reason. */
-export function appendChunk(
-  connection: DropboxConnection,
-  sessionId: string,
-  chunk: { readonly start: number; readonly end: number; readonly close: boolean },
-  source: ArchiveSource,
-  context: Pick<SendContext, 'onSent'>,
-  signal: AbortSignal,
-) {
-  const call = {
-    route: 'files/upload_session/append_v2',
-    arg: { cursor: { session_id: sessionId, offset: chunk.start }, close: chunk.close },
-    body: () => source.read(chunk.start, chunk.end),
-    length: chunk.end - chunk.start,
-    onSent: context.onSent,
-  }
-  return connection.contentCall(nothingSchema, call, signal)
-}
-
-/** What a session that Dropbox does not know (any more) amounts to. */
-export async function settleUnknown(
-  parts: UploadParts,
-  target: UploadTarget,
-  session: { readonly created_at: string; readonly finishing: boolean },
-  signal: AbortSignal,
-): Promise<SessionState> {
-  const file = session.finishing
-    ? await findCommitted(parts.connection, target, session.created_at, signal)
-    : null
-  return file ? { kind: 'complete', file } : { kind: 'gone' }
-}
-
-/** Finishes after all bytes are there; everything but the file is an error that the next query settles. */
-export async function finishUpload(
-  parts: UploadParts,
-  target: UploadTarget,
-  session: { readonly created_at: string; readonly session_id: string },
-  signal: AbortSignal,
-): Promise<RemoteFile | { readonly offset: number }> {
-  const outcome = await commitSession(parts.connection, parts.turns, target, session.session_id, signal)
-  if (outcome.kind === 'file') return outcome.file
-  if (outcome.kind === 'offset') return { offset: outcome.offset }
-  if (outcome.kind === 'unknown') {
-    const state = await settleUnknown(parts, target, { ...session, finishing: true }, signal)
-    if (state.kind === 'complete') return state.file
-  }
-  if (outcome.kind === 'not_closed') {
-    throw new ProviderError(
-      'unexpected_answer',
-      'Dropbox does not count the upload as complete; it is asked again.',
-    )
-  }
-  throw new ProviderError('session_expired', 'Dropbox has forgotten the upload; it starts over.')
 }

@@ -51,17 +51,21 @@ document.addEventListener('click', async (event) => {
   }, 2_000)
 })
 
-document.addEventListener('submit', (event) => {
-  const { submitter, target } = event
-  const question = submitter?.dataset.confirm ?? target.dataset.confirm
-  if (question !== undefined && !window.confirm(question)) {
-    event.preventDefault()
-    event.stopPropagation()
-    return
-  }
-  if (target.matches('[hx-post], [hx-get]') || submitter?.matches('[hx-post], [hx-get]')) return
-  submitter?.setAttribute('aria-busy', 'true')
-}, true)
+document.addEventListener(
+  'submit',
+  (event) => {
+    const { submitter, target } = event
+    const question = submitter?.dataset.confirm ?? target.dataset.confirm
+    if (question !== undefined && !window.confirm(question)) {
+      event.preventDefault()
+      event.stopPropagation()
+      return
+    }
+    if (target.matches('[hx-post], [hx-get]') || submitter?.matches('[hx-post], [hx-get]')) return
+    submitter?.setAttribute('aria-busy', 'true')
+  },
+  true,
+)
 
 // A page from the browser's history must not look busy for ever.
 window.addEventListener('pageshow', () => {

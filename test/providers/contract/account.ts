@@ -55,8 +55,9 @@ export function describeAccounts({ traits, scenario }: Suite): void {
 
   scenario('a check ends when it is told to', async (bench) => {
     const stopped = new AbortController()
-    bench.cloud.server.faults.add({ action: { kind: 'delay', ms: 1000 } })
-    const check = bench.client().check(stopped.signal)
+    const cloud = await bench.startCloud({})
+    cloud.server.faults.add({ action: { kind: 'delay', ms: 1000 } })
+    const check = bench.client({ cloud }).check(stopped.signal)
     const reason = new Error('stopped')
     stopped.abort(reason)
     await assert.rejects(check, reason)

@@ -38,6 +38,7 @@ export function describeArchiveChanges({ traits, scenario }: Suite): void {
         })
         await assert.rejects(upload, { code })
         assert.ok(isChanged)
+        assert.ok(bench.figures().arrived < archive.size, 'the rest is not sent')
         assert.deepEqual(bench.cloud.files(bench.folder), [])
       },
     )

@@ -1,6 +1,7 @@
 // What the contract is run on: one emulated cloud for all its scenarios, archives on disk, and the real engine
 // (`transfer`) with the real archive source over the real HTTP client. The loop around it stands for Temporal: it comes
-// again after what can heal, and writes down how long it was told to wait; only pauses up to 2 s are really kept.
+// again after what can heal, and writes down how long it was told to wait; it waits only where a scenario needs it, and
+// then for pauses up to 2 s.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
@@ -49,6 +50,8 @@ export type UploadOptions = {
   /** Called as bytes are handed to the socket, with their sum. */
   readonly onSent?: (sum: number) => void
   readonly onFailure?: (cause: Cause) => void | Promise<void>
+  /** Really waits as told. */
+  readonly keepsPauses?: boolean
 }
 
 export type Course = {
@@ -237,9 +240,10 @@ function createCourse(bench: Bench, options: UploadOptions) {
         if (!isRetryable(cause.code) || cause.code === 'internal_error') throw error
         failures.push(cause)
         await options.onFailure?.(cause)
+        signal.throwIfAborted()
         if (failures.length > MOST_FAILURES) throw error
         const told = cause.retryAfterMs ?? 0
-        if (told <= MOST_PAUSE_MS) await pause(told, undefined, { signal })
+        if (options.keepsPauses === true && told <= MOST_PAUSE_MS) await pause(told)
       }
     }
   }

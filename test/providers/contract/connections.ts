@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { createTestAuthority } from '../../clouds/certificates.ts'
 import type { FaultAction } from '../../clouds/faults.ts'
 import type { Suite } from '../contract.ts'
-import { diceOf, never } from './bench.ts'
+import { type Bench, type Course, diceOf, never } from './bench.ts'
 import { startGate } from './gate.ts'
 import type { Way } from './traits.ts'
 
@@ -132,24 +132,29 @@ export function describeConnections({ traits, scenario }: Suite): void {
   })
 }
 
-/** Arms a fault at each step of the way, all in one upload, and asserts one whole file. */
+/** Uploads once for each step of the way, with a fault at that step; asserts one whole file each time. */
 export async function withEveryStep(
-  bench: Parameters<Parameters<Suite['scenario']>[1]>[0],
+  bench: Bench,
   way: Way,
   actionAt: (step: string) => FaultAction,
-) {
+): Promise<readonly (Course & { readonly step: string })[]> {
   const archive = await bench.archive(way.size)
-  const { faults } = bench.cloud.server
-  faults.clear()
-  const struck = (['open', 'chunk', 'finalise'] as const).flatMap((step) => {
+  const courses: (Course & { readonly step: string })[] = []
+  for (const step of ['open', 'chunk', 'finalise'] as const) {
     const at = way[step]
-    return at === undefined ? [] : [faults.add({ ...at, action: actionAt(step) })]
-  })
-  const names = [`${way.name}.dump`, `other-${way.name}.dump`]
-  const course = await bench.upload({ archive, names })
-  for (const times of struck) assert.equal(times(), 1, `a fault of the way "${way.name}" did not strike`)
-  await bench.assertWhole(course, archive)
-  const standing = bench.cloud.files(bench.folder).filter((file) => file.path.includes(way.name))
-  assert.equal(standing.length, 1, 'there is no second copy')
-  return course
+    if (at === undefined) continue
+    round += 1
+    const { faults } = bench.cloud.server
+    faults.clear()
+    const struck = faults.add({ ...at, action: actionAt(step) })
+    const course = await bench.upload({ archive, names: [`${round}.dump`, `${round}_run1.dump`] })
+    assert.equal(struck(), 1, `the fault at ${step} of the way "${way.name}" did not strike`)
+    await bench.assertWhole(course, archive)
+    const standing = bench.cloud.files(bench.folder).filter((file) => file.path.includes(`/${round}`))
+    assert.equal(standing.length, 1, 'there is no second copy')
+    courses.push({ ...course, step })
+  }
+  return courses
 }
+
+let round = 1000

@@ -19,6 +19,8 @@ export interface ContractCloud extends CloudDouble {
   setQuota(bytes: number): void
   /** Gives the file other content, as if somebody had saved over it. */
   change(path: string, content: Buffer): void
+  /** Puts many small files into the folder, quickly. */
+  putMany(folder: string, names: readonly string[]): void
 }
 
 export type CloudStart = CloudOptions & {
@@ -82,7 +84,9 @@ export type ProviderTraits = {
   readonly encodes: RegExp | null
   /** Whether a session can be given up by a call. */
   readonly givesUpSessions: boolean
-  /** Whether an upload that cannot fit is refused before its first byte. */
+  /** Most files that the client asks for in one page. */
+  readonly mostListed: number
+  /** Credentials that the provider does not know. */
   readonly refused: {
     readonly credentials: (account: Account) => Record<string, unknown>
     readonly code: ErrorCode

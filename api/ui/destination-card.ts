@@ -1,0 +1,104 @@
+// One destination of a run: state, progress, what is at the provider, and what retention did.
+
+import { ERROR_RULES, isErrorCode } from '../../workflows/errors.ts'
+import type { DestinationState, StatusError } from '../../workflows/types.ts'
+import type { LiveDestination } from '../live-progress.ts'
+import { bytes, duration, percent, plural, rate, secondsBetween } from './formats.ts'
+import { messageBox } from './layout.ts'
+import { html, type Markup, type Part } from './markup.ts'
+import { DESTINATION_LOOKS, pill, providerTag } from './status-words.ts'
+import { timeTag } from './time-tag.ts'
+
+const texts = {
+  progress: 'Progress',
+  attempt: 'Attempt',
+  nextAttempt: 'next attempt',
+  remaining: 'left',
+  waiting: 'waiting for its turn',
+  cancelling: 'being cancelled',
+  remotePath: 'Remote path',
+  verified: 'Hash verified',
+  unverified: 'not yet',
+  took: 'Took',
+  finished: 'Finished',
+  retention: 'Retention',
+  keepsAll: 'keeps all copies',
+  skipped: {
+    would_delete_all: 'skipped: it would have deleted every archive at the destination',
+    new_file_not_listed: 'skipped: the listing of the provider did not show the new file yet',
+  },
+  pruneFailed: 'failed, the copy itself is whole:',
+  whatToDo: 'What to do:',
+} as const
+
+export function destinationCard(state: DestinationState, live: LiveDestination | null): Markup {
+  const { account, provider, status, error } = state
+  return html`<article data-component="destination">
+<header><h3>${account}</h3>${providerTag(provider)}${pill(DESTINATION_LOOKS[status])}</header>
+${progress(state, live)}
+${error === null ? null : faultBox(error, status === 'failed' ? 'danger' : 'warning')}
+<dl data-component="facts">${facts(state, live)}</dl>
+</article>`
+}
+
+/** An error with the advice of its code. */
+export function faultBox({ code, message }: StatusError, kind: 'danger' | 'warning'): Markup {
+  const advice = isErrorCode(code) ? ERROR_RULES[code].advice : null
+  const text = html`${message}${advice === null || message.includes(advice) ? null : html`<br><strong>${texts.whatToDo}</strong> ${advice}`} <code>${code}</code>`
+  return messageBox({ kind, text })
+}
+
+function progress(state: DestinationState, live: LiveDestination | null): Markup | null {
+  const { account, status, size } = state
+  if (size === null) return null
+  const sent = status === 'uploaded' ? size : Math.max(live?.bytes_sent ?? 0, state.bytes_sent)
+  const share = percent(sent, size)
+  const kind = status === 'uploaded' ? 'success' : status === 'failed' ? 'danger' : 'none'
+  const right =
+    live === null
+      ? null
+      : [
+          live.bytes_per_second === null ? null : rate(live.bytes_per_second),
+          live.eta_seconds === null ? null : `${duration(live.eta_seconds)} ${texts.remaining}`,
+          live.state === 'cancelling' ? texts.cancelling : null,
+        ]
+          .filter((text) => text !== null)
+          .join(' · ')
+  return html`<div data-component="stack">
+<progress value="${sent}" max="${Math.max(size, 1)}" data-kind="${kind}" aria-label="${texts.progress}: ${account}">${share}%</progress>
+<div data-component="progress-line"><span>${bytes(sent)} of ${bytes(size)} (${share}%)</span><span>${right}</span></div>
+</div>`
+}
+
+function facts(state: DestinationState, live: LiveDestination | null): Part {
+  const { attempt, remote_path, hash, started_at, finished_at, retention, status } = state
+  const next = live?.next_attempt_at ?? null
+  return [
+    fact(
+      texts.attempt,
+      attempt === 0
+        ? texts.waiting
+        : html`${attempt}${next === null ? null : html`, ${texts.nextAttempt} ${timeTag(next, 'ago')}`}`,
+    ),
+    finished_at === null ? null : fact(texts.finished, timeTag(finished_at)),
+    started_at === null ? null : fact(texts.took, duration(secondsBetween(started_at, finished_at))),
+    retention === null ? null : fact(texts.retention, retentionText(retention)),
+    remote_path === null ? null : fact(texts.remotePath, html`<code>${remote_path}</code>`, true),
+    status !== 'uploaded' || hash === null
+      ? null
+      : fact(texts.verified, html`${hash.algorithm} <code>${hash.value}</code>`, true),
+  ]
+}
+
+function fact(label: string, value: Part, isWide = false): Markup {
+  return html`<div ${isWide ? html`data-wide` : null}><dt>${label}</dt><dd>${value}</dd></div>`
+}
+
+function retentionText(retention: NonNullable<DestinationState['retention']>): Part {
+  const { deleted, kept, skipped, error, keep_last } = retention
+  if (error !== null) return html`${texts.pruneFailed} ${error.message}`
+  if (skipped !== null) return texts.skipped[skipped]
+  const files =
+    deleted.length === 0 ? null : html`<ul>${deleted.map((name) => html`<li><code>${name}</code></li>`)}</ul>`
+  return html`keeps the last ${keep_last}: deleted ${plural(deleted.length, 'file')}, kept ${kept}${files}`
+}

@@ -1,0 +1,94 @@
+// Pieces that several pages share: heads, empty states, pagers, messages after a form.
+
+import type { IconName } from './icons.ts'
+import { icon } from './icons.ts'
+import type { Message } from './layout.ts'
+import { html, type Markup, type Part } from './markup.ts'
+
+export function pageHead(head: {
+  readonly title: Part
+  readonly lead?: Part
+  readonly back?: { readonly href: string; readonly label: string }
+  readonly actions?: Part
+}): Markup {
+  const { title, lead = null, back, actions = null } = head
+  return html`<div data-component="page-head"><div>${
+    back === undefined ? null : html`<a data-component="back" href="${back.href}">← ${back.label}</a>`
+  }<h1>${title}</h1>${lead === null ? null : html`<p>${lead}</p>`}</div>${
+    actions === null ? null : html`<div data-component="cluster">${actions}</div>`
+  }</div>`
+}
+
+export function emptyState(empty: {
+  readonly icon: IconName
+  readonly title: string
+  readonly text: Part
+  readonly action?: Part
+}): Markup {
+  return html`<div data-component="empty">${icon(empty.icon)}<strong>${empty.title}</strong><p>${empty.text}</p>${
+    empty.action === undefined ? null : html`<div data-component="cluster">${empty.action}</div>`
+  }</div>`
+}
+
+/** Keyset pages know what comes next; back to the beginning is one step. */
+export function pager(view: {
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly nextCursor: string | null
+  readonly newest: string
+  readonly older: string
+}): Markup | null {
+  const { path, query, nextCursor } = view
+  const isFirst = !query.has('cursor')
+  if (isFirst && nextCursor === null) return null
+  return html`<nav data-component="pager" aria-label="Pages">${
+    isFirst
+      ? html`<span></span>`
+      : html`<a data-component="button" href="${addressOf(path, query, { cursor: null })}">← ${view.newest}</a>`
+  }${
+    nextCursor === null
+      ? html`<span></span>`
+      : html`<a data-component="button" rel="next" href="${addressOf(path, query, { cursor: nextCursor })}">${view.older} →</a>`
+  }</nav>`
+}
+
+/** The same address with some of its query changed; null takes a part away. */
+export function addressOf(
+  path: string,
+  query: URLSearchParams,
+  change: Readonly<Record<string, string | null>>,
+): string {
+  const next = new URLSearchParams([...query].filter(([, value]) => value !== ''))
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) next.delete(name)
+    else next.set(name, value)
+  }
+  const text = next.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  password: 'The password is changed.',
+  reupload: 'The upload goes on. This page shows how it proceeds.',
+  cancel: 'The cancellation is on its way to the workers.',
+  retry: 'The next attempt begins now.',
+  account_created: 'The account is saved. Bind it to an instance to upload there.',
+  account_updated: 'The account is changed.',
+  account_deleted: 'The account is deleted.',
+  instance_created: 'The instance is added. Bind a cloud account to it next.',
+  instance_updated: 'The instance is changed.',
+  instance_deleted: 'The instance is deleted.',
+  binding_created: 'The cloud account is bound. The next backup is uploaded there.',
+  binding_updated: 'The binding is changed.',
+  binding_deleted: 'The binding is deleted. The files at the destination stay.',
+  user_created: 'The user is added, and has to change the password at the first login.',
+  user_updated: 'The user is changed.',
+  user_deleted: 'The user is deleted.',
+  token_deleted: 'The token is deleted and not accepted any more.',
+}
+
+/** After a redirect: the address only names the message, so that nobody can write one of his own into a link. */
+export function doneMessage(name: string | undefined): Message | null {
+  const text = name === undefined || !Object.hasOwn(DONE, name) ? undefined : DONE[name]
+  return text === undefined ? null : { kind: 'success', text }
+}

@@ -1,0 +1,54 @@
+// Credentials that are tried before they are saved ("Test connection"). An activity gets IDs and nothing else, so what is
+// to be tried must lie in the database for the moment: sealed like any account, and gone when the trial is over. A draft
+// that a crash leaves behind opens for minutes only, and is removed by the next one.
+
+import { sql } from 'kysely'
+import type { ProviderKind } from '../workflows/types.ts'
+import { type Credentials, type OpenAccount, openCredentials, sealedCredentials } from './accounts.ts'
+import { type DbOrTransaction, newId } from './database.ts'
+import type { AccountSettings } from './schema.ts'
+import type { Vault } from './vault.ts'
+
+const LIFE_MINUTES = 15
+
+export type AccountDraft = {
+  readonly name: string
+  readonly provider: ProviderKind
+  readonly credentials: Credentials
+  readonly settings: AccountSettings
+}
+
+/** Resolves with the ID under which an activity opens it, as if it were an account. */
+export async function saveDraft(db: DbOrTransaction, vault: Vault, draft: AccountDraft): Promise<string> {
+  const id = newId()
+  await db.deleteFrom('account_drafts').where('expires_at', '<', sql<string>`now()`).execute()
+  await db
+    .insertInto('account_drafts')
+    .values({
+      id,
+      name: draft.name,
+      provider: draft.provider,
+      sealed_credentials: sealedCredentials(vault, id, draft.credentials),
+      settings: JSON.stringify(draft.settings),
+      expires_at: sql<string>`now() + make_interval(mins => ${LIFE_MINUTES})`,
+    })
+    .execute()
+  return id
+}
+
+export async function deleteDraft(db: DbOrTransaction, id: string): Promise<void> {
+  await db.deleteFrom('account_drafts').where('id', '=', id).execute()
+}
+
+/** Null when there is none (any more). For activities only. */
+export async function openDraft(db: DbOrTransaction, vault: Vault, id: string): Promise<OpenAccount | null> {
+  const row = await db
+    .selectFrom('account_drafts')
+    .selectAll()
+    .where('id', '=', id)
+    .where('expires_at', '>', sql<string>`now()`)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  const { name, provider, settings } = row
+  return { id, name, provider, settings, credentials: openCredentials(vault, id, row.sealed_credentials) }
+}
