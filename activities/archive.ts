@@ -34,7 +34,7 @@ export async function findArchive(backupRoot: string, given: string): Promise<Ar
   })
   if (!isBeneath(root, path)) throw outside(given)
   if (isBeneath(resolve(root, PIN_FOLDER), path)) {
-    throw new StepError('archive_outside_root', `archive: ${PIN_FOLDER} is this program's own folder`)
+    throw new StepError('archive_outside_root', `the archive lies in ${PIN_FOLDER}, which is this program's own folder`)
   }
   // The name of the file that is meant, not that of a link to it, is the one at the destination.
   if (!isArchiveName(path)) throw unsupported(given)
@@ -47,8 +47,8 @@ export async function identify(path: string, given: string): Promise<Omit<Archiv
     throw unreachable(given, error)
   })
   if (!found.isFile())
-    throw new StepError('archive_unsupported', `archive: ${quoted(given)} is no regular file`)
-  if (found.size === 0n) throw new StepError('archive_empty', `archive: ${quoted(given)} is empty`)
+    throw new StepError('archive_unsupported', `the archive ${quoted(given)} is no regular file`)
+  if (found.size === 0n) throw new StepError('archive_empty', `the archive ${quoted(given)} is empty`)
   return identityOf(found)
 }
 
@@ -75,11 +75,11 @@ function isBeneath(root: string, path: string): boolean {
 }
 
 function outside(given: string): StepError {
-  return new StepError('archive_outside_root', `archive: ${quoted(given)} does not lie under BACKUP_ROOT`)
+  return new StepError('archive_outside_root', `the archive ${quoted(given)} does not lie under BACKUP_ROOT`)
 }
 
 function unsupported(given: string): StepError {
-  return new StepError('archive_unsupported', `archive: ${quoted(given)} is no .zip, .dump or .tar.gz file`)
+  return new StepError('archive_unsupported', `the archive ${quoted(given)} is no .zip, .dump or .tar.gz file`)
 }
 
 /** No file can be at a path that is too long, or a circle of links; time does not heal that. */
@@ -88,9 +88,9 @@ const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']
 function unreachable(given: string, error: unknown): StepError {
   const code = codeOf(error)
   if (MISSING.includes(code)) {
-    return new StepError('archive_missing', `archive: there is no file ${quoted(given)}`)
+    return new StepError('archive_missing', `there is no archive ${quoted(given)} under BACKUP_ROOT`)
   }
-  return new StepError('archive_unreadable', `archive: ${quoted(given)} cannot be read (${code})`)
+  return new StepError('archive_unreadable', `the archive ${quoted(given)} cannot be read (${code})`)
 }
 
 export function codeOf(error: unknown): string {

@@ -2,14 +2,17 @@
 // waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
 
 import { getRun, saveDestination } from '../db/runs.ts'
-import { takeSlot } from '../db/upload-slots.ts'
+import { placeInLine, takeSlot } from '../db/upload-slots.ts'
 import { refuseWhilePaused } from './account-pause.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from './failures.ts'
 
 /** A place that is not renewed for this long (its worker is gone) is free again. */
 export const TURN_LEASE_MS = 120_000
-const ASK_AGAIN_MS = 5_000
+/** The next in line asks this often; those behind it the less often the further back, so that a long line costs little. */
+const ASK_AGAIN_MS = 2_000
+const PLACES_A_STEP = 4
+const LONGEST_WAIT_MS = 60_000
 
 export type TurnActivities = {
   /** Resolves when the upload may begin; fails with `account_busy` or `rate_limited` to be tried again. */
@@ -34,12 +37,17 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
       const reason = new StepError(
         'account_busy',
         `${config.uploadsPerAccount} uploads to this account are under way; this one waits for its turn.`,
-        ASK_AGAIN_MS,
+        askAgainMs(await placeInLine(db, run_id, account_id)),
       )
       await showReason(deps, run_id, account_id, reason)
       throw reason
     },
   }
+}
+
+/** `place` is how many older runs wait at the same account. */
+export function askAgainMs(place: number): number {
+  return Math.min(LONGEST_WAIT_MS, ASK_AGAIN_MS * (1 + Math.floor(place / PLACES_A_STEP)))
 }
 
 /** The page says why a destination is still pending; written once, not at every try. */

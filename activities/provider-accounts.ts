@@ -2,6 +2,7 @@
 // uploads of one account share one access token. A changed account gets a new Provider.
 
 import type { z } from 'zod'
+import { openDraft } from '../db/account-drafts.ts'
 import { accountShapes } from '../db/account-shapes.ts'
 import type { OpenAccount } from '../db/accounts.ts'
 import { openAccount } from '../db/accounts.ts'
@@ -30,13 +31,8 @@ export function createProviderAccounts(deps: {
   const opened = new Map<string, { readonly version: string; readonly account: ProviderAccount }>()
   return {
     open: async (accountId) => {
-      const found = await openAccount(deps.db, deps.vault, accountId).catch((error: unknown) => {
-        if (!(error instanceof VaultError)) throw error
-        throw new StepError(
-          'credentials_unreadable',
-          "no key of the key file opens this account's credentials",
-        )
-      })
+      const saved = await openAccount(deps.db, deps.vault, accountId).catch(unreadable)
+      const found = saved ?? (await openDraft(deps.db, deps.vault, accountId).catch(unreadable))
       if (found === null)
         throw new StepError('unknown_account', `account_id: there is no account ${accountId}`)
       // Compared in memory only: the same credentials and settings are the same Provider.
@@ -44,10 +40,16 @@ export function createProviderAccounts(deps: {
       const known = opened.get(accountId)
       if (known?.version === version) return known.account
       const account = { id: found.id, name: found.name, provider: build(found, deps) }
-      opened.set(accountId, { version, account })
+      // A draft is tried once.
+      if (saved !== null) opened.set(accountId, { version, account })
       return account
     },
   }
+}
+
+function unreadable(error: unknown): never {
+  if (!(error instanceof VaultError)) throw error
+  throw new StepError('credentials_unreadable', "no key of the key file opens this account's credentials")
 }
 
 function build(found: OpenAccount, deps: { readonly config: Config; readonly http: HttpClient }): Provider {

@@ -12,7 +12,9 @@ import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 
 const BEAT_MS = 1000
-const SAVE_MS = 2000
+const SAVE_MS = 1000
+/** The place at the account is renewed once in so many saves. */
+const SAVES_A_RENEWAL = 10
 /** A signal costs history events: at most one in 15 s, and only when a twentieth more has arrived. */
 const SIGNAL_MS = 15_000
 const SIGNAL_SHARE = 0.05
@@ -54,6 +56,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   let signalledShare = 0
   let saving: Promise<void> = Promise.resolve()
   let isStopped = false
+  let saves = 0
   const position = () => Math.min(size, Math.max(storedBytes, base + sinceBase))
 
   const beat = () => context.heartbeat({ bytes_sent: position(), stored_bytes: storedBytes, size })
@@ -67,18 +70,21 @@ export function startProgress(options: ProgressOptions): UploadProgress {
       ...options.remark?.(position()),
     })
     // The place at the account is held for as long as the upload lives.
-    await takeSlot(deps.db, {
-      accountId: claim.account_id,
-      runId: claim.run_id,
-      limit: deps.config.uploadsPerAccount,
-      leaseMs: TURN_LEASE_MS,
-    })
+    saves += 1
+    if (saves % SAVES_A_RENEWAL === 0) await renewPlace()
     const share = position() / size
     if (Date.now() - signalledAt < SIGNAL_MS || share - signalledShare < SIGNAL_SHARE) return
     signalledAt = Date.now()
     signalledShare = share
     await signal({ bytes_sent: position() })
   }
+  const renewPlace = () =>
+    takeSlot(deps.db, {
+      accountId: claim.account_id,
+      runId: claim.run_id,
+      limit: deps.config.uploadsPerAccount,
+      leaseMs: TURN_LEASE_MS,
+    })
   const signal = async (state: Partial<DestinationState>) => {
     const { workflowExecution } = context.info
     if (workflowExecution === undefined) return
@@ -96,7 +102,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
 
   beat()
   const beats = setInterval(beat, BEAT_MS)
-  const saves = setInterval(() => {
+  const saver = setInterval(() => {
     saving = saving.then(save).catch(options.onFault)
   }, SAVE_MS)
 
@@ -122,7 +128,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
     },
     stop: async () => {
       clearInterval(beats)
-      clearInterval(saves)
+      clearInterval(saver)
       await saving
       // What a short attempt found out must count for the next one's patience as well.
       if (isStopped) return

@@ -288,7 +288,7 @@ function freePort(wanted: number): Promise<number> {
   })
 }
 
-function urlOf(password: string, port: number, database: string): string {
+export function urlOf(password: string, port: number, database: string): string {
   return `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`
 }
 

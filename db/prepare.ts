@@ -4,11 +4,12 @@
 import { sql } from 'kysely'
 import type { Config } from './config.ts'
 import type { Db } from './database.ts'
+import { openKeyFileVault } from './key-file-vault.ts'
 import type { Logger } from './log.ts'
 import { migrate } from './migrate.ts'
 import { checkKeysAgainstDatabase, sealedRowsExist } from './sealed-rows.ts'
 import { loadOrCreateKeys } from './secret-key.ts'
-import { openVault, type Vault } from './vault.ts'
+import type { Vault } from './vault.ts'
 
 /** Throws KeyFileError or VaultError with what to do; the database is as it was then. */
 export async function prepareDatabase(config: Config, db: Db, log: Logger): Promise<Vault> {
@@ -16,7 +17,7 @@ export async function prepareDatabase(config: Config, db: Db, log: Logger): Prom
   const keys = await loadOrCreateKeys(config.secretKeyFile, {
     sealedRowsExist: hasTables && (await sealedRowsExist(db)),
   })
-  const vault = openVault(keys)
+  const vault = openKeyFileVault(config.secretKeyFile, keys, log)
   if (hasTables) {
     const { unreadable_accounts } = await checkKeysAgainstDatabase(db, vault)
     if (unreadable_accounts.length > 0) {

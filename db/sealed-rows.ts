@@ -81,6 +81,11 @@ function opens(vault: Vault, row: SealedRow): boolean {
   }
 }
 
+/** Sealed values that no key of the vault opens. */
+export async function countClosedRows(db: DbOrTransaction, vault: Vault): Promise<number> {
+  return (await readSealedRows(db)).filter((row) => !opens(vault, row)).length
+}
+
 export type ResealResult = {
   readonly resealed: number
   /** Rows that are still not sealed with the first key: no key opens them. An old key may go at 0. */

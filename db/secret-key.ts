@@ -3,7 +3,17 @@
 // Neither a key nor a line of the file ever stands in a message.
 
 import { randomBytes } from 'node:crypto'
-import { constants, copyFile, type FileHandle, link, mkdir, open, unlink } from 'node:fs/promises'
+import {
+  constants,
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isFernetKey, newFernetKey } from './fernet.ts'
 
@@ -56,7 +66,7 @@ export async function readKeyFile(path: string): Promise<readonly string[] | nul
     if ((stat.mode & OTHERS_MAY) !== 0) {
       throw new KeyFileError(`The key file ${path} is open to group or others: run chmod 600 on it.`)
     }
-    return parseKeys(path, await file.readFile('utf8'))
+    return keysOfFile(path, await file.readFile('utf8'))
   } finally {
     await file.close()
   }
@@ -75,7 +85,8 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
   }
 }
 
-function parseKeys(path: string, text: string): readonly string[] {
+/** Throws KeyFileError, which names the line and not its content. */
+export function keysOfFile(path: string, text: string): readonly string[] {
   const keys = text.split('\n').flatMap((line, index) => {
     const key = line.trim()
     if (key !== '' && !isFernetKey(key)) {
@@ -111,6 +122,23 @@ async function createKeyFile(path: string): Promise<void> {
   } finally {
     await unlink(draft)
   }
+  await syncFolder(folder)
+}
+
+/** Replaces the whole file at once, readable by its owner only: what reads it finds the old keys or the new ones. */
+export async function replaceKeyFile(path: string, keys: readonly string[]): Promise<void> {
+  const folder = dirname(path)
+  const draft = join(folder, `.secret-key-${randomBytes(8).toString('hex')}`)
+  const owner = await stat(path)
+  const file = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+  try {
+    await file.writeFile(`${keys.join('\n')}\n`)
+    if (process.getuid?.() === 0) await file.chown(owner.uid, owner.gid)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(draft, path)
   await syncFolder(folder)
 }
 

@@ -56,6 +56,20 @@ export async function takeSlot(db: Db, request: SlotRequest): Promise<boolean> {
   })
 }
 
+/** How many destinations of older runs wait for this account: 0 is the next in line. */
+export async function placeInLine(db: DbOrTransaction, runId: string, accountId: string): Promise<number> {
+  const row = await db
+    .selectFrom('destinations')
+    .select(({ fn }) => fn.countAll<number>().as('waiting'))
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'pending')
+    .where('run_created_at', '<', (own) =>
+      own.selectFrom('runs').select('created_at').where('id', '=', runId),
+    )
+    .executeTakeFirstOrThrow()
+  return row.waiting
+}
+
 /** Does nothing when the slot is not held (any more). */
 export async function releaseSlot(db: DbOrTransaction, accountId: string, runId: string): Promise<void> {
   await db

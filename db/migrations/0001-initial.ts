@@ -100,6 +100,7 @@ const tables = [
     ),
     constraint destinations_failed_says_why check (status <> 'failed' or error is not null)
   )`,
+  `create index destinations_waiting on destinations (account_id) where status = 'pending'`,
 
   `create table attempts (
     id bigserial primary key,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createTurnActivities } from '../../activities/await-turn.ts'
+import { askAgainMs, createTurnActivities } from '../../activities/await-turn.ts'
 import { causeOf, type StepError, toFailure } from '../../activities/failures.ts'
 import { beginSync, getRun } from '../../db/runs.ts'
 import { pauseAccount, releaseSlot } from '../../db/upload-slots.ts'
@@ -37,7 +37,7 @@ describe("waiting for an account's turn", () => {
     const error = await refusal(last)
     assert.equal(error.code, 'account_busy')
     const failure = toFailure(causeOf(error))
-    assert.deepEqual([failure.nonRetryable, failure.nextRetryDelay], [false, 5_000])
+    assert.deepEqual([failure.nonRetryable, failure.nextRetryDelay], [false, 2_000])
     await releaseSlot(deps.db, id, runs[0]?.run_id ?? '')
     await wait(last)
     await wait(last)
@@ -91,5 +91,11 @@ describe("waiting for an account's turn", () => {
     const run = await aRun(id)
     const error = await wait({ ...run, account_id: 'gone' }).catch((cause: unknown) => cause)
     assert.equal(toFailure(causeOf(error)).nonRetryable, true)
+  })
+})
+
+describe('a long line at an account', () => {
+  it('asks the less often the further back, and never more seldom than once a minute', () => {
+    assert.deepEqual([0, 3, 4, 8, 1000].map(askAgainMs), [2000, 2000, 4000, 6000, 60_000])
   })
 })

@@ -132,7 +132,8 @@ export function driveError(answer: GoogleAnswer): ProviderError {
 
 const OTHERS: Row = ['request_refused', 'Google Drive refuses the request']
 
-const BY_STATUS: Readonly<Record<number, Row>> = {
+/** By the HTTP status, where no reason of the answer decides. */
+export const BY_STATUS: Readonly<Record<number, Row>> = {
   401: DRIVE_REASONS.authError ?? OTHERS,
   404: ['folder_missing', 'Google Drive does not find what was named'],
   408: ['provider_unavailable', 'Google Drive waited too long for the request'],

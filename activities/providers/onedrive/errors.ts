@@ -26,7 +26,7 @@ const BANDWIDTH_PAUSE_MS = 600_000
 const DEFAULT_PAUSE_MS = 60_000
 
 // Rules with a code are tried first, from the innermost code of the answer outwards; then those without.
-const RULES: readonly Rule[] = [
+export const GRAPH_RULES: readonly Rule[] = [
   {
     status: 400,
     text: /SPO license/i,
@@ -234,11 +234,11 @@ function ruleFor(status: number, subject: Subject, read: GraphErrorBody): Rule |
     (rule.subject === undefined || rule.subject === subject) &&
     (rule.text === undefined || rule.text.test(read.message))
   for (const code of read.codes.toReversed()) {
-    const rule = RULES.find((candidate) => candidate.code === code && fits(candidate))
+    const rule = GRAPH_RULES.find((candidate) => candidate.code === code && fits(candidate))
     // A lock outranks the code that comes with it (423 accessDenied).
     if (rule !== undefined && status !== 423) return rule
   }
-  return RULES.find((candidate) => candidate.code === undefined && fits(candidate))
+  return GRAPH_RULES.find((candidate) => candidate.code === undefined && fits(candidate))
 }
 
 function fallback(status: number): Pick<Rule, 'error' | 'says'> {

@@ -19,7 +19,7 @@ const scopeRefused: Meaning = {
 }
 const transient: Meaning = { error: 'provider_unavailable', says: "Microsoft's sign-in service has a fault" }
 
-const MEANINGS: Readonly<Record<number, Meaning>> = {
+export const AADSTS_MEANINGS: Readonly<Record<number, Meaning>> = {
   7000215: {
     error: 'credentials_refused',
     says: "Microsoft refuses the client secret: enter the secret's Value, not its ID",
@@ -69,9 +69,9 @@ export function signInError(answer: HttpAnswer, now: number): ProviderError {
   const body = bodySchema.safeParse(parseJson(answer.body)).data
   const inText = body?.error_description?.match(/AADSTS(\d+)/)?.[1]
   const numbers = [...(body?.error_codes ?? []), ...(inText === undefined ? [] : [Number(inText)])]
-  const number = numbers.find((candidate) => Object.hasOwn(MEANINGS, candidate)) ?? numbers[0]
+  const number = numbers.find((candidate) => Object.hasOwn(AADSTS_MEANINGS, candidate)) ?? numbers[0]
   const meaning =
-    (number === undefined ? undefined : MEANINGS[number]) ?? byStatus(answer.status, body?.error)
+    (number === undefined ? undefined : AADSTS_MEANINGS[number]) ?? byStatus(answer.status, body?.error)
   const quoted = number === undefined ? `HTTP ${answer.status}` : `AADSTS${number}`
   const isPause = meaning.error === 'rate_limited'
   return new ProviderError(meaning.error, `${meaning.says} (${quoted})`, {
