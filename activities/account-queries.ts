@@ -9,7 +9,7 @@ import type { Binding } from '../db/schema.ts'
 import type { ErrorCode } from '../workflows/errors.ts'
 import { DATABASE_PLACEHOLDER, resolveFolder } from '../workflows/remote-name.ts'
 import { isArchiveName, type ListedFile, planPrune } from '../workflows/retention.ts'
-import type { FileHash } from '../workflows/types.ts'
+import type { FileHash, RetentionScope } from '../workflows/types.ts'
 import { findArchive } from './archive.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError } from './failures.ts'
@@ -35,14 +35,16 @@ export type ArchiveInspection =
   | { readonly ok: true; readonly size: number }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
 
+/** A binding as it is, or one as it would be: a preview comes before it is saved. */
+export type PreviewInput = { keep_last: number; database?: string | null } & (
+  | { binding_id: string }
+  | { account_id: string; instance_slug: string; remote_path: string; retention_scope: RetentionScope }
+)
+
 export type AccountQueryActivities = {
   checkAccount(input: { account_id: string }): Promise<AccountCheck>
   listRemoteFiles(input: { binding_id: string; database?: string | null }): Promise<RemoteListing>
-  previewPrune(input: {
-    binding_id: string
-    keep_last: number
-    database?: string | null
-  }): Promise<PrunePreview>
+  previewPrune(input: PreviewInput): Promise<PrunePreview>
   /** With `run_id`, the link that is kept for this run counts as well. */
   inspectArchive(input: { archive: string; run_id?: string | null }): Promise<ArchiveInspection>
 }
@@ -92,8 +94,11 @@ export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryAc
       }
     },
 
-    previewPrune: async ({ binding_id, keep_last, database }) => {
-      const { binding, folder } = await place(deps, binding_id, database ?? null)
+    previewPrune: async ({ keep_last, database, ...of }) => {
+      const { binding, folder } =
+        'binding_id' in of
+          ? await place(deps, of.binding_id, database ?? null)
+          : { binding: of, folder: folderOf(of, database ?? null) }
       const { provider } = await deps.accounts.open(binding.account_id)
       const { account_id, retention_scope } = binding
       const listing = await listOwnScope(deps, provider, {
@@ -144,8 +149,12 @@ async function place(
 ): Promise<{ binding: Binding; folder: string }> {
   const binding = await getBinding(deps.db, bindingId)
   if (binding === null) throw new StepError('invalid_input', `binding_id: there is no binding ${bindingId}`)
+  return { binding, folder: folderOf(binding, database) }
+}
+
+function folderOf(binding: Pick<Binding, 'remote_path' | 'instance_slug'>, database: string | null): string {
   const folder = resolveFolder(binding.remote_path, binding.instance_slug, database)
-  if (folder !== null) return { binding, folder }
+  if (folder !== null) return folder
   throw new StepError(
     'database_missing',
     `database: the folder of this binding is ${binding.remote_path}; name the database that ${DATABASE_PLACEHOLDER} stands for.`,

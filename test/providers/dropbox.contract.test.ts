@@ -2,13 +2,20 @@
 
 import { createDropbox } from '../../activities/providers/dropbox/index.ts'
 import { accountShapes } from '../../db/account-shapes.ts'
-import { startDropboxEmulator } from '../clouds/dropbox/index.ts'
+import { type DropboxOptions, startDropboxEmulator } from '../clouds/dropbox/index.ts'
 import type { Way } from './contract/traits.ts'
 import { describeProviderContract } from './contract.ts'
 
 const BLOCK = 4 * 1024 * 1024
 const SINGLE = 1_000_000
 const CONCURRENT = 2 * BLOCK
+
+/** What a broken or repeated append leaves, and a second finish is told, is not documented. */
+const VARIANTS: readonly DropboxOptions[] = [
+  { brokenAppend: 'keep', resentChunk: 'refuse' },
+  { refinish: 'not_found' },
+  { refinish: 'closed', resentChunk: 'refuse' },
+]
 
 const concurrent: Way = {
   name: 'concurrent',
@@ -22,8 +29,9 @@ const concurrent: Way = {
 
 describeProviderContract('Dropbox', {
   kind: 'dropbox',
+  variants: VARIANTS.length,
   start: async (authority, options) => {
-    const cloud = await startDropboxEmulator(authority, options)
+    const cloud = await startDropboxEmulator(authority, { ...VARIANTS[options.variant ?? -1], ...options })
     return {
       ...cloud,
       change: (path, content) => void cloud.putFile(path, content),

@@ -4,12 +4,19 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createGoogleDrive } from '../../activities/providers/google-drive/index.ts'
 import { accountShapes } from '../../db/account-shapes.ts'
 import { contentOf } from '../clouds/google/drive-world.ts'
-import { startGoogleEmulator } from '../clouds/google/index.ts'
+import { type GoogleOptions, startGoogleEmulator } from '../clouds/google/index.ts'
 import type { Way } from './contract/traits.ts'
 import { describeProviderContract } from './contract.ts'
 
 const UNIT = 256 * 1024
 const MIB = 1024 * 1024
+
+/** Whether generated IDs are taken in shared drives, and how a session is said to be gone, is not documented. */
+const VARIANTS: readonly GoogleOptions[] = [
+  { takesIdsInSharedDrives: false },
+  { goneStatus: 410, sessionNeedsBearer: true },
+  { destination: 'delegated' },
+]
 
 const resumable: Way = {
   name: 'resumable',
@@ -22,10 +29,12 @@ const resumable: Way = {
 
 describeProviderContract('Google Drive', {
   kind: 'google_drive',
+  variants: VARIANTS.length,
   start: async (authority, options) => {
     const cloud = await startGoogleEmulator(authority, {
-      ...options,
       sessionNeedsBearer: options.wantsTokenWithBytes ?? false,
+      ...VARIANTS[options.variant ?? -1],
+      ...options,
     })
     return {
       ...cloud,

@@ -2,12 +2,20 @@
 
 import { createOneDrive } from '../../activities/providers/onedrive/index.ts'
 import { accountShapes } from '../../db/account-shapes.ts'
-import { startMicrosoftEmulator } from '../clouds/microsoft/index.ts'
+import { type MicrosoftOptions, startMicrosoftEmulator } from '../clouds/microsoft/index.ts'
 import type { Way } from './contract/traits.ts'
 import { describeProviderContract } from './contract.ts'
 
 const FRAGMENT = 2 * 320 * 1024
 const SINGLE = 4096
+
+/** What becomes of a broken fragment, and which ones off the grid are taken, is not documented. */
+const VARIANTS: readonly MicrosoftOptions[] = [
+  { brokenFragments: 'keep' },
+  { brokenFragments: 'keep', unaligned: 'to_boundary' },
+  { brokenFragments: 'keep', unaligned: 'refuse' },
+  { sessionsHoldNames: false, readsUntilHash: 1 },
+]
 
 const fragments: Way = {
   name: 'fragments',
@@ -20,8 +28,9 @@ const fragments: Way = {
 
 describeProviderContract('OneDrive', {
   kind: 'onedrive',
+  variants: VARIANTS.length,
   start: async (authority, options) => {
-    const cloud = await startMicrosoftEmulator(authority, options)
+    const cloud = await startMicrosoftEmulator(authority, { ...VARIANTS[options.variant ?? -1], ...options })
     return {
       ...cloud,
       change: cloud.overwrite,

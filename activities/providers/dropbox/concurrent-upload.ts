@@ -3,6 +3,7 @@
 // known, it counts as stored, because the commit fails for holes and its hash proves the content.
 
 import { isRetryable } from '../../../workflows/errors.ts'
+import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
   ProviderError,
@@ -15,7 +16,7 @@ import type { DropboxFailure } from './answers.ts'
 import { commitSession } from './commit.ts'
 import { covers, errorOf } from './errors.ts'
 import { createLedgerSaver } from './ledger-saver.ts'
-import { type ConcurrentSession, createChunkLedger, planChunks } from './session.ts'
+import { type ConcurrentSession, createBlockLedger, planBlocks } from './session.ts'
 import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './session-calls.ts'
 
 /**
@@ -40,8 +41,7 @@ export async function queryConcurrent(
   if (outcome.kind === 'unknown') return settleUnknown(parts, target, session, signal)
   // All was acknowledged, and yet Dropbox holds something else: nothing can mend that.
   if (outcome.kind === 'offset' && session.finishing) return { kind: 'gone' }
-  const plan = planChunks(target.size, session.chunk_bytes)
-  return { kind: 'open', offset: createChunkLedger(plan, session.stored).offset() }
+  return { kind: 'open', offset: createBlockLedger(planBlocks(target.size), session.stored).offset() }
 }
 
 export async function sendConcurrent(
@@ -51,9 +51,9 @@ export async function sendConcurrent(
   source: ArchiveSource,
   context: SendContext,
 ): Promise<RemoteFile> {
-  const { connection, tuning, now } = parts
-  const plan = planChunks(target.size, session.chunk_bytes)
-  const ledger = createChunkLedger(plan, session.stored)
+  const { tuning, now } = parts
+  const plan = planBlocks(target.size)
+  const ledger = createBlockLedger(plan, session.stored)
   let finishing = session.finishing
   const saver = createLedgerSaver({
     save: () => context.saveSession({ ...session, stored: ledger.ranges(), finishing }),
@@ -68,29 +68,27 @@ export async function sendConcurrent(
     failure ??= { cause }
     if (!(cause instanceof ProviderError) || !isRetryable(cause.code)) stop.abort(cause)
   }
-  let next = 0
-  const takeNext = (): number | null => {
-    while (next < plan.count && ledger.has(next)) next += 1
-    next += 1
-    return next > plan.count ? null : next - 1
-  }
   const lanes: Promise<void>[] = []
   const addLane = () => {
     if (lanes.length < tuning.parallelAppends) lanes.push(lane().catch(fail))
   }
   const lane = async (): Promise<void> => {
     while (failure === undefined && !isClosed) {
-      const index = takeNext()
-      if (index === null) return
+      const run = ledger.takeRun(Math.min(parts.pace.bytes(), session.chunk_bytes) / DROPBOX_BLOCK_BYTES)
+      if (run === null) return
       const startedAt = now()
-      const chunk = { ...plan.rangeOf(index), close: false }
-      const answer = await appendChunk(connection, session.session_id, chunk, source, context, signal)
+      const chunk = {
+        start: run.first * DROPBOX_BLOCK_BYTES,
+        end: run.end * DROPBOX_BLOCK_BYTES,
+        close: false,
+      }
+      const answer = await appendChunk(parts, session.session_id, chunk, source, context, signal)
       if (!answer.ok && covers(answer.failure.reason, 'closed')) {
         isClosed = true
         return
       }
       if (!answer.ok && !isKnown(answer.failure)) throw errorOf(answer.failure)
-      ledger.add(index)
+      ledger.add(run)
       context.onStored(ledger.offset())
       if (now() - startedAt < QUICK_CHUNK_MS) addLane()
       await saver.noted()
@@ -108,7 +106,7 @@ export async function sendConcurrent(
   await context.saveSession({ ...session, stored: ledger.ranges(), finishing })
   if (!isClosed) {
     const closing = { start: plan.closingStart, end: target.size, close: true }
-    const answer = await appendChunk(connection, session.session_id, closing, source, context, context.signal)
+    const answer = await appendChunk(parts, session.session_id, closing, source, context, context.signal)
     const isThere = answer.ok || covers(answer.failure.reason, 'closed') || isKnown(answer.failure)
     if (!isThere) throw errorOf(answer.failure)
   }

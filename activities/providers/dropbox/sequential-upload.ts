@@ -2,6 +2,7 @@
 // right one, which may also lie inside of a chunk; so nothing but the session's ID needs to be kept.
 
 import { z } from 'zod'
+import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
   ProviderError,
@@ -71,18 +72,12 @@ async function appendAll(
   from: number,
   context: SendContext,
 ): Promise<number | null> {
-  const chunkBytes = session.chunk_bytes
   for (let start = from; start < target.size; ) {
-    const end = Math.min((Math.floor(start / chunkBytes) + 1) * chunkBytes, target.size)
+    // An append that ends on a block ends the next one there as well.
+    const room = start + Math.min(parts.pace.bytes(), session.chunk_bytes)
+    const end = Math.min(room - (room % DROPBOX_BLOCK_BYTES), target.size)
     const chunk = { start, end, close: false }
-    const answer = await appendChunk(
-      parts.connection,
-      session.session_id,
-      chunk,
-      source,
-      context,
-      context.signal,
-    )
+    const answer = await appendChunk(parts, session.session_id, chunk, source, context, context.signal)
     if (!answer.ok) {
       const { reason, correctOffset } = answer.failure
       if (!covers(reason, 'incorrect_offset') || correctOffset === null || correctOffset > target.size) {

@@ -2,6 +2,7 @@
 // Dropbox does not know the session any more (providers.md 2.3).
 
 import { z } from 'zod'
+import type { ChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
   ProviderError,
@@ -37,13 +38,15 @@ export const DEFAULT_TUNING: UploadTuning = {
 export type UploadParts = {
   readonly connection: DropboxConnection
   readonly turns: Turns
+  /** How much goes into one append. */
+  readonly pace: ChunkPace
   readonly tuning: UploadTuning
   readonly now: () => number
 }
 
 /** Sends the bytes [start, end) of the file to a session; the caller reads the answer's reason. */
-export function appendChunk(
-  connection: DropboxConnection,
+export async function appendChunk(
+  parts: UploadParts,
   sessionId: string,
   chunk: { readonly start: number; readonly end: number; readonly close: boolean },
   source: ArchiveSource,
@@ -57,7 +60,14 @@ export function appendChunk(
     length: chunk.end - chunk.start,
     onSent: context.onSent,
   }
-  return connection.contentCall(nothingSchema, call, signal)
+  try {
+    const answer = await parts.connection.contentCall(nothingSchema, call, signal)
+    if (answer.ok) parts.pace.whole(call.length)
+    return answer
+  } catch (cause) {
+    if (cause instanceof ProviderError) parts.pace.broke()
+    throw cause
+  }
 }
 
 /** What a session that Dropbox does not know (any more) amounts to. */

@@ -7,6 +7,7 @@ import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import { ProviderError, type UploadSession } from '../provider.ts'
 
 const createdAt = z.iso.datetime()
+/** Bytes of an append at most: a multiple of 4 MiB. */
 const blocks = z.int().positive().multipleOf(DROPBOX_BLOCK_BYTES)
 
 const singleSchema = z.object({ kind: z.literal('single'), created_at: createdAt })
@@ -23,7 +24,7 @@ const concurrentSchema = z.object({
   created_at: createdAt,
   session_id: z.string().min(1),
   chunk_bytes: blocks,
-  /** Acknowledged chunks as [first, last + 1), ascending. */
+  /** Acknowledged blocks of 4 MiB as [first, last + 1), ascending. */
   stored: z.array(z.tuple([z.int().nonnegative(), z.int().positive()])),
   finishing: z.boolean(),
 })
@@ -44,49 +45,47 @@ export function readSession(session: UploadSession): DropboxSession {
 }
 
 /**
- * The plan of a concurrent upload: chunks of `chunkBytes`, then the closing piece of at most 4 MiB, the only one whose
- * length may be odd. It is sent when all the others are acknowledged: a closed session takes nothing more.
+ * The plan of a concurrent upload: whole blocks of 4 MiB, and the closing piece of at most 4 MiB, the only one whose length
+ * may be odd. It is sent when all the others are acknowledged: a closed session takes nothing more.
  */
-export type ChunkPlan = {
-  readonly count: number
-  readonly closingStart: number
-  /** Bytes of chunk `index` < count. */
-  rangeOf(index: number): { readonly start: number; readonly end: number }
+export type BlockPlan = { readonly count: number; readonly closingStart: number }
+
+export function planBlocks(size: number): BlockPlan {
+  const count = Math.floor((size - 1) / DROPBOX_BLOCK_BYTES)
+  return { count, closingStart: count * DROPBOX_BLOCK_BYTES }
 }
 
-export function planChunks(size: number, chunkBytes: number): ChunkPlan {
-  const closingStart = Math.floor((size - 1) / DROPBOX_BLOCK_BYTES) * DROPBOX_BLOCK_BYTES
-  return {
-    count: Math.ceil(closingStart / chunkBytes),
-    closingStart,
-    rangeOf: (index) => ({
-      start: index * chunkBytes,
-      end: Math.min((index + 1) * chunkBytes, closingStart),
-    }),
-  }
-}
+/** Blocks [first, end). */
+export type BlockRun = { readonly first: number; readonly end: number }
 
-export interface ChunkLedger {
-  has(index: number): boolean
-  add(index: number): void
+export interface BlockLedger {
+  /** The next blocks that nobody has taken or stored yet, at most so many; null when there are none. */
+  takeRun(mostBlocks: number): BlockRun | null
+  add(run: BlockRun): void
   /** Bytes [0, offset) are all acknowledged. */
   offset(): number
   /** The ledger for saving. */
   ranges(): [number, number][]
 }
 
-export function createChunkLedger(plan: ChunkPlan, stored: ConcurrentSession['stored']): ChunkLedger {
+export function createBlockLedger(plan: BlockPlan, stored: ConcurrentSession['stored']): BlockLedger {
   const isStored = new Uint8Array(plan.count)
   for (const [first, end] of stored) isStored.fill(1, first, end)
   let prefix = 0
+  let next = 0
   return {
-    has: (index) => isStored[index] === 1,
-    add: (index) => {
-      isStored[index] = 1
+    takeRun: (mostBlocks) => {
+      while (next < plan.count && isStored[next] === 1) next += 1
+      const first = next
+      while (next < plan.count && next - first < mostBlocks && isStored[next] === 0) next += 1
+      return next > first ? { first, end: next } : null
+    },
+    add: ({ first, end }) => {
+      isStored.fill(1, first, end)
     },
     offset: () => {
       while (prefix < plan.count && isStored[prefix] === 1) prefix += 1
-      return prefix === plan.count ? plan.closingStart : plan.rangeOf(prefix).start
+      return prefix * DROPBOX_BLOCK_BYTES
     },
     ranges: () => {
       const ranges: [number, number][] = []

@@ -6,6 +6,7 @@
 // file, which Dropbox states when it commits, proves the same.
 
 import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
   ProviderError,
@@ -55,7 +56,12 @@ export function createDropboxUploads(deps: {
   if (tuning.chunkBytes % DROPBOX_BLOCK_BYTES !== 0 || tuning.chunkBytes <= 0) {
     throw new RangeError('chunkBytes must be a multiple of 4 MiB')
   }
-  const parts: UploadParts = { connection, turns: createTurns(), tuning, now }
+  const pace = createChunkPace({
+    unitBytes: DROPBOX_BLOCK_BYTES,
+    startBytes: tuning.chunkBytes,
+    maxBytes: Math.max(tuning.chunkBytes, MAX_GROWN_CHUNK_BYTES),
+  })
+  const parts: UploadParts = { connection, turns: createTurns(), pace, tuning, now }
   return {
     open: async (target, signal) => {
       const created_at = new Date(now()).toISOString()

@@ -2,6 +2,7 @@
 // its Content-Length, no token on the upload URL. Where the next fragment begins is always what OneDrive says.
 
 import type { HttpAnswer, HttpClient } from '../../http.ts'
+import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
   ProviderError,
@@ -19,6 +20,9 @@ import { nextOffset, type Sessions } from './sessions.ts'
 
 /** Every fragment but the last is a multiple of this. */
 export const FRAGMENT_UNIT_BYTES = 320 * 1024
+/** Microsoft recommends 10 MiB and a good line earns more; a broken fragment is lost as a whole (providers.md 3.2). */
+const START_BYTES = 32 * FRAGMENT_UNIT_BYTES
+const BROKEN_BYTES = 8 * FRAGMENT_UNIT_BYTES
 /** How long OneDrive may think after a fragment; committing a large file takes minutes. */
 const ANSWER_TIMEOUT_MS = 300_000
 const COMMIT_TIMEOUT_MS = 900_000
@@ -40,24 +44,22 @@ type Deps = {
   readonly sessions: Sessions
   readonly graphRoot: string
   readonly now: () => number
-  /** A multiple of 320 KiB below 60 MiB. */
+  /** The most at a time: a multiple of 320 KiB below 60 MiB. */
   readonly fragmentBytes: number
 }
 
 export function createUpload(deps: Deps): Upload {
   const { sessions } = deps
-  // Shrinks for the life of this client where OneDrive finds fragments too large or too slow.
-  let fragmentBytes = deps.fragmentBytes
+  // For the life of this client: lines and services keep their ways.
+  const pace = createChunkPace({
+    unitBytes: FRAGMENT_UNIT_BYTES,
+    startBytes: START_BYTES,
+    maxBytes: deps.fragmentBytes,
+    brokenBytes: BROKEN_BYTES,
+  })
   // Whether a fragment that begins off the 320 KiB grid must have a whole number of units or end on the grid is not
   // documented: where one way gets no further the other is tried, and kept.
   let isToBoundary = false
-
-  function shrink(): boolean {
-    if (fragmentBytes <= FRAGMENT_UNIT_BYTES) return false
-    const units = Math.max(1, Math.floor(fragmentBytes / FRAGMENT_UNIT_BYTES / 2))
-    fragmentBytes = units * FRAGMENT_UNIT_BYTES
-    return true
-  }
 
   async function put(
     session: FragmentSession,
@@ -66,7 +68,7 @@ export function createUpload(deps: Deps): Upload {
     to: number,
     context: SendContext,
   ) {
-    return deps.http.request({
+    const request = deps.http.request({
       method: 'PUT',
       url: session.upload_url,
       headers: {
@@ -79,6 +81,10 @@ export function createUpload(deps: Deps): Upload {
       onSent: (bytes) => context.onSent(bytes),
       signal: context.signal,
       answerTimeoutMs: to === source.size ? COMMIT_TIMEOUT_MS : ANSWER_TIMEOUT_MS,
+    })
+    return request.catch((cause: unknown) => {
+      if (cause instanceof ProviderError) pace.broke()
+      throw cause
     })
   }
 
@@ -93,15 +99,15 @@ export function createUpload(deps: Deps): Upload {
     let offset = start
     let fruitless = 0
     for (;;) {
-      const end = fragmentEnd(offset, target.size, fragmentBytes, isToBoundary)
+      const end = fragmentEnd(offset, target.size, pace.bytes(), isToBoundary)
       const answer = await put(session, source, offset, end, context)
       if (answer.status === 200 || answer.status === 201) {
         const file = await sessions.settleName(session, read(itemSchema, answer), context.signal)
         context.onStored(target.size)
         return file
       }
-      if (answer.status === 413 && shrink()) continue
-      if (answer.status === 504) shrink()
+      if (answer.status === 413 && pace.shrink()) continue
+      if (answer.status === 504) pace.shrink()
       if (answer.status === 409) return await settleConflict(target, session, answer, context)
       const isAboutRange = answer.status === 416 || (answer.status === 400 && hasCode(answer, 'invalidRange'))
       if (answer.status !== 202 && !isAboutRange) throw graphError(answer, 'session', deps.now())
@@ -116,6 +122,7 @@ export function createUpload(deps: Deps): Upload {
       }
       const isAhead = next > offset
       fruitless = isAhead ? 0 : fruitless + 1
+      if (isAhead) pace.whole(next - offset)
       if (fruitless > 1) throw await stuck(session, next, answer, context)
       if (!isAhead && next % FRAGMENT_UNIT_BYTES !== 0) isToBoundary = !isToBoundary
       offset = next

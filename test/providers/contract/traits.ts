@@ -26,6 +26,8 @@ export interface ContractCloud extends CloudDouble {
 export type CloudStart = CloudOptions & {
   /** The token is asked for with the bytes too, where that is a question at this provider. */
   readonly wantsTokenWithBytes?: boolean
+  /** Which of the provider's `variants` of what nobody could verify; default: none of them. */
+  readonly variant?: number
 }
 
 export type Account = {
@@ -57,6 +59,8 @@ export type Way = {
 export type ProviderTraits = {
   readonly kind: ProviderKind
   start(authority: TestAuthority, options: CloudStart): Promise<ContractCloud>
+  /** How many ways there are in which the real service may behave where its documents are silent. */
+  readonly variants: number
   /** A client with small chunks, so that each way is seen with small files. */
   connect(connection: Connection): Provider
   readonly ways: readonly [Way, ...Way[]]
