@@ -7,6 +7,7 @@ import { PROVIDER_KINDS, type ProviderKind } from '../../workflows/types.ts'
 import { GIB, MIB } from './archives.ts'
 import { createBenchFolder } from './bench-folder.ts'
 import { crash } from './crash.ts'
+import { history } from './history.ts'
 import { memory } from './memory.ts'
 import { note, say } from './report.ts'
 import { resets } from './resets.ts'
@@ -25,10 +26,10 @@ export type BenchContext = {
   atEnd(stop: () => Promise<unknown>): void
 }
 
-const BENCHES = { throughput, memory, resets, crash } as const
+const BENCHES = { throughput, memory, resets, crash, history } as const
 const DEADLINE_MS = 1_800_000
 
-const names = z.array(z.enum(['throughput', 'memory', 'resets', 'crash']))
+const names = z.array(z.enum(['throughput', 'memory', 'resets', 'crash', 'history']))
 const values = z.object({
   size: z
     .string()
@@ -64,15 +65,16 @@ async function one(bench: (context: BenchContext) => Promise<void>, options: Ben
   const stops: (() => Promise<unknown>)[] = [folder.remove]
   const { promise: interrupted, reject } = Promise.withResolvers<never>()
   const onSignal = (name: string) => reject(new Error(`stopped by ${name}`))
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, onSignal)
+  // Ctrl-C may come twice (from the terminal, and handed on): the second one must not break the clearing up.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal)
   const bound = setTimeout(() => reject(new Error('it took too long')), DEADLINE_MS)
   try {
     const atEnd = (stop: () => Promise<unknown>) => void stops.push(stop)
     await Promise.race([bench({ folder: folder.path, options, atEnd }), interrupted])
   } finally {
     clearTimeout(bound)
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal)
     for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal)
   }
 }
 

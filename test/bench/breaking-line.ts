@@ -6,6 +6,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export type BreakingLine = {
   readonly port: number
+  /** Bytes that went towards the cloud, TLS among them. */
+  readonly passed: number
   /** Resets that have happened. */
   readonly breaks: number
   close(): Promise<void>
@@ -51,6 +53,9 @@ export async function startBreakingLine(target: number, breakAt: readonly number
   if (typeof address !== 'object' || address === null) throw new Error('the line has no port')
   return {
     port: address.port,
+    get passed() {
+      return passed
+    },
     get breaks() {
       return breaks
     },

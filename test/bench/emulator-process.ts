@@ -100,6 +100,8 @@ async function issue(names: readonly string[]) {
 
 async function main(): Promise<void> {
   process.once('disconnect', () => process.exit())
+  // Ctrl-C reaches every process of a terminal; this one is needed until the program that talks to it has stopped.
+  process.on('SIGINT', () => undefined)
   const kind = z.enum(PROVIDER_KINDS).parse(process.argv[2])
   const authority = { pem: await readFile(process.argv[3] ?? '', 'utf8'), issue }
   trustHere(authority)
