@@ -34,7 +34,10 @@ export async function findArchive(backupRoot: string, given: string): Promise<Ar
   })
   if (!isBeneath(root, path)) throw outside(given)
   if (isBeneath(resolve(root, PIN_FOLDER), path)) {
-    throw new StepError('archive_outside_root', `the archive lies in ${PIN_FOLDER}, which is this program's own folder`)
+    throw new StepError(
+      'archive_outside_root',
+      `the archive lies in ${PIN_FOLDER}, which is this program's own folder`,
+    )
   }
   // The name of the file that is meant, not that of a link to it, is the one at the destination.
   if (!isArchiveName(path)) throw unsupported(given)
@@ -79,7 +82,10 @@ function outside(given: string): StepError {
 }
 
 function unsupported(given: string): StepError {
-  return new StepError('archive_unsupported', `the archive ${quoted(given)} is no .zip, .dump or .tar.gz file`)
+  return new StepError(
+    'archive_unsupported',
+    `the archive ${quoted(given)} is no .zip, .dump or .tar.gz file`,
+  )
 }
 
 /** No file can be at a path that is too long, or a circle of links; time does not heal that. */

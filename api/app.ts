@@ -23,6 +23,7 @@ import { pageRoutes } from './routes/pages.ts'
 import { runActionRoutes } from './routes/run-actions.ts'
 import { runRoutes } from './routes/runs.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { systemRoutes } from './routes/system.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { userRoutes } from './routes/users.ts'
 import { securityHeaders } from './security-headers.ts'
@@ -71,6 +72,7 @@ export function createApp(deps: AppDeps): App {
     eventRoutes(deps, connectionOf),
     auditRoutes(deps),
     metricsRoutes(deps, traffic),
+    systemRoutes(deps),
   ]) {
     app.route('/', routes)
   }

@@ -1,9 +1,15 @@
 // The `cloud-sync` command: picks the subcommand and turns what went wrong into one sentence and an exit code.
 
 import { EXIT, Failed, type Output } from './commands/command.ts'
+import { IMPORT_USAGE, importCommand } from './commands/import.ts'
+import { ROTATE_KEY_USAGE, rotateKeyCommand } from './commands/rotate-key.ts'
 import { UPLOAD_USAGE, upload } from './commands/upload.ts'
 
-const COMMANDS = { upload: { run: upload, usage: UPLOAD_USAGE } } as const
+const COMMANDS = {
+  upload: { run: upload, usage: UPLOAD_USAGE },
+  'rotate-key': { run: rotateKeyCommand, usage: ROTATE_KEY_USAGE },
+  import: { run: importCommand, usage: IMPORT_USAGE },
+} as const
 
 const usage = `Usage: cloud-sync COMMAND …
 

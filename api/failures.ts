@@ -71,6 +71,8 @@ function refusalProblem({ code, message }: ActivityRefused): Problem {
     case 'unknown_account':
     case 'invalid_input':
       return new Problem(404, message, { code })
+    case 'database_missing':
+      return new Problem(422, message, { code, errors: [{ path: 'database', message }] })
     case 'rate_limited':
       return new Problem(503, message, { code, headers: { 'retry-after': '60' } })
     case 'internal_error':

@@ -46,18 +46,18 @@ export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promis
   )
   const pending = await askTemporal(deps, owed.slice(0, MOST_QUESTIONS))
   const isAnswered = pending !== null && owed.length <= MOST_QUESTIONS
-  const lives = new Map(
-    open.map((run) => [
-      run.id,
-      { source: isAnswered ? ('temporal' as const) : ('database' as const), destinations: {} },
-    ]),
-  )
-  for (const [index, { run, accountId, state }] of owed.entries()) {
-    const destinations: Record<string, LiveDestination> = lives.get(run.id)?.destinations ?? {}
+  const source = isAnswered ? 'temporal' : 'database'
+  const shown = owed.map(({ run, accountId, state }, index) => {
     const rate = rates.find(({ run_id, account_id }) => run_id === run.id && account_id === accountId)
-    destinations[accountId] = liveDestination(state, isAnswered ? (pending[index] ?? null) : null, rate)
-  }
-  return lives
+    const live = liveDestination(state, isAnswered ? (pending[index] ?? null) : null, rate)
+    return { runId: run.id, accountId, live }
+  })
+  return new Map(
+    open.map(({ id }) => {
+      const own = shown.filter(({ runId }) => runId === id).map(({ accountId, live }) => [accountId, live])
+      return [id, { source, destinations: Object.fromEntries(own) }]
+    }),
+  )
 }
 
 type Question = { readonly run: Run; readonly accountId: string }

@@ -59,7 +59,13 @@ export async function startApi({ config, db, temporal, vault, log }: ApiOptions)
   if (!isHttpServer(adaptor)) throw new Error('the HTTP server is of an unexpected kind')
   const server: Server = adaptor
   const unused = noteUnusedConnections(server)
-  const port = await listen(server, config, log)
+  const port = await listen(server, config, log).catch(async (error: unknown) => {
+    // Nothing of it may keep a process alive that could not open its port.
+    await feed.stop()
+    await healer.stop()
+    await temporal.close()
+    throw error
+  })
   const url = `http://${urlHost(config.host)}:${port}`
   log.info({ url }, 'the API is listening')
 

@@ -24,8 +24,10 @@ import {
 } from '@temporalio/common'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import type { z } from 'zod'
+import type { WorkerQuestion } from '../workflows/ask-worker.ts'
 import { type ErrorCode, isErrorCode } from '../workflows/errors.ts'
 import {
+  ASK_WORKER_WORKFLOW,
   backupRunIdKey,
   CLOUD_SYNC_WORKFLOW,
   cloudSyncStatusKey,
@@ -38,12 +40,12 @@ import { type PendingUpload, pendingUpload } from './pending-upload.ts'
 /** Temporal is away, too slow, or refuses this client. */
 export class TemporalUnavailable extends Error {
   override readonly name = 'TemporalUnavailable'
-  /** It answered that it does not know what was asked for. */
-  readonly isNotFound: boolean
+  /** What it answered, when it did. */
+  readonly grpcStatus: number | null
 
-  constructor(message: string, options: { readonly isNotFound: boolean }) {
+  constructor(message: string, grpcStatus: number | null) {
     super(message)
-    this.isNotFound = options.isNotFound
+    this.grpcStatus = grpcStatus
   }
 }
 
@@ -94,10 +96,12 @@ export interface TemporalClient {
   pendingUpload(workflowId: string): Promise<PendingUpload | null>
   /** Ends the wait for the next attempt of an activity. False when there is none (any more). */
   retryNow(workflowId: string, activityId: string): Promise<boolean>
-  /** Runs one activity without a workflow (server 1.31 or later). Throws ActivityRefused or NoWorkerAnswered. */
+  /** Runs one activity, without a workflow where the server can (1.31 or later). Throws ActivityRefused or NoWorkerAnswered. */
   runActivity<T>(call: ActivityCall<T>): Promise<T>
   /** Resolves when the namespace answers; throws TemporalUnavailable. */
   check(): Promise<void>
+  /** How many workers have asked the queue of workflows for work within the last minutes. Throws TemporalUnavailable. */
+  countWorkers(): Promise<number>
   close(): Promise<void>
 }
 
@@ -109,11 +113,16 @@ export type TemporalOptions = {
   readonly taskQueue: string
   /** For one call; default 5 s. */
   readonly deadlineMs?: number
+  /** False: the server is known to be older than 1.31. */
+  readonly standaloneActivities?: boolean
 }
 
 const DEADLINE_MS = 5_000
 const READINESS_DEADLINE_MS = 2_000
 const GRPC_NOT_FOUND = 5
+const GRPC_UNIMPLEMENTED = 12
+/** TaskQueueType of Temporal's API. */
+const WORKFLOW_QUEUE = 1
 /** gRPC would wait up to two minutes before it looks for a server that was away. */
 const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3_000 }
 
@@ -126,6 +135,36 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
   function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
     return client.withDeadline(Date.now() + ms, call).catch((error: unknown) => {
       throw isServiceFault(error) ? unavailable(error) : error
+    })
+  }
+
+  /** Servers before 1.31 do not; it is asked once. */
+  let knowsStandalone = options.standaloneActivities ?? true
+
+  function executeActivity(id: string, call: ActivityCall<unknown>): Promise<unknown> {
+    return client.activity.execute<unknown>(call.name, {
+      id,
+      taskQueue: call.taskQueue,
+      args: [call.args],
+      scheduleToCloseTimeout: call.timeoutMs,
+      ...(call.workerWithinMs === undefined ? {} : { scheduleToStartTimeout: call.workerWithinMs }),
+      retry: { maximumAttempts: 2 },
+    })
+  }
+
+  function executeByWorkflow(workflowId: string, call: ActivityCall<unknown>): Promise<unknown> {
+    const question: WorkerQuestion = {
+      activity: call.name,
+      args: call.args,
+      task_queue: call.taskQueue,
+      timeout_ms: call.timeoutMs,
+      worker_within_ms: call.workerWithinMs ?? null,
+    }
+    return client.workflow.execute(ASK_WORKER_WORKFLOW, {
+      workflowId,
+      taskQueue: options.taskQueue,
+      args: [question],
+      workflowExecutionTimeout: call.timeoutMs,
     })
   }
 
@@ -207,28 +246,26 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
         )
         return true
       } catch (error) {
-        if (error instanceof TemporalUnavailable && error.isNotFound) return false
+        if (error instanceof TemporalUnavailable && error.grpcStatus === GRPC_NOT_FOUND) return false
         throw error
       }
     },
 
     async runActivity(call) {
-      const started = {
-        id: `cloud-sync-api/${call.name}/${randomUUID()}`,
-        taskQueue: call.taskQueue,
-        args: [call.args],
-        scheduleToCloseTimeout: call.timeoutMs,
-        ...(call.workerWithinMs === undefined ? {} : { scheduleToStartTimeout: call.workerWithinMs }),
-        retry: { maximumAttempts: 2 },
+      const id = `cloud-sync-api/${call.name}/${randomUUID()}`
+      // A little longer than the activity may take, so that its own timeout is what is reported.
+      const ask = <T>(question: () => Promise<T>) => within(call.timeoutMs + 1_000, question)
+      try {
+        if (knowsStandalone) return call.result.parse(await ask(() => executeActivity(id, call)))
+      } catch (error) {
+        if (error instanceof ActivityExecutionFailedError) throw activityError(error.cause)
+        if (!(error instanceof TemporalUnavailable && error.grpcStatus === GRPC_UNIMPLEMENTED)) throw error
+        knowsStandalone = false
       }
       try {
-        // A little longer than the activity may take, so that its own timeout is what is reported.
-        const answer: unknown = await within(call.timeoutMs + 1_000, () =>
-          client.activity.execute(call.name, started),
-        )
-        return call.result.parse(answer)
+        return call.result.parse(await ask(() => executeByWorkflow(id, call)))
       } catch (error) {
-        throw error instanceof ActivityExecutionFailedError ? activityError(error.cause) : error
+        throw error instanceof WorkflowFailedError ? activityError(error.cause) : error
       }
     },
 
@@ -236,6 +273,17 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       await within(READINESS_DEADLINE_MS, () =>
         connection.workflowService.describeNamespace({ namespace: client.options.namespace }),
       )
+    },
+
+    async countWorkers() {
+      const { pollers } = await within(READINESS_DEADLINE_MS, () =>
+        connection.workflowService.describeTaskQueue({
+          namespace: client.options.namespace,
+          taskQueue: { name: options.taskQueue },
+          taskQueueType: WORKFLOW_QUEUE,
+        }),
+      )
+      return pollers?.length ?? 0
     },
 
     close: () => connection.close(),
@@ -273,11 +321,10 @@ function isServiceFault(error: unknown): boolean {
 function unavailable(error: unknown): TemporalUnavailable {
   const inner = error instanceof ServiceError && error.cause !== undefined ? error.cause : error
   if (isGrpcServiceError(inner)) {
-    const isNotFound = inner.code === GRPC_NOT_FOUND
-    return new TemporalUnavailable(`gRPC status ${inner.code}: ${inner.details}`, { isNotFound })
+    return new TemporalUnavailable(`gRPC status ${inner.code}: ${inner.details}`, inner.code)
   }
   const message = inner instanceof Error ? inner.message : 'unknown error'
-  return new TemporalUnavailable(message, { isNotFound: false })
+  return new TemporalUnavailable(message, null)
 }
 
 function closingFailure(cause: unknown): { code: ErrorCode; message: string } {

@@ -1,6 +1,7 @@
 // The audit trail: who did what, and what the program did by itself. It only grows; the database refuses
 // updates and deletes. Details never hold a secret: they are shown to whoever may read the trail.
 
+import { sql } from 'kysely'
 import { z } from 'zod'
 import type { DbOrTransaction } from './database.ts'
 import { decodeCursor, encodeCursor, type Page, pageSize, toPage } from './page.ts'
@@ -95,11 +96,19 @@ export type AuditFilter = {
   readonly binding_id?: string | undefined
   readonly event?: AuditEvent | undefined
   readonly actor?: string | undefined
+  /** Text that occurs in an entry, in upper or lower case. */
+  readonly search?: string | undefined
   readonly limit: number
   readonly cursor?: string | undefined
 }
 
-/** Newest first. Throws DbConflict `invalid` (field `cursor`). */
+/** A search reads this many entries for one page; the cursor of a short page goes on from there. */
+const SEARCHED_AT_ONCE = 20_000
+
+/**
+ * Newest first. Throws DbConflict `invalid` (field `cursor`). A page of a search may be short, even empty, and still have
+ * a cursor: the trail is read in pieces, so that a search costs the same however long it is.
+ */
 export async function listAudit(db: DbOrTransaction, filter: AuditFilter): Promise<Page<AuditEntry>> {
   const limit = pageSize(filter.limit)
   const wanted = [
@@ -120,9 +129,23 @@ export async function listAudit(db: DbOrTransaction, filter: AuditFilter): Promi
       query = query.where(column, '=', value)
     }
   }
-  if (filter.cursor !== undefined) {
-    const [id] = decodeCursor(filter.cursor, z.tuple([z.int()]))
-    query = query.where('id', '<', id)
-  }
-  return toPage(await query.execute(), limit, (entry) => encodeCursor([entry.id]))
+  const [before = null] = filter.cursor === undefined ? [] : decodeCursor(filter.cursor, z.tuple([z.int()]))
+  if (before !== null) query = query.where('id', '<', before)
+  const cursorOf = (entry: AuditEntry) => encodeCursor([entry.id])
+  if (filter.search === undefined) return toPage(await query.execute(), limit, cursorOf)
+
+  const floor = (before ?? (await newestId(db)) + 1) - SEARCHED_AT_ONCE
+  const pattern = `%${filter.search.replaceAll(/[\\%_]/g, '\\$&')}%`
+  const found = query
+    .where('id', '>=', floor)
+    .where(
+      sql<boolean>`concat_ws(' ', actor, replace(event, '_', ' '), event, instance_slug, run_id, details::text) ilike ${pattern}`,
+    )
+  const page = toPage(await found.execute(), limit, cursorOf)
+  return page.next_cursor === null && floor > 1 ? { ...page, next_cursor: encodeCursor([floor]) } : page
+}
+
+async function newestId(db: DbOrTransaction): Promise<number> {
+  const row = await db.selectFrom('audit_log').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  return row?.id ?? 0
 }

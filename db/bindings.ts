@@ -5,7 +5,7 @@
 import { sql } from 'kysely'
 import type { RetentionScope } from '../workflows/types.ts'
 import { DbConflict, withConflicts } from './conflict.ts'
-import { type Db, type DbOrTransaction, newId } from './database.ts'
+import { type DbOrTransaction, inTransaction, newId } from './database.ts'
 import { DEFAULT_REMOTE_PATH, folderPattern, mayCoincide } from './folder-pattern.ts'
 import type { Binding } from './schema.ts'
 
@@ -31,7 +31,7 @@ const conflicts = {
 }
 
 /** Throws DbConflict `duplicate`, `folder_overlap` or `not_found` (field `instance` or `account_id`). */
-export async function createBinding(db: Db, values: NewBinding): Promise<Binding> {
+export async function createBinding(db: DbOrTransaction, values: NewBinding): Promise<Binding> {
   const remotePath = values.remote_path ?? DEFAULT_REMOTE_PATH
   const row = {
     id: newId(),
@@ -44,7 +44,7 @@ export async function createBinding(db: Db, values: NewBinding): Promise<Binding
     retention_scope: values.retention_scope ?? 'folder',
   } as const
   return withConflicts(conflicts, () =>
-    db.transaction().execute(async (trx) => {
+    inTransaction(db, async (trx) => {
       await lockAccount(trx, row.account_id)
       await refuseDuplicate(trx, row)
       await refuseOverlap(trx, row)
@@ -86,9 +86,13 @@ export async function getBinding(db: DbOrTransaction, id: string): Promise<Bindi
 }
 
 /** Null when there is no such binding; throws DbConflict `folder_overlap`. */
-export async function updateBinding(db: Db, id: string, patch: BindingPatch): Promise<Binding | null> {
+export async function updateBinding(
+  db: DbOrTransaction,
+  id: string,
+  patch: BindingPatch,
+): Promise<Binding | null> {
   return withConflicts(conflicts, () =>
-    db.transaction().execute(async (trx) => {
+    inTransaction(db, async (trx) => {
       const found = await getBinding(trx, id)
       if (found === null) {
         return null

@@ -92,6 +92,18 @@ export function newClient(db: Db): Client {
   })
 }
 
+/** Joins the caller's transaction, or makes one. */
+export async function inTransaction<T>(
+  db: DbOrTransaction,
+  work: (trx: Transaction<Database>) => Promise<T>,
+): Promise<T> {
+  return isTransaction(db) ? work(db) : db.transaction().execute(work)
+}
+
+function isTransaction(db: DbOrTransaction): db is Transaction<Database> {
+  return db.isTransaction
+}
+
 /** An ID for a row that the program makes. */
 export function newId(): string {
   return randomUUID()

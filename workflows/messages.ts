@@ -17,3 +17,4 @@ export const cloudAccountKey = defineSearchAttributeKey('CloudAccount', SearchAt
 export const cloudSyncStatusKey = defineSearchAttributeKey('CloudSyncStatus', SearchAttributeType.KEYWORD)
 
 export const CLOUD_SYNC_WORKFLOW = 'cloudSyncWorkflow'
+export const ASK_WORKER_WORKFLOW = 'askWorkerWorkflow'

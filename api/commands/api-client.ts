@@ -6,9 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { EXIT, Failed } from './command.ts'
 
+export type Created<T> = { readonly made: T } | { readonly refused: string }
+
 export type ApiClient = {
   /** Repeats what is safe to repeat while the API is away, for `patienceMs`. Throws Failed. */
   request<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: object): Promise<T>
+  /** POST; says why when it collides with what is there. */
+  create<T>(path: string, schema: z.ZodType<T>, body: object): Promise<Created<T>>
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080'
@@ -49,7 +53,7 @@ export async function createApiClient(options: ApiClientOptions): Promise<ApiCli
     return parsed.data
   }
 
-  return {
+  const client: ApiClient = {
     async request(method, path, schema, body) {
       const deadline = Date.now() + patienceMs
       for (;;) {
@@ -62,8 +66,21 @@ export async function createApiClient(options: ApiClientOptions): Promise<ApiCli
         }
       }
     },
+
+    async create(path, schema, body) {
+      try {
+        return { made: await client.request('POST', path, schema, body) }
+      } catch (error) {
+        if (error instanceof Conflict) return { refused: error.message }
+        throw error
+      }
+    },
   }
+  return client
 }
+
+/** 409: what was to be made collides with what is there. */
+class Conflict extends Failed {}
 
 function rootUrl(text: string): URL {
   if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol)) {
@@ -91,6 +108,7 @@ async function readTokenFile(file: string): Promise<string> {
 function problemOf(answer: Response, text: string): Failed {
   const problem = problemSchema.safeParse(parseJson(text))
   const message = problem.success ? problem.data.detail : `the API answered ${answer.status}`
+  if (answer.status === 409) return new Conflict(EXIT.badInput, message)
   return new Failed(answer.status >= 500 ? EXIT.unreachable : EXIT.badInput, message)
 }
 

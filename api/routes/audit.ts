@@ -22,8 +22,8 @@ const list = createRoute({
 export function auditRoutes({ db }: AppDeps) {
   const app = new OpenAPIHono<AppEnv>()
   app.openapi(list, async (c) => {
-    const { limit = DEFAULT_PAGE_SIZE, ...filter } = c.req.valid('query')
-    const page = await listAudit(db, { limit, ...filter })
+    const { limit = DEFAULT_PAGE_SIZE, q, ...filter } = c.req.valid('query')
+    const page = await listAudit(db, { limit, search: q, ...filter })
     const items = page.items.map(({ id, instance_slug, ...entry }) => ({
       ...entry,
       id: String(id),

@@ -100,8 +100,11 @@ export function bindingRoutes({ db }: AppDeps) {
     const { slug } = c.req.valid('param')
     const { actor } = c.get('principal')
     if ((await getInstance(db, slug)) === null) throw notFound('instance')
-    const binding = await createBinding(db, { instance_slug: slug, ...c.req.valid('json') })
-    await appendAudit(db, { actor, event: 'binding_created', ...named(binding), details: visible(binding) })
+    const binding = await db.transaction().execute(async (trx) => {
+      const made = await createBinding(trx, { instance_slug: slug, ...c.req.valid('json') })
+      await appendAudit(trx, { actor, event: 'binding_created', ...named(made), details: visible(made) })
+      return made
+    })
     return c.json(bindingResource(binding), 201, { location: `/api/bindings/${binding.id}` })
   })
 
@@ -114,11 +117,14 @@ export function bindingRoutes({ db }: AppDeps) {
   app.openapi(patch, async (c) => {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
-    const before = await getBinding(db, id)
-    const after = before === null ? null : await updateBinding(db, id, c.req.valid('json'))
-    if (before === null || after === null) throw notFound('binding')
-    const details = { before: visible(before), after: visible(after) }
-    await appendAudit(db, { actor, event: 'binding_updated', ...named(after), details })
+    const after = await db.transaction().execute(async (trx) => {
+      const before = await getBinding(trx, id)
+      const changed = before === null ? null : await updateBinding(trx, id, c.req.valid('json'))
+      if (before === null || changed === null) throw notFound('binding')
+      const details = { before: visible(before), after: visible(changed) }
+      await appendAudit(trx, { actor, event: 'binding_updated', ...named(changed), details })
+      return changed
+    })
     return c.json(bindingResource(after), 200)
   })
 

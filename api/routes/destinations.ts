@@ -4,15 +4,13 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { getBinding } from '../../db/bindings.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
+import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
 import { requires } from '../permissions.ts'
 import { invalidField, notFound } from '../problem.ts'
-import { previewQuery, prunePreviewSchema, remoteFilesSchema } from '../schemas/bindings.ts'
+import { previewQuery, prunePreviewSchema, remoteFilesQuery, remoteFilesSchema } from '../schemas/bindings.ts'
 import { idParam, json, problems, secured } from '../schemas/shared.ts'
 
 const tags = ['Bindings']
-/** A folder of many thousand files takes a provider a while. */
-const LISTING_TIMEOUT_MS = 90_000
-const WORKER_WITHIN_MS = 10_000
 
 const remoteFiles = createRoute({
   method: 'get',
@@ -22,7 +20,7 @@ const remoteFiles = createRoute({
   tags,
   security: secured,
   middleware: requires('read'),
-  request: { params: idParam },
+  request: { params: idParam, query: remoteFilesQuery },
   responses: { 200: json(remoteFilesSchema, 'The files of the folder'), ...problems(404, 422, 502) },
 })
 
@@ -40,31 +38,28 @@ const prunePreview = createRoute({
   responses: { 200: json(prunePreviewSchema, 'The plan'), ...problems(404, 422, 502) },
 })
 
-export function destinationRoutes({ db, temporal, config }: AppDeps) {
+export function destinationRoutes(deps: AppDeps) {
+  const { db } = deps
   const app = new OpenAPIHono<AppEnv>()
-  const asked = {
-    taskQueue: config.taskQueue,
-    timeoutMs: LISTING_TIMEOUT_MS,
-    workerWithinMs: WORKER_WITHIN_MS,
-  }
 
   app.openapi(remoteFiles, async (c) => {
     const { id } = c.req.valid('param')
     if ((await getBinding(db, id)) === null) throw notFound('binding')
-    const call = { ...asked, name: 'listRemoteFiles', args: { binding_id: id }, result: remoteFilesSchema }
-    return c.json(await temporal.runActivity(call), 200)
+    return c.json(
+      await listRemoteFiles(deps, { binding_id: id, database: c.req.valid('query').database ?? null }),
+      200,
+    )
   })
 
   app.openapi(prunePreview, async (c) => {
     const { id } = c.req.valid('param')
     const binding = await getBinding(db, id)
     if (binding === null) throw notFound('binding')
-    const keepLast = c.req.valid('query').keep_last ?? binding.keep_last
+    const { keep_last, database = null } = c.req.valid('query')
+    const keepLast = keep_last ?? binding.keep_last
     if (keepLast === null)
       throw invalidField('keep_last', 'the binding keeps all: say how many a prune should keep')
-    const args = { binding_id: id, keep_last: keepLast }
-    const call = { ...asked, name: 'previewPrune', args, result: prunePreviewSchema }
-    return c.json(await temporal.runActivity(call), 200)
+    return c.json(await previewPrune(deps, { binding_id: id, keep_last: keepLast, database }), 200)
   })
 
   return app

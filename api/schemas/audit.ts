@@ -26,4 +26,8 @@ export const auditQuery = z.object({
   binding_id: z.string().max(200).optional(),
   event: z.enum(AUDIT_EVENTS).optional(),
   actor: z.string().max(200).optional(),
+  q: z.string().trim().max(200).optional().openapi({
+    description:
+      'Text that occurs in the entry. The trail is searched in pieces: a short page with a next_cursor goes on there',
+  }),
 })

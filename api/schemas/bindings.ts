@@ -103,7 +103,16 @@ export const prunePreviewSchema = z
   })
   .openapi('PrunePreview')
 
+const database = z
+  .string()
+  .max(128)
+  .optional()
+  .openapi({ description: 'Stands for {database} in the remote path', example: 'acme_prod' })
+
+export const remoteFilesQuery = z.object({ database })
+
 export const previewQuery = z.object({
+  database,
   keep_last: z
     .string()
     .regex(/^[1-9]\d{0,5}$/, 'must be a whole number of at least 1')

@@ -1,6 +1,7 @@
 // Entries of the audit trail as a table: on a page of their own, and beside the run or instance that they are about.
 
 import type { AuditEntry } from '../../db/schema.ts'
+import { bytes } from './formats.ts'
 import { html, type Markup } from './markup.ts'
 import { timeTag } from './time-tag.ts'
 
@@ -21,7 +22,7 @@ export function auditTable(
     (
       entry,
     ) => html`<tr role="row"><td role="cell">${timeTag(entry.at)}</td><td role="cell" data-label="${t.actor}">${entry.actor}</td>
-<th role="rowheader" scope="row">${eventName(entry.event)}</th>${isOfRun ? null : html`<td role="cell" ${entry.instance_slug === null && entry.run_id === null ? html`data-empty` : null}>${subject(entry)}</td>`}
+<th role="rowheader" scope="row" data-component="event">${eventName(entry.event)}</th>${isOfRun ? null : html`<td role="cell" ${entry.instance_slug === null && entry.run_id === null ? html`data-empty` : null}>${subject(entry)}</td>`}
 <td role="cell">${detailList(entry.details)}</td></tr>`,
   )}</tbody></table>`
 }
@@ -41,11 +42,13 @@ function detailList(details: AuditEntry['details']): Markup | null {
   const shown = Object.entries(details).filter(([, value]) => value !== null && value !== '')
   if (shown.length === 0) return null
   return html`<dl data-component="details">${shown.map(
-    ([name, value]) => html`<div><dt>${name.replaceAll('_', ' ')}</dt><dd>${detailText(value)}</dd></div>`,
+    ([name, value]) =>
+      html`<div><dt>${name.replaceAll('_', ' ')}</dt><dd>${detailText(name, value)}</dd></div>`,
   )}</dl>`
 }
 
-function detailText(value: unknown): string {
+function detailText(name: string, value: unknown): string {
+  if (typeof value === 'number' && /^(size|bytes|.*_bytes)$/.test(name)) return bytes(value)
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? String(value)
     : JSON.stringify(value)

@@ -24,7 +24,15 @@ export async function formOf(c: Context<AppEnv>): Promise<FormFields> {
   if (body !== '' && !FORM.test(c.req.header('content-type') ?? '')) {
     throw new Problem(415, 'This takes what a form of the pages sends.')
   }
-  const fields = new URLSearchParams(body)
+  return fieldsOf(new URLSearchParams(body))
+}
+
+/** What a form with GET has put into the address. */
+export function queryFields(c: Context<AppEnv>): FormFields {
+  return fieldsOf(new URL(c.req.url).searchParams)
+}
+
+function fieldsOf(fields: URLSearchParams): FormFields {
   const text = (name: string) => (fields.get(name) ?? '').trim()
   return {
     text,

@@ -16,6 +16,11 @@ const texts = {
 
 const NAVIGATION = [
   { key: 'runs', href: '/', label: 'Run History', icon: 'history' },
+  { key: 'overview', href: '/overview', label: 'Overview', icon: 'overview' },
+  { key: 'instances', href: '/instances', label: 'Instances', icon: 'instance' },
+  { key: 'cloud', href: '/cloud', label: 'Cloud accounts', icon: 'cloud' },
+  { key: 'audit', href: '/audit', label: 'Audit', icon: 'audit' },
+  { key: 'settings', href: '/settings', label: 'Settings', icon: 'settings' },
 ] as const satisfies readonly { key: string; href: string; label: string; icon: IconName }[]
 
 export type NavigationKey = (typeof NAVIGATION)[number]['key'] | 'account'
@@ -81,10 +86,10 @@ function sidebar(principal: Principal, active: NavigationKey | undefined): Marku
 <a data-component="brand" href="/">${icon('cloud')}<span>${texts.product}</span></a>
 <nav aria-label="${texts.navigation}"><ul>${NAVIGATION.map(
     ({ key, href, label, icon: name }) =>
-      html`<li><a href="${href}" ${key === active ? html`aria-current="page"` : null}>${icon(name)}<span>${label}</span></a></li>`,
+      html`<li><a data-component="nav-link" href="${href}" ${key === active ? html`aria-current="page"` : null}>${icon(name)}<span>${label}</span></a></li>`,
   )}</ul></nav>
 <div data-component="me">
-<a href="/password" title="${texts.password}" ${active === 'account' ? html`aria-current="page"` : null}>${icon('user')}<span>${name}</span></a>
+<a data-component="nav-link" href="/password" title="${texts.password}" ${active === 'account' ? html`aria-current="page"` : null}>${icon('user')}<span>${name}</span></a>
 <form method="post" action="/logout"><button data-component="plain-button">${texts.logOut}</button></form>
 </div>
 </header>`

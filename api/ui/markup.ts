@@ -6,7 +6,7 @@ export { html } from 'hono/html'
 
 export type Markup = HtmlEscapedString | Promise<HtmlEscapedString>
 /** Also nothing, where a part of a page may be missing. */
-export type Part = Markup | string | null | readonly Part[]
+export type Part = Markup | string | number | null | readonly Part[]
 
 /** Of markup that holds nothing to wait for, as all of our templates. */
 export function markupText(markup: Markup): string {

@@ -39,6 +39,7 @@ export const runListTexts = {
   empty: 'No backup runs yet',
   emptyText:
     'Add an instance, bind a cloud account to it, and let your backup job hand over each archive: POST /api/runs, or the command below.',
+  noneHere: 'Runs appear here as soon as the backup job hands over an archive.',
   emptyAction: 'Set up an instance',
 } as const
 
@@ -87,14 +88,19 @@ export function runTable({ page, query, readAt }: RunListView): Markup {
   const renews = html`hx-get="${address}" hx-trigger="sse:new-run" hx-swap="outerHTML" hx-sync="this:queue last"`
   return html`<section id="runs" aria-label="${t.title}" hx-ext="sse" sse-connect="/live/runs?since=${readAt}" ${isFirstPage ? renews : null}>
 <div data-component="card" data-flush>${
-    page.items.length === 0
-      ? nothing(FILTERS.some((name) => query.get(name)))
-      : html`<table data-cards role="table">
-<thead role="rowgroup"><tr role="row"><th role="columnheader">${t.columns.instance}</th><th role="columnheader">${t.columns.database}</th><th role="columnheader">${t.columns.archive}</th><th role="columnheader" data-align="end">${t.columns.size}</th><th role="columnheader">${t.columns.finished}</th><th role="columnheader">${t.columns.cloud}</th></tr></thead>
-<tbody role="rowgroup">${page.items.map(runRow)}</tbody>
-</table>`
+    page.items.length === 0 ? nothing(FILTERS.some((name) => query.get(name))) : runRows(page.items)
   }${pager({ path: '/', query, nextCursor: page.next_cursor, newest: t.newest, older: t.older })}</div>
 </section>`
+}
+
+/** The table alone, as other pages have it too. */
+export function runRows(runs: readonly Run[]): Markup {
+  const t = runListTexts
+  if (runs.length === 0) return emptyState({ icon: 'history', title: t.empty, text: t.noneHere })
+  return html`<table data-cards role="table">
+<thead role="rowgroup"><tr role="row"><th role="columnheader">${t.columns.instance}</th><th role="columnheader">${t.columns.database}</th><th role="columnheader">${t.columns.archive}</th><th role="columnheader" data-align="end">${t.columns.size}</th><th role="columnheader">${t.columns.finished}</th><th role="columnheader">${t.columns.cloud}</th></tr></thead>
+<tbody role="rowgroup">${runs.map(runRow)}</tbody>
+</table>`
 }
 
 export function runRow(run: Run): Markup {
@@ -105,7 +111,7 @@ export function runRow(run: Run): Markup {
 <td role="cell" data-component="name" title="${run.archive}">${fileName(run.archive)}</td>
 <td role="cell" data-align="end" data-label="${t.size}">${run.size === null ? html`<span data-component="none">—</span>` : bytes(run.size)}</td>
 <td role="cell" data-label="${t.finished}">${timeTag(run.finished_at ?? run.created_at)}</td>
-<td role="cell">${cloudMarks(run)}</td>
+<td role="cell" data-corner>${cloudMarks(run)}</td>
 </tr>`
 }
 

@@ -6,7 +6,7 @@ import type { Live } from '../live-progress.ts'
 import type { Principal } from '../permissions.ts'
 import { auditTable } from './audit-table.ts'
 import { destinationCard, faultBox } from './destination-card.ts'
-import { bytes, duration, plural, secondsBetween } from './formats.ts'
+import { bytes, duration, secondsBetween } from './formats.ts'
 import { actionButton, checkbox } from './forms.ts'
 import { html, type Markup, type Part } from './markup.ts'
 import { emptyState, pageHead } from './page-parts.ts'
@@ -44,7 +44,15 @@ const texts = {
     disabled: 'The binding is paused',
   },
   attempts: 'Attempts',
-  attemptColumns: ['Destination', 'Attempt', 'Began', 'Took', 'From', 'Sent', 'Outcome'],
+  attemptColumns: {
+    destination: 'Destination',
+    attempt: 'Attempt',
+    began: 'Began',
+    took: 'Took',
+    from: 'From',
+    sent: 'Sent',
+    outcome: 'Outcome',
+  },
   running: 'running',
   audit: 'Audit',
   json: 'Full status as JSON',
@@ -181,12 +189,13 @@ function reuploadForm({ run, bindings, principal }: RunView): Markup | null {
 }
 
 function attemptsCard(run: Run, attempts: readonly Attempt[]): Markup {
+  const c = texts.attemptColumns
   return html`<section data-component="card" data-flush aria-labelledby="attempts-title">
-<h2 id="attempts-title" data-component="section-title">${texts.attempts} <span data-component="small">${plural(attempts.length, 'attempt')}</span></h2>
-<div data-component="scroll" tabindex="0" role="region" aria-labelledby="attempts-title"><table><thead><tr>${texts.attemptColumns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>${attempts.map(
-    (one) => html`<tr>
-<th scope="row">${run.cloud_sync_status[one.account_id]?.account ?? one.account_id}</th><td>${one.attempt}</td><td>${timeTag(one.started_at)}</td>
-<td>${duration(secondsBetween(one.started_at, one.finished_at))}</td><td>${bytes(one.from_offset)}</td><td>${bytes(one.bytes_sent)}</td>
-<td>${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${one.error.message}</div>`}</td></tr>`,
-  )}</tbody></table></div></section>`
+<h2 id="attempts-title" data-component="section-title">${texts.attempts}</h2>
+<table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${attempts.map(
+    (one) => html`<tr role="row">
+<th role="rowheader" scope="row">${run.cloud_sync_status[one.account_id]?.account ?? one.account_id}</th><td role="cell" data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>
+<td role="cell" data-label="${c.took}">${duration(secondsBetween(one.started_at, one.finished_at))}</td><td role="cell" data-label="${c.from}">${bytes(one.from_offset)}</td><td role="cell" data-label="${c.sent}">${bytes(one.bytes_sent)}</td>
+<td role="cell">${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${one.error.message}</div>`}</td></tr>`,
+  )}</tbody></table></section>`
 }

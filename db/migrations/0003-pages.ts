@@ -30,6 +30,14 @@ const statements = [
     expires_at timestamptz(3) not null
   )`,
   'create index account_drafts_expired on account_drafts (expires_at)',
+
+  'create index audit_log_of_actor on audit_log (actor, id)',
+  'create index audit_log_of_binding on audit_log (binding_id, id) where binding_id is not null',
+
+  // What an instance has at its destinations, and what the overview counts.
+  'create index uploaded_files_of_run on uploaded_files (run_id)',
+  `create index destinations_failed on destinations (finished_at) where status = 'failed'`,
+  `create index destinations_uploaded on destinations (finished_at) include (account_id, size) where status = 'uploaded'`,
 ]
 
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -203,6 +203,7 @@ async function sampleCalls(api: ApiFixture): Promise<Readonly<Record<string, Cal
     getHealth: { status: 200 },
     getReadiness: { status: 200 },
     getMetrics: { status: 200 },
+    getSystem: { status: 200 },
     logIn: { status: 201, body: { username: user.username, password: PASSWORD } },
     getSession: async () => ({ status: 200, headers: await login() }),
     logOut: async () => ({ status: 204, headers: await login() }),

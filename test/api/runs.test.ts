@@ -5,6 +5,8 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { z } from 'zod'
+import { ActivityRefused, connectTemporal, NoWorkerAnswered } from '../../api/temporal-client.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { randomName } from '../support/rows.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -281,5 +283,37 @@ describe('the runs of the API', () => {
     assertProblem(await api.ask('GET', `/api/bindings/${id}/remote-files`), 502)
     assertProblem(await api.ask('GET', '/api/bindings/nothing/remote-files'), 404)
     assertProblem(await api.ask('POST', '/api/accounts/nothing/check'), 404)
+  })
+
+  it('of a binding by database are looked at one database at a time', async () => {
+    const { slug, bindings } = await system.bind({ remote_path: '/by-database/{instance_slug}/{database}' })
+    const id = bindings[0]?.id ?? ''
+    cloud().putFile(`/by-database/${slug}/prod/a.zip`, Buffer.from('a'))
+    const path = `/api/bindings/${id}/remote-files`
+    const missing = await api.ask('GET', path)
+    assert.deepEqual(assertProblem(missing, 422), ['database'])
+    assert.equal(missing.body.code, 'database_missing')
+    assert.equal(list((await api.ask('GET', `${path}?database=prod`)).body, 'files').length, 1)
+    const preview = await api.ask('GET', `/api/bindings/${id}/prune-preview?keep_last=1&database=prod`)
+    assert.equal(list(preview.body, 'keep').length, 1)
+  })
+
+  it('ask the worker by a small workflow where the server knows no standalone activities', async () => {
+    const { bindings } = await system.bind()
+    const { taskQueue } = system.config
+    const older = connectTemporal({
+      address: system.temporal.address,
+      taskQueue,
+      standaloneActivities: false,
+    })
+    const answer = z.object({ ok: z.boolean() })
+    const call = { name: 'checkAccount', result: answer, taskQueue, timeoutMs: 20_000 }
+    const args = { account_id: bindings[0]?.account_id ?? '' }
+    assert.equal((await older.runActivity({ ...call, args })).ok, true)
+    const unknown = { ...call, name: 'listRemoteFiles', args: { binding_id: 'nothing' } }
+    await assert.rejects(older.runActivity(unknown), (error) => error instanceof ActivityRefused)
+    const nobody = { ...call, args, taskQueue: randomName('nobody'), timeoutMs: 1_000 }
+    await assert.rejects(older.runActivity(nobody), (error) => error instanceof NoWorkerAnswered)
+    await older.close()
   })
 })

@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createAccount } from '../../db/accounts.ts'
+import { newFernetKey } from '../../db/fernet.ts'
 import { createUser } from '../../db/users.ts'
-import { randomName } from '../support/rows.ts'
+import { openVault } from '../../db/vault.ts'
+import { randomName, testVault } from '../support/rows.ts'
 import { type ApiFixture, assertProblem, at, createApiFixture, list, text } from './fixture.ts'
 
 const DROPBOX = { provider: 'dropbox', credentials: { access_token: 'planted-secret-of-dropbox' } }
@@ -136,6 +139,25 @@ describe('the API', () => {
     ]
     for (const answer of everything) assert.ok(!answer.text.includes('planted'), answer.text)
     assert.ok(!api.logged.join('').includes('planted'))
+  })
+
+  it('shows an account that no key opens as one that needs its credentials again, beside all others', async () => {
+    const fine = await account()
+    const stranger = openVault([newFernetKey()])
+    const lost = await createAccount(api.db, stranger, {
+      name: randomName('lost'),
+      provider: 'dropbox',
+      credentials: { access_token: 'x' },
+    })
+    const shown = list((await api.ask('GET', '/api/accounts?limit=200')).body)
+    assert.equal(shown.find(({ id }) => id === lost.id)?.needs_credentials, true)
+    assert.equal(shown.find(({ id }) => id === fine)?.needs_credentials, false)
+    const entered = await api.ask('PATCH', `/api/accounts/${lost.id}`, {
+      credentials: { access_token: 'new' },
+    })
+    assert.equal(entered.body.needs_credentials, false)
+    const system = await api.ask('GET', '/api/system')
+    assert.deepEqual(system.body.key_fingerprints, [...testVault.fingerprints])
   })
 
   it('refuses two accounts of one name, and to delete one that is bound', async () => {

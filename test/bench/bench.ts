@@ -1,6 +1,7 @@
 // `npm run bench [-- NAME… [--size 512MiB] [--rounds 3] [--clouds dropbox,onedrive]]`: what the program costs and
 // withstands, measured against the emulated clouds on loopback. Ends by itself; leaves nothing behind. Linux only.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { PROVIDER_KINDS, type ProviderKind } from '../../workflows/types.ts'
@@ -28,6 +29,7 @@ export type BenchContext = {
 
 const BENCHES = { throughput, memory, resets, crash, history } as const
 const DEADLINE_MS = 1_800_000
+const LATE_MS = 20_000
 
 const names = z.array(z.enum(['throughput', 'memory', 'resets', 'crash', 'history']))
 const values = z.object({
@@ -62,19 +64,31 @@ async function main(): Promise<void> {
 /** Runs it in a folder of its own; a signal, or the deadline, ends it as a failure does. */
 async function one(bench: (context: BenchContext) => Promise<void>, options: BenchOptions): Promise<void> {
   const folder = await createBenchFolder()
-  const stops: (() => Promise<unknown>)[] = [folder.remove]
+  const stops: (() => Promise<unknown>)[] = []
+  const atEnd = (stop: () => Promise<unknown>) => void stops.push(stop)
   const { promise: interrupted, reject } = Promise.withResolvers<never>()
   const onSignal = (name: string) => reject(new Error(`stopped by ${name}`))
   // Ctrl-C may come twice (from the terminal, and handed on): the second one must not break the clearing up.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal)
   const bound = setTimeout(() => reject(new Error('it took too long')), DEADLINE_MS)
+  const running = bench({ folder: folder.path, options, atEnd })
   try {
-    const atEnd = (stop: () => Promise<unknown>) => void stops.push(stop)
-    await Promise.race([bench({ folder: folder.path, options, atEnd }), interrupted])
+    await Promise.race([running, interrupted])
   } finally {
     clearTimeout(bound)
-    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+    await stopAll(stops)
+    // One that was interrupted may just have started another process: it fails for want of the others.
+    await Promise.race([Promise.allSettled([running]), delay(LATE_MS, undefined, { ref: false })])
+    await stopAll(stops)
+    await folder.remove()
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal)
+  }
+}
+
+async function stopAll(stops: (() => Promise<unknown>)[]): Promise<void> {
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
+    // The others must be ended all the same.
+    await stop().catch((error: unknown) => note(`not ended cleanly: ${String(error)}`))
   }
 }
 

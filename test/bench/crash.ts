@@ -27,10 +27,10 @@ type Row = {
   readonly files: string
 }
 
-export async function crash({ folder, options, atEnd }: BenchContext): Promise<void> {
+export async function crash(context: BenchContext): Promise<void> {
+  const { folder, options, atEnd } = context
   const { sizeBytes = 2 * GIB, clouds = PROVIDER_KINDS } = options
-  const emulators = await startEmulators(folder, clouds)
-  atEnd(emulators.close)
+  const emulators = await startEmulators(context, clouds)
   const environment = {
     DATA_DIR: join(folder, 'data'),
     NODE_EXTRA_CA_CERTS: emulators.caFile,

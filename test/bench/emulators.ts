@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { ProviderKind } from '../../workflows/types.ts'
 import { createTestAuthority, type TestAuthority, writeAuthority } from '../clouds/certificates.ts'
+import type { BenchContext } from './bench.ts'
 import {
   type CloudFacts,
   type CloudState,
@@ -26,7 +27,6 @@ export type Emulators = {
   readonly caFile: string
   /** Host names of the real clouds → ports of their emulators. */
   readonly routes: Readonly<Record<string, number>>
-  close(): Promise<void>
 }
 
 /** Every name under which a provider's real API is called. */
@@ -42,53 +42,48 @@ const HOSTS: Readonly<Record<ProviderKind, readonly string[]>> = {
 }
 const ANSWER_MS = 30_000
 
-export async function startEmulators(directory: string, kinds: readonly ProviderKind[]): Promise<Emulators> {
+export async function startEmulators(
+  { folder, atEnd }: Pick<BenchContext, 'folder' | 'atEnd'>,
+  kinds: readonly ProviderKind[],
+): Promise<Emulators> {
   const authority = await createTestAuthority()
-  const caFile = await writeAuthority(authority, directory)
-  const started: { child: ChildProcess; emulator: Emulator }[] = []
-  const close = async () => {
-    await Promise.all(started.map(({ child }) => end(child)))
-  }
-  try {
-    for (const kind of kinds) started.push(await startEmulator(kind, authority, caFile))
-  } catch (error) {
-    await close()
-    throw error
-  }
-  const all = started.map(({ emulator }) => emulator)
+  const caFile = await writeAuthority(authority, folder)
+  const all: Emulator[] = []
+  for (const kind of kinds) all.push(await startEmulator(kind, authority, caFile, atEnd))
   return {
     all,
     caFile,
     routes: Object.fromEntries(all.flatMap(({ kind, port }) => HOSTS[kind].map((host) => [host, port]))),
-    close,
   }
 }
 
-async function startEmulator(kind: ProviderKind, authority: TestAuthority, caFile: string) {
+async function startEmulator(
+  kind: ProviderKind,
+  authority: TestAuthority,
+  caFile: string,
+  atEnd: BenchContext['atEnd'],
+): Promise<Emulator> {
   const child = fork(join(import.meta.dirname, 'emulator-process.ts'), [kind, caFile], {
     // The providers' hosts are meant for the program; an emulator calls nobody but itself.
     env: plainEnvironment(),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  try {
-    const asked = await next(child, 'names')
-    const ready = next(child, 'ready')
-    say(child, { is: 'certificate', ...(await authority.issue(asked.names)) })
-    const { cloud } = await ready
-    const state = async ({ forget = false } = {}) => {
-      const answer = next(child, 'state')
-      say(child, { is: 'ask', forget })
-      return (await answer).state
-    }
-    return { child, emulator: { ...cloud, state } }
-  } catch (error) {
-    await end(child)
-    throw error
+  atEnd(() => end(child))
+  const asked = await next(child, 'names')
+  const ready = next(child, 'ready')
+  say(child, { is: 'certificate', ...(await authority.issue(asked.names)) })
+  const { cloud } = await ready
+  const state = async ({ forget = false } = {}) => {
+    const answer = next(child, 'state')
+    say(child, { is: 'ask', forget })
+    return (await answer).state
   }
+  return { ...cloud, state }
 }
 
 function say(child: ChildProcess, message: ToEmulator): void {
-  child.send(message)
+  // Gone already: who waits for its answer is told so.
+  if (child.connected) child.send(message)
 }
 
 async function next<I extends FromEmulator['is']>(
@@ -121,6 +116,6 @@ function isOf<I extends FromEmulator['is']>(
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
-  child.disconnect()
+  if (child.connected) child.disconnect()
   await gone
 }

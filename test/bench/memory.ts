@@ -26,15 +26,14 @@ type Row = {
 }
 
 /** `--size` makes it the parallel uploads of that size alone. */
-export async function memory({ folder, options, atEnd }: BenchContext): Promise<void> {
+export async function memory(context: BenchContext): Promise<void> {
+  const { options } = context
   const { clouds = PROVIDER_KINDS } = options
-  const emulators = await startEmulators(folder, clouds)
-  atEnd(emulators.close)
-  const rig = await startRig(folder, {
+  const emulators = await startEmulators(context, clouds)
+  const rig = await startRig(context, {
     NODE_EXTRA_CA_CERTS: emulators.caFile,
     ...Object.assign({}, ...emulators.all.map(({ env }) => env)),
   })
-  atEnd(rig.close)
   const rows: Row[] = [
     {
       to: '(start)',

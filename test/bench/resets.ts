@@ -25,10 +25,10 @@ type Row = {
   readonly files: string
 }
 
-export async function resets({ folder, options, atEnd }: BenchContext): Promise<void> {
+export async function resets(context: BenchContext): Promise<void> {
+  const { options, atEnd } = context
   const { sizeBytes = GIB, clouds = PROVIDER_KINDS } = options
-  const emulators = await startEmulators(folder, clouds)
-  atEnd(emulators.close)
+  const emulators = await startEmulators(context, clouds)
   const lines = await Promise.all(
     emulators.all.map(async (cloud) => {
       const places = Array.from({ length: RESETS }, () => Math.random() * sizeBytes)
@@ -40,11 +40,10 @@ export async function resets({ folder, options, atEnd }: BenchContext): Promise<
       return { cloud, line }
     }),
   )
-  const rig = await startRig(folder, {
+  const rig = await startRig(context, {
     NODE_EXTRA_CA_CERTS: emulators.caFile,
     ...Object.assign({}, ...lines.map(({ cloud, line }) => throughLine(cloud, line.port))),
   })
-  atEnd(rig.close)
   const file = join(rig.backupRoot, 'original', 'archive.dump')
   note(`writing ${size(sizeBytes)} of random bytes`)
   await writeRandom(file, sizeBytes)

@@ -23,6 +23,7 @@ import { prepareNamespace } from '../../temporal-dev/setup.ts'
 import type { cloudSyncWorkflow } from '../../workflows/cloud-sync.ts'
 import { CLOUD_SYNC_WORKFLOW } from '../../workflows/messages.ts'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'
+import type { BenchContext } from './bench.ts'
 import type { CloudFacts } from './emulator-messages.ts'
 import { plainEnvironment } from './environment.ts'
 
@@ -49,62 +50,63 @@ export interface Rig {
   bind(slug: string, clouds: readonly CloudFacts[]): Promise<string>
   /** Uploads the archive (a path below `backupRoot`) to every cloud of the instance; rejects when one copy is not whole. */
   upload(instance: string, archive: string, deadlineMs: number): Promise<UploadFigures>
-  close(): Promise<void>
 }
 
 /** `environment`: of the worker, besides what the rig itself says (endpoints, proxy, CA). */
 export async function startRig(
-  directory: string,
+  { folder: directory, atEnd }: Pick<BenchContext, 'folder' | 'atEnd'>,
   environment: Readonly<Record<string, string>>,
 ): Promise<Rig> {
-  const stops: (() => Promise<unknown>)[] = []
-  const close = async () => {
-    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+  const dataDir = join(directory, 'data')
+  // PostgreSQL may run as another user, who has to get through.
+  await mkdir(dataDir, { mode: 0o711 })
+  const postgres = await startEmbeddedPostgres({ directory: join(dataDir, 'postgres'), log: quiet })
+  atEnd(postgres.stop)
+  const temporal = await startTemporal(join(dataDir, 'temporal'), atEnd)
+  const settings = {
+    DATA_DIR: dataDir,
+    DATABASE_URL: postgres.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    LOG_LEVEL: 'warn',
   }
-  try {
-    const dataDir = join(directory, 'data')
-    // PostgreSQL may run as another user, who has to get through.
-    await mkdir(dataDir, { mode: 0o711 })
-    const postgres = await startEmbeddedPostgres({ directory: join(dataDir, 'postgres'), log: quiet })
-    stops.push(postgres.stop)
-    const temporal = await startTemporal(join(dataDir, 'temporal'), stops)
-    const settings = {
-      DATA_DIR: dataDir,
-      DATABASE_URL: postgres.url,
-      TEMPORAL_ADDRESS: temporal.address,
-      LOG_LEVEL: 'warn',
-    }
-    const config = loadConfig(settings)
-    await mkdir(config.backupRoot, { recursive: true })
-    const log = createLogger(config)
-    const db = openDatabase(postgres.url, { log, applicationName: 'cloud-sync-bench' })
-    stops.push(() => db.destroy())
-    const vault = await prepareDatabase(config, db, log)
-    const worker = await startWorker({ ...environment, ...settings }, stops)
-    const connection = await Connection.connect({ address: temporal.address })
-    stops.push(() => connection.close())
-    const client = new Client({ connection, namespace: temporal.namespace })
-    return {
-      backupRoot: config.backupRoot,
-      pid: worker.pid ?? 0,
-      bind: (slug, clouds) => bind(db, vault, slug, clouds),
-      upload: (instance, archive, deadlineMs) =>
+  const config = loadConfig(settings)
+  await mkdir(config.backupRoot, { recursive: true })
+  const log = createLogger(config)
+  const db = openDatabase(postgres.url, { log, applicationName: 'cloud-sync-bench' })
+  atEnd(() => db.destroy())
+  const vault = await prepareDatabase(config, db, log)
+  const worker = await startWorker({ ...environment, ...settings }, atEnd)
+  const connection = await Connection.connect({ address: temporal.address })
+  const ending = new AbortController()
+  let uploading: Promise<unknown> = Promise.resolve()
+  atEnd(async () => {
+    // A call that still waits would try again on the closed connection, and throw where nobody catches it.
+    ending.abort()
+    await Promise.allSettled([uploading])
+    await connection.close()
+  })
+  const client = new Client({ connection, namespace: temporal.namespace })
+  return {
+    backupRoot: config.backupRoot,
+    pid: worker.pid ?? 0,
+    bind: (slug, clouds) => bind(db, vault, slug, clouds),
+    upload: (instance, archive, deadlineMs) => {
+      const figures = client.withAbortSignal(ending.signal, () =>
         upload({ db, client, taskQueue: config.taskQueue }, instance, archive, deadlineMs),
-      close,
-    }
-  } catch (error) {
-    await close()
-    throw error
+      )
+      uploading = figures
+      return figures
+    },
   }
 }
 
-async function startTemporal(directory: string, stops: (() => Promise<unknown>)[]) {
+async function startTemporal(directory: string, atEnd: BenchContext['atEnd']) {
   const cli = await findTemporalCli({ environment: process.env, log: quiet })
   const server = await startTemporalServer({
     ...{ cli, directory, log: quiet },
     ...{ port: 0, portAsked: false, uiPort: 0, uiPortAsked: false },
   })
-  stops.push(server.stop)
+  atEnd(server.stop)
   const connection = await Connection.connect({ address: server.address })
   await prepareNamespace(connection, server.namespace)
   await connection.close()
@@ -113,17 +115,17 @@ async function startTemporal(directory: string, stops: (() => Promise<unknown>)[
 
 async function startWorker(
   environment: Readonly<Record<string, string>>,
-  stops: (() => Promise<unknown>)[],
+  atEnd: BenchContext['atEnd'],
 ): Promise<ChildProcess> {
   const lifeline = pathToFileURL(join(ROOT, 'test', 'demo', 'end-with-demo.ts')).href
   const script = join(ROOT, 'activities', 'worker.ts')
-  const child = spawn(process.execPath, ['--import', lifeline, script], {
+  const child = spawn(process.execPath, [...process.execArgv, '--import', lifeline, script], {
     cwd: ROOT,
     env: { ...plainEnvironment(), ...environment, LOG_LEVEL: 'info' },
     stdio: ['pipe', 'inherit', 'pipe'],
   })
   const gone = once(child, 'exit')
-  stops.push(async () => {
+  atEnd(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGTERM')
     const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS)

@@ -28,15 +28,14 @@ type Contestant = { readonly title: string; run(round: number): Promise<Figures>
 
 type Row = { readonly kind: string; readonly title: string; readonly cells: readonly string[] }
 
-export async function throughput({ folder, options, atEnd }: BenchContext): Promise<void> {
+export async function throughput(context: BenchContext): Promise<void> {
+  const { folder, options, atEnd } = context
   const { sizeBytes = GIB, rounds, clouds = PROVIDER_KINDS } = options
-  const emulators = await startEmulators(folder, clouds)
-  atEnd(emulators.close)
+  const emulators = await startEmulators(context, clouds)
   const proxy = await startConnectProxy(emulators.routes)
   atEnd(proxy.close)
   const way = { proxyUrl: proxy.url, caFile: emulators.caFile }
-  const rig = await startRig(folder, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: emulators.caFile })
-  atEnd(rig.close)
+  const rig = await startRig(context, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: emulators.caFile })
   const rclone = (await isOnPath()) ? await createRclone(folder, emulators.all, way) : null
   if (rclone === null) note('rclone is not on PATH: only this program is measured')
   const startPeak = await peakBytes(rig.pid)

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { z } from 'zod'
 import { identify } from '../../activities/archive.ts'
 import { openArchiveSource } from '../../activities/archive-source.ts'
 import { createHttpClient } from '../../activities/http.ts'
@@ -19,7 +20,7 @@ import { transfer } from '../../activities/upload-transfer.ts'
 import { loadConfig } from '../../db/config.ts'
 import { createMemoryStore } from '../providers/contract/bench.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts'
-import { createTestAuthority, type TestAuthority, trustHere, writeAuthority } from './certificates.ts'
+import { createTestAuthority, trustHere, writeAuthority } from './certificates.ts'
 import type { CloudDouble } from './cloud-double.ts'
 import { startDropboxEmulator } from './dropbox/index.ts'
 import { startGoogleEmulator } from './google/index.ts'
@@ -28,15 +29,19 @@ import { startMicrosoftEmulator } from './microsoft/index.ts'
 const run = promisify(execFile)
 const never = new AbortController().signal
 const MIB = 1024 * 1024
+const authority = await createTestAuthority()
+trustHere(authority)
 
-/** rclone's own name for a cloud, its hosts, and the section of its configuration file. */
+type Started = { readonly cloud: CloudDouble; readonly section: Readonly<Record<string, string>> }
+
 type Case = {
   readonly name: string
+  /** The real host names that lead to the emulator. */
   readonly hosts: readonly string[]
-  /** The algorithm of `rclone hashsum` and of the listing of the emulator. */
+  /** The same algorithm in the words of `rclone hashsum` and in ours. */
   readonly hash: readonly [rclone: string, ours: string]
-  start(authority: TestAuthority): Promise<CloudDouble>
-  section(cloud: CloudDouble, directory: string): Promise<Readonly<Record<string, string>>>
+  /** Gives the emulator, and its section in rclone's configuration file. */
+  start(directory: string): Promise<Started>
 }
 
 const CASES: readonly Case[] = [
@@ -44,33 +49,34 @@ const CASES: readonly Case[] = [
     name: 'Google Drive',
     hosts: ['www.googleapis.com', 'oauth2.googleapis.com'],
     hash: ['MD5', 'md5'],
-    start: (authority) => startGoogleEmulator(authority),
-    section: async (cloud, directory) => {
-      const keyFile = join(directory, 'key.json')
-      await writeFile(keyFile, String(cloud.credentials.credentials_json), { mode: 0o600 })
-      return {
-        ...{ type: 'drive', scope: 'drive', service_account_file: keyFile },
-        root_folder_id: String(cloud.settings.folder_id),
-        team_drive: 'driveId' in cloud ? String(cloud.driveId) : '',
-      }
+    start: async (directory) => {
+      const cloud = await startGoogleEmulator(authority)
+      const service_account_file = join(directory, 'key.json')
+      await writeFile(service_account_file, JSON.stringify(cloud.keyFile), { mode: 0o600 })
+      const { driveId, sharedFolderId } = cloud.world
+      const place = { team_drive: driveId, root_folder_id: sharedFolderId }
+      return { cloud, section: { type: 'drive', scope: 'drive', service_account_file, ...place } }
     },
   },
   {
     name: 'Dropbox',
     hosts: ['api.dropboxapi.com', 'api.dropbox.com', 'content.dropboxapi.com'],
     hash: ['DropboxHash', 'dropbox_content_hash'],
-    start: (authority) => startDropboxEmulator(authority),
-    section: async ({ credentials }) => ({
-      ...{
-        type: 'dropbox',
-        client_id: String(credentials.app_key),
-        client_secret: String(credentials.app_secret),
-      },
-      token: JSON.stringify({
+    start: async () => {
+      const cloud = await startDropboxEmulator(authority)
+      const { app_key, app_secret, refresh_token } = cloud.credentials
+      const token = JSON.stringify({
         ...{ access_token: 'sl.old', token_type: 'bearer', expiry: '2020-01-01T00:00:00Z' },
-        refresh_token: credentials.refresh_token,
-      }),
-    }),
+        refresh_token,
+      })
+      const section = {
+        type: 'dropbox',
+        client_id: String(app_key),
+        client_secret: String(app_secret),
+        token,
+      }
+      return { cloud, section }
+    },
   },
   {
     name: 'OneDrive',
@@ -81,42 +87,40 @@ const CASES: readonly Case[] = [
       'contoso-my.sharepoint.com',
     ],
     hash: ['QuickXorHash', 'quickxorhash'],
-    // rclone 1.60 sends its token to upload addresses too.
-    start: (authority) => startMicrosoftEmulator(authority, { refusesTokenOnUploads: false }),
-    section: async (cloud) => {
-      const { tenant_id, client_id, client_secret } = cloud.credentials
-      return {
-        ...{ type: 'onedrive', client_id: String(client_id), client_secret: String(client_secret) },
-        token: JSON.stringify({
-          ...{ token_type: 'Bearer', refresh_token: 'none', expiry: '2099-01-01T00:00:00Z' },
-          access_token: await clientToken(cloud, String(tenant_id)),
-        }),
-        ...{
-          drive_id: 'driveId' in cloud ? String(cloud.driveId) : '',
-          drive_type: 'business',
-          chunk_size: '640k',
-        },
-      }
+    start: async () => {
+      // rclone 1.60 sends its token to upload addresses too.
+      const cloud = await startMicrosoftEmulator(authority, { refusesTokenOnUploads: false })
+      const { clientId, secret, tenantId } = cloud.application
+      const token = JSON.stringify({
+        ...{ token_type: 'Bearer', refresh_token: 'none', expiry: '2099-01-01T00:00:00Z' },
+        access_token: await clientToken(cloud, tenantId),
+      })
+      const place = { drive_id: cloud.driveId, drive_type: 'business', chunk_size: '640k' }
+      const section = { type: 'onedrive', client_id: clientId, client_secret: secret, token, ...place }
+      return { cloud, section }
     },
   },
 ]
 
 /** rclone cannot ask for an application's token itself. */
 async function clientToken(cloud: CloudDouble, tenant: string): Promise<string> {
-  const http = createHttpClient()
   const form = new URLSearchParams({
     ...{ grant_type: 'client_credentials', scope: 'https://graph.microsoft.com/.default' },
     client_id: String(cloud.credentials.client_id),
     client_secret: String(cloud.credentials.client_secret),
   })
-  const answer = await http.request({
-    method: 'POST',
-    url: `${cloud.server.origin}/${tenant}/oauth2/v2.0/token`,
-    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-    body: form.toString(),
-  })
-  http.close()
-  return JSON.parse(answer.body.toString()).access_token
+  const http = createHttpClient()
+  try {
+    const answer = await http.request({
+      method: 'POST',
+      url: `${cloud.server.origin}/${tenant}/oauth2/v2.0/token`,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: form.toString(),
+    })
+    return z.object({ access_token: z.string() }).parse(JSON.parse(answer.body.toString())).access_token
+  } finally {
+    http.close()
+  }
 }
 
 const version = await run('rclone', ['version']).then(
@@ -126,9 +130,6 @@ const version = await run('rclone', ['version']).then(
     throw error
   },
 )
-
-const authority = await createTestAuthority()
-trustHere(authority)
 
 if (version === null) it('rclone was not found on PATH: the emulators are not tried with it', () => undefined)
 else for (const each of CASES) describe(`rclone at the emulated ${each.name}`, () => tryOut(each))
@@ -148,11 +149,12 @@ function tryOut(each: Case): void {
     local = join(directory, 'local')
     await mkdir(local)
     await writeAuthority(authority, directory)
-    cloud = await each.start(authority)
+    const started = await each.start(directory)
+    cloud = started.cloud
     closing.push(cloud.close)
     proxy = await startConnectProxy(Object.fromEntries(each.hosts.map((host) => [host, cloud.server.port])))
     closing.push(proxy.close)
-    const section = Object.entries(await each.section(cloud, directory))
+    const section = Object.entries(started.section)
     const text = `[cloud]\n${section.map(([key, value]) => `${key} = ${value}`).join('\n')}\n`
     await writeFile(join(directory, 'rclone.conf'), text, { mode: 0o600 })
     const http = createHttpClient({ proxyEnv: { HTTPS_PROXY: proxy.url } })

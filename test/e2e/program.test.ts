@@ -154,6 +154,13 @@ describe('the program', () => {
     await assert.rejects(readFile(join(fresh, 'secret.key')))
   })
 
+  it('ends with a sentence when the port that was asked for is in use', async () => {
+    const { port } = new URL(program.url)
+    const refused = await runToEnd({ ...environment, DATA_DIR: join(directory, 'second'), PORT: port })
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.output, new RegExp(`PORT ${port} is in use`))
+  })
+
   it('says who has the data folder when a second program wants it', async () => {
     const refused = await runToEnd(environment)
     assert.notEqual(refused.code, 0)

@@ -7,6 +7,7 @@ import { createBinding } from '../../db/bindings.ts'
 import type { Db } from '../../db/database.ts'
 import { createInstance } from '../../db/instances.ts'
 import type { Binding } from '../../db/schema.ts'
+import { recordUploadedFile } from '../../db/uploaded-files.ts'
 import type { Vault } from '../../db/vault.ts'
 import type { CloudStatus, DestinationState, StatusError } from '../../workflows/types.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
@@ -35,11 +36,44 @@ const BUSY: StatusError = {
 
 type Bound = { readonly slug: string; readonly bindings: readonly Binding[] }
 
-export async function seedExample(
-  db: Db,
-  vault: Vault,
-  clouds: readonly CloudDouble[],
-): Promise<{ readonly runs: Readonly<Record<'moving' | 'failed' | 'uploaded', string>> }> {
+export type Example = {
+  readonly runs: Readonly<Record<'moving' | 'failed' | 'uploaded', string>>
+  readonly accountId: string
+  readonly bindingId: string
+}
+
+/** Every page of the program, by a name that does for a file. */
+export function examplePages({ runs, accountId, bindingId }: Example): Readonly<Record<string, string>> {
+  const remotePath = encodeURIComponent('/odoo-backups/{instance_slug}/')
+  return {
+    'run-history': '/',
+    'run-history-nothing-found': '/?q=nothing-has-this-name',
+    'run-moving': `/runs/${runs.moving}`,
+    'run-failed': `/runs/${runs.failed}`,
+    'run-uploaded': `/runs/${runs.uploaded}`,
+    overview: '/overview',
+    instances: '/instances',
+    'instance-new': '/instances/new',
+    'instance-detail': '/instances/acme-prod',
+    'instance-unbound': '/instances/test-lab',
+    'binding-new': `/instances/bluebird/bindings/new?enabled=on&keep_last=2&remote_path=${remotePath}`,
+    'binding-edit': `/instances/acme-prod/bindings/${bindingId}`,
+    'remote-files': `/instances/acme-prod/bindings/${bindingId}/files`,
+    'cloud-accounts': '/cloud',
+    'cloud-choose': '/cloud/new',
+    'cloud-new-drive': '/cloud/new?provider=google_drive',
+    'cloud-new-dropbox': '/cloud/new?provider=dropbox',
+    'cloud-new-onedrive': '/cloud/new?provider=onedrive',
+    'cloud-account': `/cloud/${accountId}`,
+    audit: '/audit',
+    settings: '/settings',
+    password: '/password',
+    login: '/login',
+    'not-found': '/nowhere',
+  }
+}
+
+export async function seedExample(db: Db, vault: Vault, clouds: readonly CloudDouble[]): Promise<Example> {
   const accounts: { id: string; name: string; provider: CloudDouble['kind'] }[] = []
   for (const cloud of clouds) {
     accounts.push(
@@ -100,7 +134,18 @@ export async function seedExample(
   }
   await appendAudit(db, { actor: 'user:admin', event: 'login_succeeded', details: { address: '127.0.0.1' } })
   const newest = (slug: string, index: number) => runId(slug, Date.now() - (index * 17 + 9) * 60_000)
+  for (const cloud of clouds) {
+    for (let day = 5; day >= 1; day -= 1) {
+      const date = new Date(Date.now() - day * 86_400_000).toISOString()
+      for (const slug of ['acme-prod', 'bluebird']) {
+        const path = `/odoo-backups/${slug}/${slug}_${date.slice(0, 10)}.dump`
+        cloud.putFile(path, Buffer.alloc(40_000 + day * 1_000, day), date)
+      }
+    }
+  }
   return {
+    accountId: accounts[0]?.id ?? '',
+    bindingId: bound[0]?.bindings[0]?.id ?? '',
     runs: {
       moving: newest('acme-prod', 0),
       failed: newest('bluebird', 1),
@@ -140,7 +185,7 @@ function settled(
   return {
     ...base,
     bytes_sent: size,
-    remote_id: `file-${slug}-${day}`,
+    remote_id: `file-${slug}-${state.provider}-${day}`,
     finished_at: new Date(at + 95_000).toISOString(),
     hash: { algorithm: 'sha256', value: 'b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c' },
     retention: { keep_last: 30, deleted: [], kept: DAYS - day + 1, skipped: null, error: null },
@@ -202,6 +247,17 @@ async function insertRun(
         retention: state.retention === null ? null : JSON.stringify(state.retention),
       })
       .execute()
+    if (state.status === 'uploaded' && state.remote_id !== null && state.remote_path !== null) {
+      await recordUploadedFile(db, {
+        account_id,
+        run_id: id,
+        remote_id: state.remote_id,
+        remote_path: state.remote_path,
+        size: state.size ?? 0,
+        hash: { algorithm: 'sha256', value: 'b5bb9d80' },
+        uploaded_at: state.finished_at ?? made,
+      })
+    }
     if (state.status === 'pending') continue
     await db
       .insertInto('attempts')

@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BrowserContextOptions } from 'playwright-core'
-import { seedExample } from './example-data.ts'
+import { examplePages, seedExample } from './example-data.ts'
 import { createSite } from './site.ts'
 
 const [folder = 'docs/screenshots', ...chosen] = process.argv.slice(2)
@@ -16,25 +16,24 @@ const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
   'phone-dark': { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: 'dark' },
 }
 
+/** A long list goes on in the same way. */
+const TALLEST = 1_600
+
 await mkdir(folder, { recursive: true })
 const site = await createSite()
 try {
-  const { runs } = await seedExample(site.system.db, site.system.vault, site.system.clouds)
-  const pages: Readonly<Record<string, string>> = {
-    login: '/login',
-    'run-history': '/',
-    'run-moving': `/runs/${runs.moving}`,
-    'run-failed': `/runs/${runs.failed}`,
-    password: '/password',
-    'not-found': '/nowhere',
-  }
+  const example = await seedExample(site.system.db, site.system.vault, site.system.clouds)
+  const pages = examplePages(example)
   for (const [look, options] of Object.entries(LOOKS)) {
     const page = await site.openLoggedIn({ timezoneId: 'Europe/Vienna', locale: 'en-GB', ...options })
     for (const [name, path] of Object.entries(pages)) {
       if (chosen.length > 0 && !chosen.some((one) => name.includes(one) || look.includes(one))) continue
       await page.goto(path)
       await page.waitForLoadState('load')
-      await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: true })
+      const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
+      const { width } = page.viewportSize() ?? { width: 1280 }
+      const clip = { x: 0, y: 0, width, height: Math.min(height, TALLEST) }
+      await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: true, clip })
     }
     await page.context().close()
   }

@@ -95,3 +95,41 @@ for (const name of ['htmx:afterSwap', 'htmx:sseMessage']) {
 
 showTimes(document)
 setInterval(() => showTimes(document), 30_000)
+
+// The key file of a service account: read here and put into its field, with the address to share the folder with.
+function showKeyFile(field) {
+  const line = document.getElementById(`${field.dataset.keyFile}-email`)
+  let email
+  try {
+    email = JSON.parse(field.value).client_email
+  } catch {
+    // Not whole yet, or no JSON: the form says so when it is sent.
+  }
+  line.hidden = typeof email !== 'string'
+  line.querySelector('strong').textContent = typeof email === 'string' ? email : ''
+}
+
+async function takeFile(file, field) {
+  if (file === undefined || file.size > 200_000) return
+  field.value = await file.text()
+  showKeyFile(field)
+}
+
+for (const field of document.querySelectorAll('textarea[data-key-file]')) {
+  field.addEventListener('input', () => showKeyFile(field))
+  field.addEventListener('dragover', (event) => {
+    event.preventDefault()
+    field.dataset.dropping = ''
+  })
+  field.addEventListener('dragleave', () => delete field.dataset.dropping)
+  field.addEventListener('drop', (event) => {
+    event.preventDefault()
+    delete field.dataset.dropping
+    void takeFile(event.dataTransfer.files[0], field)
+  })
+}
+for (const input of document.querySelectorAll('input[type="file"][data-into]')) {
+  input.addEventListener('change', () =>
+    takeFile(input.files[0], document.getElementById(input.dataset.into)),
+  )
+}

@@ -1,0 +1,101 @@
+// /instances: the instances, and one with its runs and what lies at its destinations.
+
+import { type Context, Hono } from 'hono'
+import { listBindingViews } from '../../db/binding-views.ts'
+import { getInstanceView, listInstanceViews } from '../../db/instance-views.ts'
+import { listRuns } from '../../db/runs.ts'
+import { storedBytes } from '../../db/stored-bytes.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { requires } from '../permissions.ts'
+import { notFound } from '../problem.ts'
+import { type ApiCall, type ApiProblem, faultOf } from '../ui/api-call.ts'
+import { formOf } from '../ui/form-data.ts'
+import { instanceList, instanceListTexts, instanceTable, newInstancePage } from '../ui/instance-list.ts'
+import { instancePage } from '../ui/instance-page.ts'
+import { layout, type Message } from '../ui/layout.ts'
+import type { Part } from '../ui/markup.ts'
+import { doneMessage } from '../ui/page-parts.ts'
+import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
+
+const PAGE_SIZE = 50
+const RUNS_SHOWN = 20
+const CHART_DAYS = 60
+
+export function instancePages({ db }: AppDeps, callApi: ApiCall) {
+  const app = new Hono<AppEnv>()
+  const mayWrite = (c: Context<AppEnv>) => c.get('principal').permissions.has('config:write')
+  const send = (
+    c: Context<AppEnv>,
+    title: string,
+    body: Part,
+    message: Message | null = null,
+    status: 200 | 422 = 200,
+  ) =>
+    sendPage(c, layout({ title, principal: c.get('principal'), active: 'instances', message, body }), status)
+
+  app.get('/instances', requires('read'), async (c) => {
+    const query = new URL(c.req.url).searchParams
+    const search = query.get('q')?.trim() || undefined
+    const page = await listInstanceViews(db, {
+      limit: PAGE_SIZE,
+      search,
+      cursor: query.get('cursor') ?? undefined,
+    })
+    if (asksForPart(c)) return sendPage(c, instanceTable({ page, query, add: null }))
+    const body = instanceList({ page, query, mayWrite: mayWrite(c) })
+    return send(c, instanceListTexts.title, body, doneMessage(c.req.query('done')))
+  })
+
+  app.get('/instances/new', requires('config:write'), (c) =>
+    send(c, instanceListTexts.addTitle, newInstancePage({ slug: '', name: '' }, { slug: null, name: null })),
+  )
+
+  app.post('/instances/new', async (c) => {
+    const form = await formOf(c)
+    const slug = form.text('slug')
+    const name = form.optional('name')
+    const answer = await callApi(c, 'POST', '/api/instances', name === undefined ? { slug } : { slug, name })
+    if (answer.ok) return redirectTo(c, `/instances/${slug}?done=instance_created`)
+    const { problem } = answer
+    const faults = { slug: faultOf(problem, 'slug'), name: faultOf(problem, 'name') }
+    const page = newInstancePage({ slug, name: name ?? '' }, faults)
+    const message = problem.errors.length === 0 ? refusal(problem) : null
+    return send(c, instanceListTexts.addTitle, page, message, 422)
+  })
+
+  async function show(c: Context<AppEnv>, slug: string, problem: ApiProblem | null = null) {
+    const [instance, bindings, stored, runs] = await Promise.all([
+      getInstanceView(db, slug),
+      listBindingViews(db, { instance: slug }),
+      storedBytes(db, slug, CHART_DAYS),
+      listRuns(db, { instance: slug, limit: RUNS_SHOWN }),
+    ])
+    if (instance === null) throw notFound('instance')
+    const body = instancePage({ instance, bindings, stored, runs: runs.items, mayWrite: mayWrite(c) })
+    const message = problem === null ? doneMessage(c.req.query('done')) : refusal(problem)
+    return send(c, instance.name, body, message, problem === null ? 200 : 422)
+  }
+
+  app.get('/instances/:slug', requires('read'), (c) => show(c, c.req.param('slug')))
+
+  app.post('/instances/:slug', async (c) => {
+    const slug = c.req.param('slug')
+    const name = (await formOf(c)).text('name')
+    const answer = await callApi(c, 'PATCH', `/api/instances/${encodeURIComponent(slug)}`, { name })
+    return answer.ok
+      ? redirectTo(c, `/instances/${slug}?done=instance_updated`)
+      : show(c, slug, answer.problem)
+  })
+
+  app.post('/instances/:slug/delete', async (c) => {
+    const slug = c.req.param('slug')
+    const answer = await callApi(c, 'DELETE', `/api/instances/${encodeURIComponent(slug)}`)
+    return answer.ok ? redirectTo(c, '/instances?done=instance_deleted') : show(c, slug, answer.problem)
+  })
+
+  return app
+}
+
+function refusal({ detail }: ApiProblem): Message {
+  return { kind: 'danger', text: detail }
+}

@@ -1,0 +1,77 @@
+// /overview: the state of everything, renewed while it is looked at.
+
+import { Hono } from 'hono'
+import { listSafety } from '../../db/instance-views.ts'
+import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../db/overview.ts'
+import { listRuns } from '../../db/runs.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { principalOf } from '../auth.ts'
+import type { ConnectionReader } from '../client-connection.ts'
+import { streamEvents } from '../event-stream.ts'
+import { requires } from '../permissions.ts'
+import { layout } from '../ui/layout.ts'
+import { overviewPage, overviewTexts } from '../ui/overview-page.ts'
+import { asksForPart, sendPage } from '../ui/page-response.ts'
+
+const DAYS = 30
+const DAY_MS = 86_400_000
+const OPEN_SHOWN = 20
+/** A busy night changes something all the time; a look at everything once in this while is fresh enough. */
+const RENEW_EVERY_MS = 5_000
+
+export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
+  const { db, feed, log } = deps
+  const app = new Hono<AppEnv>()
+
+  app.get('/overview', requires('read'), async (c) => {
+    const readAt = new Date().toISOString()
+    const [instances, open, counts, failures, uploaded] = await Promise.all([
+      listSafety(db),
+      listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
+      countOpenRuns(db),
+      listFailureCauses(db),
+      listUploadedBytes(db, DAYS),
+    ])
+    const days = Array.from({ length: DAYS }, (_, index) =>
+      new Date(Date.parse(readAt) - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
+    )
+    const mayWrite = c.get('principal').permissions.has('config:write')
+    const body = overviewPage({
+      instances,
+      openRuns: open.items,
+      openCount: counts.open,
+      failures,
+      days,
+      uploaded,
+      readAt,
+      mayWrite,
+    })
+    if (asksForPart(c)) return sendPage(c, body)
+    const { title } = overviewTexts
+    return sendPage(c, layout({ title, principal: c.get('principal'), active: 'overview', body }))
+  })
+
+  app.get('/live/overview', requires('read'), (c) =>
+    streamEvents(c, {
+      log,
+      isAllowed: async () => (await principalOf({ ...deps, connectionOf }, c)) !== null,
+      open: (mailbox) => {
+        let timer: NodeJS.Timeout | null = null
+        const renew = () => {
+          timer = null
+          mailbox.put('changed', { event: 'changed', data: {} })
+        }
+        const close = feed.watch((event) => {
+          if (event.type === 'end') return mailbox.end()
+          timer ??= setTimeout(renew, RENEW_EVERY_MS)
+        })
+        return () => {
+          close()
+          if (timer !== null) clearTimeout(timer)
+        }
+      },
+    }),
+  )
+
+  return app
+}

@@ -1,0 +1,163 @@
+// /audit and /settings: the trail, and what administrators set up. Health is what /readyz looks at, and whether a worker
+// answers.
+
+import { readFileSync } from 'node:fs'
+import { type Context, Hono } from 'hono'
+import { sql } from 'kysely'
+import { z } from 'zod'
+import { listApiTokens } from '../../db/api-tokens.ts'
+import { listAudit } from '../../db/audit.ts'
+import { listUsers } from '../../db/users.ts'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { requires } from '../permissions.ts'
+import { invalidInput } from '../problem.ts'
+import { auditQuery } from '../schemas/audit.ts'
+import { NoWorkerAnswered } from '../temporal-client.ts'
+import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
+import { auditPage, auditPart, auditTexts } from '../ui/audit-page.ts'
+import { formOf } from '../ui/form-data.ts'
+import { layout, type Message } from '../ui/layout.ts'
+import { doneMessage } from '../ui/page-parts.ts'
+import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
+import { type SettingsView, settingsPage, settingsTexts } from '../ui/settings-page.ts'
+import { fieldErrors } from '../validation.ts'
+
+const AUDIT_PAGE_SIZE = 50
+const packageSchema = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) })
+const createdToken = z.object({ token: z.string() })
+
+export function settingsPages(deps: AppDeps, callApi: ApiCall) {
+  const { db, vault, temporal } = deps
+  const app = new Hono<AppEnv>()
+  const program = readProgram()
+
+  app.get('/audit', requires('read'), async (c) => {
+    const query = new URL(c.req.url).searchParams
+    const given = Object.fromEntries([...query].filter(([, value]) => value.trim() !== ''))
+    const parsed = auditQuery.safeParse(given)
+    if (!parsed.success) throw invalidInput(fieldErrors(parsed.error))
+    const { limit: _limit, q, ...filter } = parsed.data
+    const page = await listAudit(db, { ...filter, search: q, limit: AUDIT_PAGE_SIZE })
+    if (asksForPart(c)) return sendPage(c, auditPart(page, query))
+    const body = auditPage(page, query)
+    const { title } = auditTexts
+    return sendPage(c, layout({ title, principal: c.get('principal'), active: 'audit', body }))
+  })
+
+  async function show(
+    c: Context<AppEnv>,
+    change: Partial<Pick<SettingsView, 'newToken' | 'userProblem' | 'tokenProblem'>> & {
+      message?: Message
+    } = {},
+  ) {
+    const { message = doneMessage(c.req.query('done')), ...shown } = change
+    const maySeeAccess = c.get('principal').permissions.has('users:write')
+    const [database, reachable, workers, access, server] = await Promise.all([
+      answers(() => sql`select 1`.execute(db)),
+      answers(() => temporal.check()),
+      answers(async () => {
+        if ((await temporal.countWorkers()) === 0) throw new NoWorkerAnswered('no worker asks for work')
+      }),
+      maySeeAccess ? Promise.all([listUsers(db), listApiTokens(db)]) : null,
+      serverVersion(),
+    ])
+    const body = settingsPage({
+      health: { database, temporal: reachable, workers, key: opensOwnSeal() },
+      versions: [...program, ['PostgreSQL', server]],
+      fingerprints: vault.fingerprints,
+      access: access === null ? null : { users: access[0], tokens: access[1] },
+      newToken: null,
+      userProblem: null,
+      tokenProblem: null,
+      ...shown,
+    })
+    const isRefused = message?.kind === 'danger' || shown.userProblem != null || shown.tokenProblem != null
+    const frame = {
+      title: settingsTexts.title,
+      principal: c.get('principal'),
+      active: 'settings',
+      message,
+      body,
+    } as const
+    return sendPage(c, layout(frame), isRefused ? 422 : 200)
+  }
+
+  async function serverVersion(): Promise<string> {
+    const { rows } = await sql<{ server_version: string }>`show server_version`.execute(db)
+    return rows[0]?.server_version ?? ''
+  }
+
+  function opensOwnSeal(): boolean {
+    return vault.open('settings', 'probe', vault.seal('settings', 'probe', 'ok')) === 'ok'
+  }
+
+  app.get('/settings', requires('read'), (c) => show(c))
+
+  app.post('/settings/users', async (c) => {
+    const form = await formOf(c)
+    const body = {
+      username: form.text('username'),
+      role: form.text('role'),
+      password: form.secret('password'),
+    }
+    const answer = await callApi(c, 'POST', '/api/users', body)
+    return answer.ok ? redirectTo(c, '/settings?done=user_created') : show(c, { userProblem: answer.problem })
+  })
+
+  app.post('/settings/users/:id', async (c) => {
+    const role = (await formOf(c)).text('role')
+    const answer = await callApi(c, 'PATCH', `/api/users/${encodeURIComponent(c.req.param('id'))}`, { role })
+    return answer.ok
+      ? redirectTo(c, '/settings?done=user_updated')
+      : show(c, { message: refusal(answer.problem) })
+  })
+
+  app.post('/settings/users/:id/delete', async (c) => {
+    const answer = await callApi(c, 'DELETE', `/api/users/${encodeURIComponent(c.req.param('id'))}`)
+    return answer.ok
+      ? redirectTo(c, '/settings?done=user_deleted')
+      : show(c, { message: refusal(answer.problem) })
+  })
+
+  app.post('/settings/tokens', async (c) => {
+    const form = await formOf(c)
+    const day = form.optional('expires_at')
+    const expires_at = day === undefined ? null : `${day}T23:59:59Z`
+    const body = { name: form.text('name'), scopes: form.all('scopes'), expires_at }
+    const answer = await callApi(c, 'POST', '/api/tokens', body)
+    if (!answer.ok) return show(c, { tokenProblem: answer.problem })
+    // Shown in this answer and nowhere else, so there is no redirect.
+    return show(c, { newToken: createdToken.parse(answer.body).token })
+  })
+
+  app.post('/settings/tokens/:id/delete', async (c) => {
+    const answer = await callApi(c, 'DELETE', `/api/tokens/${encodeURIComponent(c.req.param('id'))}`)
+    return answer.ok
+      ? redirectTo(c, '/settings?done=token_deleted')
+      : show(c, { message: refusal(answer.problem) })
+  })
+
+  return app
+}
+
+function refusal({ detail }: ApiProblem): Message {
+  return { kind: 'danger', text: detail }
+}
+
+async function answers(look: () => Promise<unknown>): Promise<boolean> {
+  return look().then(
+    () => true,
+    () => false,
+  )
+}
+
+/** The program and what it is made of, as package.json pins it. */
+function readProgram(): readonly (readonly [string, string])[] {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { version, dependencies } = packageSchema.parse(JSON.parse(text))
+  return [
+    ['Cloud Sync', version],
+    ['Node.js', process.versions.node],
+    ['Temporal SDK', dependencies['@temporalio/client'] ?? ''],
+  ]
+}

@@ -1,0 +1,41 @@
+// /api/system: what runs here, for people who operate it. Keys are named by their fingerprints.
+
+import { createRequire } from 'node:module'
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { AppDeps, AppEnv } from '../app-context.ts'
+import { requires } from '../permissions.ts'
+import { json, problems, secured } from '../schemas/shared.ts'
+
+const packageSchema = z.object({ version: z.string() })
+const { version } = packageSchema.parse(createRequire(import.meta.url)('../../package.json'))
+
+const systemSchema = z
+  .object({
+    version: z.string(),
+    task_queue: z.string(),
+    key_fingerprints: z
+      .array(z.string())
+      .readonly()
+      .openapi({ description: 'Of the keys of the key file; the first one seals' }),
+  })
+  .openapi('System')
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/system',
+  operationId: 'getSystem',
+  summary: 'Version, task queue and fingerprints of the keys',
+  tags: ['Operation'],
+  security: secured,
+  middleware: requires('read'),
+  responses: { 200: json(systemSchema, 'What runs here'), ...problems() },
+})
+
+export function systemRoutes({ vault, config }: AppDeps) {
+  const app = new OpenAPIHono<AppEnv>()
+  app.openapi(read, (c) => {
+    const { taskQueue } = config
+    return c.json({ version, task_queue: taskQueue, key_fingerprints: vault.fingerprints }, 200)
+  })
+  return app
+}

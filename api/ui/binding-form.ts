@@ -1,0 +1,156 @@
+// Binding a cloud account to an instance: where its copies go and how many stay, with what that means before it is saved:
+// the folder as it will be, and what a prune would delete there now.
+
+import type { Account } from '../../db/accounts.ts'
+import { DEFAULT_REMOTE_PATH } from '../../db/folder-pattern.ts'
+import { RETENTION_SCOPES } from '../../workflows/types.ts'
+import { type ApiProblem, faultOf } from './api-call.ts'
+import { bytes, plural } from './formats.ts'
+import { checkbox, inputField, selectField } from './forms.ts'
+import { messageBox } from './layout.ts'
+import { html, type Markup, type Part } from './markup.ts'
+import { pageHead } from './page-parts.ts'
+import { PROVIDER_NAMES } from './status-words.ts'
+import { timeTag } from './time-tag.ts'
+
+export const bindingTexts = {
+  bind: '+ Bind Cloud Account',
+  bindTitle: 'Bind Cloud Account',
+  editTitle: 'Binding of',
+  account: 'Cloud account',
+  noAccount: 'Every cloud account is bound to this instance already, or there is none yet.',
+  addAccount: 'Add Cloud Account',
+  remotePath: 'Remote path',
+  pathHint: 'Under the folder of the account. {instance_slug} and {database} stand for the names of the run.',
+  enabled: 'Enabled',
+  enabledHint: 'Off pauses: runs that start from now on leave this destination out.',
+  keepLast: 'Remote retention: keep last N',
+  keepHint: 'Left empty: every copy stays. The last copies are never deleted.',
+  scope: 'What counts',
+  scopes: {
+    folder: 'every archive in the folder',
+    own: 'only files that this program uploaded',
+  },
+  save: 'Bind',
+  saveChanges: 'Save Changes',
+  preview: 'Preview',
+  previewTitle: 'What this means now',
+  resolved: 'Folder',
+  database: '(the database of the run)',
+  keepsAll: 'Every copy stays: nothing is deleted.',
+  guard: 'Nothing would be deleted: the guard stops a prune that would delete every archive.',
+  nothing: 'Nothing would be deleted now.',
+  wouldDelete: 'would be deleted with the next upload',
+  stays: 'would stay',
+  truncated: 'There are more than are shown.',
+} as const
+
+export type BindingValues = {
+  readonly account_id: string
+  readonly remote_path: string
+  readonly enabled: boolean
+  readonly keep_last: string
+  readonly retention_scope: string
+}
+
+export const NEW_BINDING: BindingValues = {
+  account_id: '',
+  remote_path: DEFAULT_REMOTE_PATH,
+  enabled: true,
+  keep_last: '',
+  retention_scope: 'folder',
+}
+
+export type BindingFormView = {
+  readonly slug: string
+  /** Null for a new one. */
+  readonly bindingId: string | null
+  readonly accounts: readonly Account[]
+  readonly values: BindingValues
+  readonly problem: ApiProblem | null
+  readonly preview: Part
+}
+
+export function bindingPage(view: BindingFormView): Markup {
+  const t = bindingTexts
+  const { slug, bindingId, accounts } = view
+  const chosen = accounts.find(({ id }) => id === view.values.account_id)
+  const title = bindingId === null ? t.bindTitle : `${t.editTitle} ${chosen?.name ?? ''}`
+  const head = pageHead({ title, back: { href: `/instances/${slug}`, label: slug } })
+  if (bindingId === null && accounts.length === 0) {
+    return html`${head}<div data-component="card"><p>${t.noAccount}</p><p><a data-component="button" data-kind="primary" href="/cloud/new">${t.addAccount}</a></p></div>`
+  }
+  return html`${head}<div data-component="columns">${form(view)}<section data-component="card" aria-labelledby="preview-title"><h2 id="preview-title">${t.previewTitle}</h2><div id="preview" role="status" aria-live="polite">${view.preview}</div></section></div>`
+}
+
+function form({ slug, bindingId, accounts, values, problem }: BindingFormView): Markup {
+  const t = bindingTexts
+  const address = `/instances/${slug}/bindings/${bindingId ?? 'new'}`
+  const general = problem !== null && problem.errors.length === 0 ? problem.detail : null
+  return html`<form data-component="card" method="post" action="${address}" hx-get="${address}" hx-target="#preview" hx-trigger="change, input delay:600ms" hx-sync="this:replace">
+<div data-component="form">
+${general === null ? null : messageBox({ kind: 'danger', text: general })}
+${
+  bindingId === null
+    ? selectField({
+        name: 'account_id',
+        label: t.account,
+        value: values.account_id,
+        choices: accounts.map(({ id, name, provider }) => ({
+          value: id,
+          label: `${name} (${PROVIDER_NAMES[provider]})`,
+        })),
+        fault: faultOf(problem, 'account_id'),
+      })
+    : html`<input type="hidden" name="account_id" value="${values.account_id}">`
+}
+${inputField({ name: 'remote_path', label: t.remotePath, value: values.remote_path, hint: t.pathHint, isRequired: true, fault: faultOf(problem, 'remote_path') })}
+<div>${checkbox({ name: 'enabled', label: t.enabled, isOn: values.enabled })}<div data-component="hint">${t.enabledHint}</div></div>
+${inputField({ name: 'keep_last', label: t.keepLast, type: 'number', min: 1, value: values.keep_last, hint: t.keepHint, fault: faultOf(problem, 'keep_last') })}
+${selectField({ name: 'retention_scope', label: t.scope, value: values.retention_scope, choices: RETENTION_SCOPES.map((scope) => ({ value: scope, label: t.scopes[scope] })) })}
+<div data-component="cluster"><button data-component="button" data-kind="primary">${bindingId === null ? t.save : t.saveChanges}</button><button data-component="button" formmethod="get" formnovalidate>${t.preview}</button></div>
+</div></form>`
+}
+
+type PreviewedFile = { readonly name: string; readonly size: number; readonly uploaded_at: string }
+
+export type PreviewView = {
+  readonly folder: string
+  /** Null: every copy stays. */
+  readonly plan: {
+    readonly delete: readonly PreviewedFile[]
+    readonly keep: readonly PreviewedFile[]
+    readonly guard: 'would_delete_all' | null
+    readonly truncated: boolean
+  } | null
+  readonly fault: string | null
+}
+
+const MOST_SHOWN = 50
+
+export function previewPart({ folder, plan, fault }: PreviewView): Markup {
+  const t = bindingTexts
+  return html`<div data-component="stack"><dl data-component="facts"><div data-wide><dt>${t.resolved}</dt><dd><code>${folder}</code></dd></div></dl>
+${fault === null ? null : messageBox({ kind: 'danger', text: fault })}
+${plan === null ? (fault === null ? html`<p>${t.keepsAll}</p>` : null) : planPart(plan)}</div>`
+}
+
+function planPart(plan: NonNullable<PreviewView['plan']>): Markup {
+  const t = bindingTexts
+  const files = plan.delete.slice(0, MOST_SHOWN)
+  const headline =
+    plan.guard !== null
+      ? messageBox({ kind: 'warning', text: t.guard })
+      : plan.delete.length === 0
+        ? html`<p>${t.nothing}</p>`
+        : messageBox({
+            kind: 'warning',
+            text: html`<strong>${plural(plan.delete.length, 'file')}</strong> ${t.wouldDelete}.`,
+          })
+  return html`${headline}${files.length === 0 ? null : html`<ul role="list" data-component="files">${files.map(fileLine)}</ul>`}
+<p data-component="muted">${plural(plan.keep.length, 'file')} ${t.stays}. ${plan.truncated || plan.delete.length > MOST_SHOWN ? t.truncated : null}</p>`
+}
+
+export function fileLine({ name, size, uploaded_at }: PreviewedFile): Markup {
+  return html`<li><code>${name}</code><span data-component="small">${bytes(size)}, ${timeTag(uploaded_at)}</span></li>`
+}

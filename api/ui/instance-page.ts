@@ -1,0 +1,194 @@
+// Instance Detail: is it safe, where its copies go (Cloud Sync Bindings), how much lies there, and its newest runs.
+
+import type { BindingView } from '../../db/binding-views.ts'
+import type { InstanceView } from '../../db/instance-views.ts'
+import type { Run } from '../../db/schema.ts'
+import type { StoredDay } from '../../db/stored-bytes.ts'
+import { DATABASE_PLACEHOLDER, resolveFolder } from '../../workflows/remote-name.ts'
+import { bindingTexts } from './binding-form.ts'
+import { areaChart } from './chart.ts'
+import { bytes, plural } from './formats.ts'
+import { actionButton, inputField } from './forms.ts'
+import { instanceListTexts, SAFETY_LOOKS } from './instance-list.ts'
+import { html, type Markup, type Part } from './markup.ts'
+import { emptyState, pageHead } from './page-parts.ts'
+import { runRows } from './run-list.ts'
+import { DESTINATION_LOOKS, pill, providerTag } from './status-words.ts'
+import { timeOrDash, timeTag } from './time-tag.ts'
+
+export const instanceTexts = {
+  facts: {
+    state: 'State',
+    newest: 'Newest backup',
+    safe: 'Newest safe backup',
+    upload: 'Last successful upload',
+    never: 'never',
+  },
+  bindings: 'Cloud Sync Bindings',
+  noBindings: 'No cloud account is bound',
+  noBindingsText: 'Backups of this instance are recorded but uploaded nowhere.',
+  paused: 'paused',
+  path: 'Remote path',
+  keep: 'Remote retention',
+  keepsAll: 'keeps every copy',
+  keepsLast: 'keep last',
+  own: '(own files)',
+  lastUpload: 'Last successful upload',
+  newestRun: 'Newest run',
+  edit: 'Edit',
+  pause: 'Pause',
+  resume: 'Resume',
+  unbind: 'Delete',
+  unbindQuestion: 'Delete this binding? The files at the destination and the history stay.',
+  remoteFiles: 'Remote files now',
+  showFiles: 'Show remote files',
+  loading: 'The provider is being asked…',
+  noFiles: 'There is nothing in this folder.',
+  notArchive: 'no archive: retention leaves it alone',
+  truncated: 'Only the newest are shown.',
+  storage: 'Storage over time',
+  storageTitle: 'Bytes of this instance at all destinations, last 60 days',
+  storageSeries: 'Stored',
+  storageTable: 'As a table',
+  storageEmpty: 'Nothing has been uploaded yet.',
+  runs: 'Run History',
+  allRuns: 'All runs of this instance',
+  settings: 'Instance',
+  rename: 'Save Changes',
+  delete: 'Delete instance',
+  deleteText: 'An instance with runs or bindings cannot be deleted: its history is kept.',
+  deleteQuestion: 'Delete this instance?',
+} as const
+
+export type InstancePageView = {
+  readonly instance: InstanceView
+  readonly bindings: readonly BindingView[]
+  readonly stored: readonly StoredDay[]
+  readonly runs: readonly Run[]
+  readonly mayWrite: boolean
+}
+
+export function instancePage(view: InstancePageView): Markup {
+  const t = instanceTexts
+  const { instance, bindings, runs, mayWrite } = view
+  const { slug, name } = instance
+  const bind = html`<a data-component="button" data-kind="primary" href="/instances/${slug}/bindings/new">${bindingTexts.bind}</a>`
+  return html`${pageHead({ title: name, lead: html`<code>${slug}</code>`, back: { href: '/instances', label: instanceListTexts.title } })}
+<section data-component="card" aria-label="${t.facts.state}"><dl data-component="facts">${facts(view)}</dl></section>
+<section aria-labelledby="bindings-title"><div data-component="card-head"><h2 id="bindings-title">${t.bindings}</h2>${mayWrite && bindings.length > 0 ? bind : null}</div>
+${
+  bindings.length === 0
+    ? html`<div data-component="card">${emptyState({ icon: 'cloud', title: t.noBindings, text: t.noBindingsText, ...(mayWrite ? { action: bind } : {}) })}</div>`
+    : bindings.map((binding) => bindingCard(binding, mayWrite))
+}</section>
+${storageCard(view.stored)}
+<section data-component="card" data-flush aria-labelledby="runs-title"><div data-component="card-head" data-padded><h2 id="runs-title">${t.runs}</h2><a href="/?instance=${slug}">${t.allRuns} →</a></div>${runRows(runs)}</section>
+${mayWrite ? settingsCard(instance) : null}`
+}
+
+function facts({ instance, bindings }: InstancePageView): Part {
+  const t = instanceTexts.facts
+  const uploads = bindings.flatMap(({ last_copy_at }) => (last_copy_at === null ? [] : [last_copy_at])).sort()
+  const fact = (label: string, value: Part) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`
+  const upload = uploads.at(-1)
+  const run = (id: string | null, content: Part) =>
+    id === null ? t.never : html`<a href="/runs/${encodeURIComponent(id)}">${content}</a>`
+  return [
+    fact(t.state, pill(SAFETY_LOOKS[instance.safety])),
+    fact(t.newest, run(instance.newest_run_id, timeOrDash(instance.newest_at, 'ago'))),
+    fact(t.safe, instance.last_safe_at === null ? t.never : timeTag(instance.last_safe_at, 'ago')),
+    fact(t.upload, upload === undefined ? t.never : timeTag(upload, 'ago')),
+  ]
+}
+
+function bindingCard(binding: BindingView, mayWrite: boolean): Markup {
+  const t = instanceTexts
+  const {
+    id,
+    instance_slug,
+    account,
+    account_id,
+    provider,
+    enabled,
+    keep_last,
+    retention_scope,
+    newest_status,
+  } = binding
+  const address = `/instances/${instance_slug}/bindings/${id}`
+  const fact = (label: string, value: Part) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`
+  const keep =
+    keep_last === null
+      ? t.keepsAll
+      : html`${t.keepsLast} ${keep_last} ${retention_scope === 'own' ? t.own : null}`
+  const copy =
+    binding.last_copy_at === null
+      ? t.facts.never
+      : html`${timeTag(binding.last_copy_at, 'ago')}${binding.last_copy_size === null ? null : `, ${bytes(binding.last_copy_size)}`}`
+  const newest =
+    newest_status === null || binding.newest_run_id === null
+      ? '—'
+      : html`<a href="/runs/${encodeURIComponent(binding.newest_run_id)}">${pill(DESTINATION_LOOKS[newest_status])}</a>`
+  return html`<article data-component="card" id="binding-${id}">
+<header data-component="card-head"><div data-component="cluster"><h3><a href="/cloud/${account_id}">${account}</a></h3>${providerTag(provider)}${
+    enabled ? null : pill({ label: t.paused, icon: 'stop', kind: 'warning' })
+  }</div>${
+    mayWrite
+      ? html`<div data-component="cluster"><a data-component="button" href="${address}">${t.edit}</a>${actionButton({ action: `${address}/enabled`, label: enabled ? t.pause : t.resume, fields: { enabled: String(!enabled) } })}${actionButton({ action: `${address}/delete`, label: t.unbind, kind: 'danger', confirm: t.unbindQuestion })}</div>`
+      : null
+  }</header>
+<dl data-component="facts">${fact(t.newestRun, newest)}${fact(t.lastUpload, copy)}${fact(t.keep, keep)}<div data-wide><dt>${t.path}</dt><dd><code>${folderText(binding)}</code></dd></div></dl>
+<details data-component="more" id="files-of-${id}" hx-get="${address}/files" hx-trigger="toggle once" hx-target="find div"><summary>${t.remoteFiles}</summary><div><p data-component="muted"><a href="${address}/files">${t.showFiles}</a></p></div></details>
+</article>`
+}
+
+/** As it is for this instance; a database is named by each run. */
+function folderText({ remote_path, instance_slug }: BindingView): string {
+  return resolveFolder(remote_path, instance_slug, DATABASE_PLACEHOLDER) ?? remote_path
+}
+
+export type RemoteFilesView = {
+  readonly folder: string
+  readonly files: readonly {
+    readonly name: string
+    readonly size: number
+    readonly uploaded_at: string
+    readonly is_archive: boolean
+  }[]
+  readonly truncated: boolean
+}
+
+const MOST_FILES = 200
+
+export function remoteFiles({ folder, files, truncated }: RemoteFilesView): Markup {
+  const t = instanceTexts
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  if (files.length === 0) return html`<p><code>${folder}</code></p><p data-component="muted">${t.noFiles}</p>`
+  return html`<p><code>${folder}</code> <span data-component="small">${plural(files.length, 'file')}, ${bytes(total)}</span></p>
+<ul role="list" data-component="files">${files
+    .slice(0, MOST_FILES)
+    .map(
+      ({ name, size, uploaded_at, is_archive }) =>
+        html`<li><code>${name}</code><span data-component="small">${is_archive ? null : html`${t.notArchive}, `}${bytes(size)}, ${timeTag(uploaded_at)}</span></li>`,
+    )}</ul>${truncated || files.length > MOST_FILES ? html`<p data-component="muted">${t.truncated}</p>` : null}`
+}
+
+function storageCard(stored: readonly StoredDay[]): Markup {
+  const t = instanceTexts
+  const values = stored.map((day) => day.bytes)
+  const chart = values.some((value) => value > 0)
+    ? areaChart({
+        title: t.storageTitle,
+        days: stored.map(({ day }) => day),
+        series: [{ name: t.storageSeries, values }],
+        tableLabel: t.storageTable,
+      })
+    : html`<p data-component="muted">${t.storageEmpty}</p>`
+  return html`<section data-component="card" aria-labelledby="storage-title"><div data-component="card-head"><h2 id="storage-title">${t.storage}</h2><span data-component="muted">${bytes(values.at(-1) ?? 0)}</span></div>${chart}</section>`
+}
+
+function settingsCard({ slug, name }: InstanceView): Markup {
+  const t = instanceTexts
+  return html`<section data-component="card" aria-labelledby="settings-title"><h2 id="settings-title">${t.settings}</h2><div data-component="stack">
+<form data-component="form" method="post" action="/instances/${slug}">${inputField({ name: 'name', label: instanceListTexts.columns.name, value: name, isRequired: true })}<div><button data-component="button">${t.rename}</button></div></form>
+<div><p data-component="muted">${t.deleteText}</p>${actionButton({ action: `/instances/${slug}/delete`, label: t.delete, kind: 'danger', confirm: t.deleteQuestion })}</div></div></section>`
+}

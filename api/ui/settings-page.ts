@@ -1,0 +1,150 @@
+// Settings: users, tokens for programs, the key that seals every credential, and whether all parts answer.
+
+import type { ApiToken } from '../../db/api-tokens.ts'
+import { USER_ROLES, type User } from '../../db/schema.ts'
+import { PERMISSIONS } from '../permissions.ts'
+import { type ApiProblem, faultOf } from './api-call.ts'
+import { actionButton, checkbox, inputField, selectField } from './forms.ts'
+import { messageBox } from './layout.ts'
+import { html, type Markup, type Part } from './markup.ts'
+import { pageHead } from './page-parts.ts'
+import { pill } from './status-words.ts'
+import { timeOrDash, timeTag } from './time-tag.ts'
+
+export const settingsTexts = {
+  title: 'Settings',
+  health: 'Health',
+  parts: { database: 'Database', temporal: 'Temporal', key: 'Key', workers: 'Workers' },
+  works: 'works',
+  away: 'does not answer',
+  versions: 'Versions',
+  key: 'Encryption key',
+  fingerprint: 'Fingerprint of the key that seals',
+  otherKeys: 'Further keys that open',
+  backup:
+    'Back the key file up, apart from the database: without it every stored credential is lost and has to be entered again.',
+  users: 'Users',
+  roles: {
+    admin: 'administrator: everything',
+    operator: 'operator: runs and re-uploads',
+    viewer: 'viewer: reads',
+  },
+  username: 'Username',
+  role: 'Role',
+  password: 'Password',
+  firstPassword: 'First password',
+  firstPasswordHint: 'It has to be changed at the first login.',
+  lastLogin: 'Last login',
+  mustChange: 'must change the password',
+  changeRole: 'Set',
+  addUser: 'Add user',
+  deleteUser: 'Delete',
+  deleteUserQuestion: 'Delete this user? All sessions of it end.',
+  tokens: 'API tokens',
+  tokensLead:
+    'For programs, such as the job that reports finished backups (runs:write). A token is shown once.',
+  tokenName: 'Name',
+  scopes: 'May',
+  expires: 'Expires',
+  expiresHint: 'Left empty: never.',
+  never: 'never',
+  lastUsed: 'Last used',
+  createdBy: 'Made by',
+  addToken: 'Make token',
+  deleteToken: 'Delete',
+  deleteTokenQuestion: 'Delete this token? Programs that use it are refused from then on.',
+  newToken: 'The new token. Copy it now: it is not shown again.',
+  copy: 'Copy',
+  copied: 'Copied',
+  noTokens: 'There is no token yet.',
+  actions: 'Actions',
+} as const
+
+export type Health = Readonly<Record<keyof typeof settingsTexts.parts, boolean>>
+
+export type SettingsView = {
+  readonly health: Health
+  readonly versions: readonly (readonly [name: string, version: string])[]
+  readonly fingerprints: readonly string[]
+  /** Null for those who may not see them. */
+  readonly access: { readonly users: readonly User[]; readonly tokens: readonly ApiToken[] } | null
+  readonly newToken: string | null
+  readonly userProblem: ApiProblem | null
+  readonly tokenProblem: ApiProblem | null
+}
+
+export function settingsPage(view: SettingsView): Markup {
+  const t = settingsTexts
+  return html`${pageHead({ title: t.title })}
+<section data-component="card" aria-labelledby="health-title"><h2 id="health-title">${t.health}</h2><dl data-component="facts">${partsOf(view.health)}</dl></section>
+${keyCard(view.fingerprints)}
+${view.access === null ? null : html`${userCard(view.access.users, view.userProblem)}${tokenCard(view, view.access.tokens)}`}
+<section data-component="card" aria-labelledby="versions-title"><h2 id="versions-title">${t.versions}</h2><dl data-component="facts">${view.versions.map(([name, version]) => html`<div><dt>${name}</dt><dd>${version}</dd></div>`)}</dl></section>`
+}
+
+function partsOf(health: Health): Part {
+  const t = settingsTexts
+  return Object.entries(health).map(([part, works]) => {
+    const look = works
+      ? ({ label: t.works, icon: 'check', kind: 'success' } as const)
+      : ({ label: t.away, icon: 'cross', kind: 'danger' } as const)
+    return html`<div><dt>${labelOf(part)}</dt><dd>${pill(look)}</dd></div>`
+  })
+}
+
+function labelOf(part: string): string {
+  const labels: Readonly<Record<string, string>> = settingsTexts.parts
+  return labels[part] ?? part
+}
+
+function keyCard([sealing, ...others]: readonly string[]): Markup {
+  const t = settingsTexts
+  return html`<section data-component="card" aria-labelledby="key-title"><h2 id="key-title">${t.key}</h2><div data-component="stack">
+<dl data-component="facts"><div><dt>${t.fingerprint}</dt><dd><code>${sealing ?? '—'}</code></dd></div>${others.length === 0 ? null : html`<div><dt>${t.otherKeys}</dt><dd><code>${others.join(', ')}</code></dd></div>`}</dl>
+${messageBox({ kind: 'warning', text: t.backup })}</div></section>`
+}
+
+function userCard(users: readonly User[], problem: ApiProblem | null): Markup {
+  const t = settingsTexts
+  const roles = USER_ROLES.map((role) => ({ value: role, label: t.roles[role] }))
+  return html`<section data-component="card" aria-labelledby="users-title"><h2 id="users-title">${t.users}</h2><div data-component="stack">
+<table data-cards role="table"><thead role="rowgroup"><tr role="row">${[t.username, t.role, t.lastLogin, t.actions].map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${users.map(
+    ({ id, username, role, last_login_at, must_change_password }) =>
+      html`<tr role="row"><th role="rowheader" scope="row">${username}${must_change_password ? html`<div data-component="small">${t.mustChange}</div>` : null}</th>
+<td role="cell"><form method="post" action="/settings/users/${id}" data-component="cluster"><select name="role" aria-label="${t.role}: ${username}" data-inline>${roles.map((one) => html`<option value="${one.value}" ${one.value === role ? html`selected` : null}>${one.label}</option>`)}</select><button data-component="plain-button">${t.changeRole}</button></form></td>
+<td role="cell" data-label="${t.lastLogin}">${timeOrDash(last_login_at, 'ago')}</td><td role="cell">${actionButton({ action: `/settings/users/${id}/delete`, label: t.deleteUser, kind: 'danger', isPlain: true, confirm: t.deleteUserQuestion })}</td></tr>`,
+  )}</tbody></table>
+<details id="add-user" ${problem === null ? null : html`open`}><summary>${t.addUser}</summary><form data-component="form" method="post" action="/settings/users">
+${general(problem)}
+${inputField({ name: 'username', label: t.username, isRequired: true, autocomplete: 'off', fault: faultOf(problem, 'username') })}
+${selectField({ name: 'role', label: t.role, value: 'viewer', choices: roles })}
+${inputField({ name: 'password', label: t.firstPassword, type: 'password', isRequired: true, autocomplete: 'new-password', hint: t.firstPasswordHint, fault: faultOf(problem, 'password') })}
+<div><button data-component="button" data-kind="primary">${t.addUser}</button></div></form></details></div></section>`
+}
+
+function tokenCard({ newToken, tokenProblem: problem }: SettingsView, tokens: readonly ApiToken[]): Markup {
+  const t = settingsTexts
+  return html`<section data-component="card" aria-labelledby="tokens-title" id="tokens"><h2 id="tokens-title">${t.tokens}</h2><div data-component="stack"><p data-component="muted">${t.tokensLead}</p>
+${newToken === null ? null : messageBox({ kind: 'success', text: html`${t.newToken}<div data-component="cluster"><code id="new-token">${newToken}</code><button type="button" data-component="button" data-copy="new-token" data-done="${t.copied}">${t.copy}</button></div>` })}
+${
+  tokens.length === 0
+    ? html`<p>${t.noTokens}</p>`
+    : html`<table data-cards role="table"><thead role="rowgroup"><tr role="row">${[t.tokenName, t.scopes, t.createdBy, t.lastUsed, t.expires, t.actions].map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${tokens.map(
+        (one) =>
+          html`<tr role="row"><th role="rowheader" scope="row">${one.name}</th><td role="cell">${one.scopes.join(', ')}</td><td role="cell" data-label="${t.createdBy}">${one.created_by}</td><td role="cell" data-label="${t.lastUsed}">${timeOrDash(one.last_used_at, 'ago')}</td><td role="cell" data-label="${t.expires}">${one.expires_at === null ? t.never : timeTag(one.expires_at)}</td><td role="cell">${actionButton({ action: `/settings/tokens/${one.id}/delete`, label: t.deleteToken, kind: 'danger', isPlain: true, confirm: t.deleteTokenQuestion })}</td></tr>`,
+      )}</tbody></table>`
+}
+<details id="add-token" ${problem === null ? null : html`open`}><summary>${t.addToken}</summary><form data-component="form" method="post" action="/settings/tokens">
+${general(problem)}
+${inputField({ name: 'name', label: t.tokenName, isRequired: true, placeholder: 'nightly backups', autocomplete: 'off', fault: faultOf(problem, 'name') })}
+<fieldset><legend>${t.scopes}</legend>${PERMISSIONS.map((scope) => checkbox({ name: 'scopes', id: `scope-${scope.replace(':', '-')}`, value: scope, label: scope, isOn: scope === 'runs:write' }))}</fieldset>
+${faultOf(problem, 'scopes') === null ? null : html`<div data-component="field-error">${faultOf(problem, 'scopes')}</div>`}
+${inputField({ name: 'expires_at', label: t.expires, type: 'date', hint: t.expiresHint, fault: faultOf(problem, 'expires_at') })}
+<div><button data-component="button" data-kind="primary">${t.addToken}</button></div></form></details></div></section>`
+}
+
+function general(problem: ApiProblem | null): Markup | null {
+  return problem === null || problem.errors.length > 0
+    ? null
+    : messageBox({ kind: 'danger', text: problem.detail })
+}
