@@ -4,29 +4,34 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import { type LogMetadata, NativeConnection, Runtime } from '@temporalio/worker'
 import type { Logger } from '../db/log.ts'
+import { StartupError } from '../db/startup-error.ts'
 
-/** Once a process, before anything else of Temporal's. A Worker for activities alone is what we want, no warning. */
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+
+/** What Temporal says at level INFO (a worker's state) is for debugging here. */
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const
+/** A Worker for activities alone is what we want, and no warning. */
+const WANTED = 'No workflows registered'
+
+/** Once a process, before anything else of Temporal's. */
 export function installRuntime(log: Logger): void {
-  const level =
-    (name: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
-      log[name]({ temporal: plain(meta) }, message)
+  const say = (level: Level, message: string, meta?: LogMetadata) => {
+    log[message.startsWith(WANTED) ? 'debug' : level]({ temporal: plain(meta) }, message)
+  }
+  const at = (level: Level) => (message: string, meta?: LogMetadata) => say(level, message, meta)
   Runtime.install({
     shutdownSignals: [],
     logger: {
-      log: (name, message, meta) => level(LEVELS[name])(message, meta),
-      trace: level('trace'),
-      debug: level('debug'),
-      info: level('debug'),
-      warn: (message, meta) =>
-        level(message.startsWith('No workflows registered') ? 'debug' : 'warn')(message, meta),
-      error: level('error'),
+      log: (name, message, meta) => say(LEVELS[name], message, meta),
+      trace: at('trace'),
+      debug: at('debug'),
+      info: at('debug'),
+      warn: at('warn'),
+      error: at('error'),
     },
     telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
   })
 }
-
-/** What Temporal says at level INFO (a worker's state) is for debugging here. */
-const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const
 
 /** Without bigints, which JSON cannot carry. */
 function plain(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
@@ -44,6 +49,13 @@ export type TemporalConnection = { readonly connection: NativeConnection; readon
  */
 export async function connectWorker(address: string | null): Promise<TemporalConnection> {
   const config = address === null ? loadClientConnectConfig({ disableFile: true }) : null
-  const connection = await NativeConnection.connect(config?.connectionOptions ?? { address: address ?? '' })
+  const target = config?.connectionOptions ?? { address: address ?? '' }
+  const connection = await NativeConnection.connect(target).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : 'unknown reason'
+    throw new StartupError(
+      `TEMPORAL_ADDRESS: the Temporal server at ${target.address ?? 'the default address'} cannot be reached (${reason}). ` +
+        'Start it, correct the address, or unset it for the embedded server.',
+    )
+  })
   return { connection, namespace: config?.namespace ?? 'default' }
 }

@@ -37,5 +37,6 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  // Temporal's runtime would keep the process alive without a Worker that ends it.
+  process.exit(1)
 })

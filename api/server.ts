@@ -11,6 +11,7 @@ import { type Db, openDatabase } from '../db/database.ts'
 import { createLogger, type Logger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { KeyFileError } from '../db/secret-key.ts'
+import { StartupError } from '../db/startup-error.ts'
 import { type Vault, VaultError } from '../db/vault.ts'
 import { createApp } from './app.ts'
 import { createChangeFeed } from './change-feed.ts'
@@ -183,7 +184,7 @@ async function main(): Promise<void> {
 
 /** Errors that a person mends: the sentence is enough. */
 function isForPeople(error: unknown): boolean {
-  return error instanceof ConfigError || error instanceof KeyFileError || error instanceof VaultError
+  return [ConfigError, KeyFileError, VaultError, StartupError].some((kind) => error instanceof kind)
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

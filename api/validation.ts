@@ -10,8 +10,28 @@ const MAX_ERRORS = 50
 export function fieldErrors(error: z.ZodError, below?: string): FieldError[] {
   return error.issues.slice(0, MAX_ERRORS).map((issue) => ({
     path: [...(below === undefined ? [] : [below]), ...issue.path.map(String)].join('.'),
-    message: issue.message,
+    message: sentence(issue),
   }))
+}
+
+/** zod's own words where they speak of the program's types instead of the request's fields. */
+function sentence(issue: z.core.$ZodIssue): string {
+  // Our own messages begin with a verb of their own and stay.
+  if (!/^(Invalid|Unrecognized)/.test(issue.message)) return issue.message
+  if (issue.code === 'unrecognized_keys')
+    return `has fields that are not known here: ${issue.keys.join(', ')}`
+  if (issue.code === 'invalid_type') {
+    return issue.message.endsWith('received undefined')
+      ? 'is required'
+      : `must be ${articleFor(issue.expected)}`
+  }
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'invalid_union') return 'has none of the forms that are taken here; see /api/docs'
+  return issue.message
+}
+
+function articleFor(expected: string): string {
+  return /^[aeiou]/.test(expected) ? `an ${expected}` : `a ${expected}`
 }
 
 type ValidationResult = { readonly success: true } | { readonly success: false; readonly error: z.ZodError }

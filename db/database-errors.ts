@@ -48,3 +48,8 @@ export function isDatabaseAway(error: unknown): boolean {
 export function isRefusedValue(error: unknown): boolean {
   return error instanceof DatabaseError && error.code?.startsWith('22') === true
 }
+
+/** True when the server is there, and the user, password or database of the URL are not what it takes. */
+export function isRefusedLogin(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code?.startsWith('28') === true || error.code === '3D000')
+}

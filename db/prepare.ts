@@ -4,16 +4,24 @@
 import { sql } from 'kysely'
 import type { Config } from './config.ts'
 import type { Db } from './database.ts'
+import { isDatabaseAway, isRefusedLogin } from './database-errors.ts'
 import { openKeyFileVault } from './key-file-vault.ts'
 import type { Logger } from './log.ts'
 import { migrate } from './migrate.ts'
 import { checkKeysAgainstDatabase, sealedRowsExist } from './sealed-rows.ts'
 import { loadOrCreateKeys } from './secret-key.ts'
+import { StartupError } from './startup-error.ts'
 import type { Vault } from './vault.ts'
 
-/** Throws KeyFileError or VaultError with what to do; the database is as it was then. */
+/** Throws KeyFileError, VaultError or StartupError with what to do; the database is as it was then. */
 export async function prepareDatabase(config: Config, db: Db, log: Logger): Promise<Vault> {
-  const hasTables = await tablesExist(db)
+  const hasTables = await tablesExist(db).catch((error: unknown) => {
+    if (!isDatabaseAway(error) && !isRefusedLogin(error)) throw error
+    throw new StartupError(
+      'DATABASE_URL: the PostgreSQL server cannot be reached or refuses the login. Start it, correct the URL, or unset ' +
+        'it for the embedded server.',
+    )
+  })
   const keys = await loadOrCreateKeys(config.secretKeyFile, {
     sealedRowsExist: hasTables && (await sealedRowsExist(db)),
   })

@@ -41,7 +41,7 @@ export async function readSyncFigures(db: DbOrTransaction): Promise<SyncFigures>
       left join lateral (select d.status from destinations d
         where d.binding_id = b.id order by d.run_created_at desc limit 1) newest on true
       left join lateral (select d.finished_at, d.size from destinations d
-        where d.binding_id = b.id and d.status = 'uploaded' order by d.run_created_at desc limit 1) copy on true
+        where d.binding_id = b.id and d.status = 'uploaded' and d.bytes_sent > 0 order by d.run_created_at desc limit 1) copy on true
       order by b.instance_slug, a.name`.execute(db),
   ])
   return {

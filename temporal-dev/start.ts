@@ -30,6 +30,9 @@ interface Stops {
   pop(): Stop | undefined
 }
 
+/** As a shell counts an end by SIGINT. */
+const INTERRUPTED = 130
+
 class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }
@@ -66,15 +69,17 @@ async function main(): Promise<void> {
     isStarting = false
   } catch (error) {
     await end()
-    if (!(error instanceof Interrupted)) throw error
+    // Temporal's runtime would keep the process alive without a Worker that ends it.
+    if (error instanceof Interrupted) process.exit(INTERRUPTED)
+    throw error
   }
 }
 
 async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
+  await makeFolder('DATA_DIR', config.dataDir)
   const lock = await lockDataDir(config.dataDir)
   stops.push({ what: 'data folder', stop: lock.release })
-  await mkdir(config.backupRoot, { recursive: true })
+  await makeFolder('BACKUP_ROOT', config.backupRoot)
 
   const plainLog = {
     info: (message: string) => log.info(message),
@@ -109,6 +114,15 @@ async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
   if (embedded !== null) lines.push(`Temporal       ${embedded.uiUrl}`, `Temporal gRPC  ${embedded.address}`)
   lines.push(`Archives from  ${config.backupRoot}`)
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+async function makeFolder(variable: string, path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o711 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    throw new StartupError(`${variable} ${path} cannot be used as a folder (${code}): choose another one.`)
+  }
 }
 
 type PlainLog = { info(message: string): void; warn(message: string): void }
@@ -170,5 +184,6 @@ main().catch((error: unknown) => {
       ? (error.stack ?? error.message)
       : String(error)
   process.stderr.write(`${text}\n`)
-  process.exitCode = 1
+  // Everything is stopped; Temporal's runtime would keep the process alive without a Worker that ends it.
+  process.exit(1)
 })

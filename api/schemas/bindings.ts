@@ -26,7 +26,7 @@ const remotePath = z
 const keepLast = z
   .int('must be a whole number of at least 1, or null to keep all')
   .min(1, 'must be at least 1, or null to keep all')
-  .max(1_000_000)
+  .max(1_000_000, 'must be at most 1000000; null keeps all')
   .nullable()
   .openapi({ description: 'Archives that stay at the destination; null keeps all', example: 30 })
 

@@ -34,7 +34,7 @@ export function auditPage(page: Page<AuditEntry>, query: URLSearchParams): Marku
   const value = (name: string) => query.get(name) ?? ''
   const events = [...AUDIT_EVENTS].sort().map((event) => ({ value: event, label: eventName(event) }))
   return html`${pageHead({ title: t.title, lead: t.lead })}
-<form data-component="filters" role="search" method="get" action="/audit" hx-get="/audit" hx-target="#audit" hx-swap="outerHTML" hx-push-url="true" hx-trigger="input changed delay:400ms, change from:select, submit">
+<form data-component="filters" role="search" method="get" action="/audit" hx-get="/audit" hx-target="#audit" hx-swap="outerHTML" hx-push-url="true" hx-trigger="input delay:400ms, submit">
 ${inputField({ name: 'q', label: t.search, type: 'search', value: value('q'), placeholder: t.searchHint, grows: true })}
 ${inputField({ name: 'instance', label: t.instance, value: value('instance') })}
 ${selectField({ name: 'event', label: t.event, value: value('event'), choices: [{ value: '', label: t.anyEvent }, ...events] })}

@@ -154,6 +154,22 @@ describe('the program', () => {
     await assert.rejects(readFile(join(fresh, 'secret.key')))
   })
 
+  it('ends with a sentence that names the variable when a server or program is not there', async () => {
+    const second = { ...environment, DATA_DIR: join(directory, 'second') }
+    const cases = {
+      TEMPORAL_CLI: '/nowhere/temporal',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      DATABASE_URL: 'postgresql://nobody:secret-word@127.0.0.1:1/none',
+      BACKUP_ROOT: join(directory, 'test-ca.pem'),
+    }
+    for (const [variable, value] of Object.entries(cases)) {
+      const refused = await runToEnd({ ...second, [variable]: value })
+      assert.equal(refused.code, 1, refused.output)
+      assert.match(refused.output, new RegExp(variable))
+      assert.doesNotMatch(refused.output, /^ {4}at |secret-word/m)
+    }
+  })
+
   it('ends with a sentence when the port that was asked for is in use', async () => {
     const { port } = new URL(program.url)
     const refused = await runToEnd({ ...environment, DATA_DIR: join(directory, 'second'), PORT: port })

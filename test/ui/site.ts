@@ -13,6 +13,9 @@ import { openBrowser } from './browser.ts'
 
 export const ADMIN = { username: 'admin', password: 'correct horse battery' } as const
 
+/** A page that is not there by then never comes. */
+const DEADLINE_MS = 10_000
+
 export interface Site {
   readonly url: string
   readonly system: TestSystem
@@ -43,6 +46,7 @@ export async function createSite(clouds: readonly EmulatorStarter[] = ALL_CLOUDS
     complaints,
     open: async (options = {}) => {
       const context = await browser.newContext({ baseURL: api.url, ...options })
+      context.setDefaultTimeout(DEADLINE_MS)
       const page = await context.newPage()
       page.on('console', (message) => {
         // A refused form is answered with 422, which Chromium counts among the errors.
