@@ -14,6 +14,7 @@ import { KeyFileError } from '../db/secret-key.ts'
 import { StartupError } from '../db/startup-error.ts'
 import { type Vault, VaultError } from '../db/vault.ts'
 import { createApp } from './app.ts'
+import type { TemporalUi } from './app-context.ts'
 import { createChangeFeed } from './change-feed.ts'
 import { ensureFirstAdmin } from './first-admin.ts'
 import { startRunHealer } from './run-healer.ts'
@@ -25,6 +26,7 @@ export type ApiOptions = {
   readonly temporal: TemporalClient
   readonly vault: Vault
   readonly log: Logger
+  readonly temporalUi?: TemporalUi | null
 }
 
 export interface Api {
@@ -47,11 +49,12 @@ const STOP_DEADLINE_MS = 10_000
 const STOP_SWEEP_MS = 50
 
 /** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
-export async function startApi({ config, db, temporal, vault, log }: ApiOptions): Promise<Api> {
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { config, db, temporal, vault, log, temporalUi = null } = options
   await ensureFirstAdmin(db, config.adminPassword, (text) => process.stdout.write(text))
   const feed = createChangeFeed({ db, log })
   const healer = startRunHealer({ db, temporal, log })
-  const app = createApp({ config, db, temporal, vault, log, feed, healer })
+  const app = createApp({ config, db, temporal, vault, log, feed, healer, temporalUi })
   const adaptor = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: LIMITS,

@@ -103,7 +103,7 @@ export type AuditFilter = {
 }
 
 /** A search reads this many entries for one page; the cursor of a short page goes on from there. */
-const SEARCHED_AT_ONCE = 20_000
+const SEARCHED_AT_ONCE = 10_000
 
 /**
  * Newest first. Throws DbConflict `invalid` (field `cursor`). A page of a search may be short, even empty, and still have

@@ -107,7 +107,8 @@ async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
     namespace: temporal.namespace,
     taskQueue: config.taskQueue,
   })
-  const api = await startApi({ config, db, temporal: client, vault, log })
+  const temporalUi = embedded === null ? null : { url: embedded.uiUrl, namespace: embedded.namespace }
+  const api = await startApi({ config, db, temporal: client, vault, log, temporalUi })
   stops.push({ what: 'API', stop: api.stop })
   log.info({ url: api.url }, 'Cloud Sync is ready')
   const lines = [`Cloud Sync     ${api.url}`, `API reference  ${api.url}/api/docs`]

@@ -36,7 +36,8 @@ export async function createSite(clouds: readonly EmulatorStarter[] = ALL_CLOUDS
   await createUser(db, { username: ADMIN.username, password_hash, role: 'admin' })
   const config = { ...system.config, port: { port: 0, asked: true } }
   const temporal = connectTemporal({ address: system.temporal.address, taskQueue: config.taskQueue })
-  const api = await startApi({ config, db, temporal, vault, log })
+  const temporalUi = { url: 'http://127.0.0.1:8233', namespace: system.temporal.namespace }
+  const api = await startApi({ config, db, temporal, vault, log, temporalUi })
   const browser = await openBrowser()
   const complaints: string[] = []
 
