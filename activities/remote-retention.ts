@@ -5,9 +5,9 @@ import { Context } from '@temporalio/activity'
 import { appendAudit } from '../db/audit.ts'
 import { markFileDeleted, ownRemoteIds } from '../db/uploaded-files.ts'
 import { type ListedFile, type PruneSkip, planPrune } from '../workflows/retention.ts'
-import type { RetentionScope } from '../workflows/types.ts'
+import type { RetentionScope, StatusError } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
-import { causeOf, toFailure } from './failures.ts'
+import { causeOf, statusErrorFrom } from './failures.ts'
 import type { Provider } from './providers/provider.ts'
 
 export type RetentionAbout = {
@@ -33,10 +33,15 @@ export type RetentionPlan = {
   readonly has_more: boolean
 }
 
+export type PruneOutcome = { readonly deleted: string[]; readonly error: StatusError | null }
+
 export type RetentionActivities = {
   planRemotePrune(input: PlanInput): Promise<RetentionPlan>
-  /** Resolves with the names that are gone. A file that changed since it was listed is left alone. */
-  pruneRemote(input: RetentionAbout & { files: readonly ListedFile[] }): Promise<{ deleted: string[] }>
+  /**
+   * Resolves with the names that are gone, and with the error that ended the pass early. Not to be retried as it is: a plan
+   * grows old, so the folder is listed and planned anew. A file that changed since it was listed is left alone.
+   */
+  pruneRemote(input: RetentionAbout & { files: readonly ListedFile[] }): Promise<PruneOutcome>
 }
 
 const MOST_A_PASS = 500
@@ -111,7 +116,7 @@ export async function listOwnScope(
 async function prune(
   deps: ActivityDeps,
   input: RetentionAbout & { files: readonly ListedFile[] },
-): Promise<{ deleted: string[] }> {
+): Promise<PruneOutcome> {
   const context = Context.current()
   const { provider } = await deps.accounts.open(input.account_id)
   const deleted: string[] = []
@@ -145,10 +150,10 @@ async function prune(
         name: file.name,
         error: { code: cause.code, message: cause.message },
       })
-      if (cause.code !== 'file_changed') throw toFailure(cause)
+      if (cause.code !== 'file_changed') return { deleted, error: statusErrorFrom(cause) }
     }
   }
-  return { deleted }
+  return { deleted, error: null }
 }
 
 async function withBeats<T>(step: () => Promise<T>): Promise<T> {

@@ -109,7 +109,7 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     finishAttempt(db, attemptId, {
       outcome,
       bytes_sent: progress.sentBytes,
-      from_offset: row.stored_bytes,
+      from_offset: progress.fromOffset,
       error: cause === undefined ? null : statusErrorFrom(cause),
     })
   try {

@@ -15,13 +15,15 @@ const BEAT_MS = 1000
 const SAVE_MS = 1000
 /** The place at the account is renewed once in so many saves. */
 const SAVES_A_RENEWAL = 10
-/** A signal costs history events: at most one in 15 s, and only when a twentieth more has arrived. */
-const SIGNAL_MS = 15_000
-const SIGNAL_SHARE = 0.05
+/** A signal costs history events: at most one in 2 s, and only when a fiftieth more has arrived. */
+const SIGNAL_MS = 2_000
+const SIGNAL_SHARE = 0.02
 
 export interface UploadProgress {
   /** Bytes handed to the network in this attempt, whether they arrived or not. */
   readonly sentBytes: number
+  /** Where this attempt went on; 0 before it is known. */
+  readonly fromOffset: number
   sent(bytes: number): void
   /** The provider has bytes [0, offset). */
   stored(offset: number): void
@@ -51,6 +53,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   let sentBytes = 0
   let base = 0
   let sinceBase = 0
+  let fromOffset: number | undefined
   let storedBytes = 0
   let signalledAt = Date.now()
   let signalledShare = 0
@@ -110,6 +113,9 @@ export function startProgress(options: ProgressOptions): UploadProgress {
     get sentBytes() {
       return sentBytes
     },
+    get fromOffset() {
+      return fromOffset ?? 0
+    },
     sent: (bytes) => {
       sentBytes += bytes
       sinceBase += bytes
@@ -118,6 +124,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
       storedBytes = Math.max(storedBytes, offset)
     },
     continueAt: (offset) => {
+      fromOffset ??= offset
       base = offset
       sinceBase = 0
       storedBytes = offset

@@ -92,6 +92,14 @@ export const retentionOptions: ActivityOptions = {
   cancellationType: WAIT,
 }
 
+/** Deleting from a plan that is minutes old at most: after a failure the folder is listed anew instead. */
+export const pruneOptions: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '60s',
+  retry: { maximumAttempts: 1 },
+  cancellationType: WAIT,
+}
+
 /** Giving a provider's session up after a cancellation: nobody waits for it long; it expires by itself as well. */
 export const abortOptions: ActivityOptions = {
   startToCloseTimeout: '1m',

@@ -12,12 +12,14 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import {
   abortOptions,
+  pruneOptions,
   recordOptions,
   retentionOptions,
   turnOptions,
@@ -41,13 +43,18 @@ export type BindingSyncInput = {
 const { saveDestination } = proxyActivities<Activities>(recordOptions)
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
-const { planRemotePrune, pruneRemote } = proxyActivities<Activities>(retentionOptions)
+const { planRemotePrune } = proxyActivities<Activities>(retentionOptions)
+const { pruneRemote } = proxyActivities<Activities>(pruneOptions)
 const { abortUpload } = proxyActivities<Activities>(abortOptions)
 
 /** A copy that differs is removed and sent once more; a second one that differs is a fault that time does not heal. */
 const UPLOAD_ROUNDS = 2
 /** 500 deletions a pass: a plan stays far below what one payload may hold, and a lowered keep_last is still done. */
 const MAX_PRUNE_PASSES = 40
+/** Failed passes, with pauses from 4 s to 5 min between them: about an hour in all. The next run prunes as well. */
+const MAX_PRUNE_FAILURES = 16
+const PRUNE_PAUSE_MS = 2_000
+const MAX_PRUNE_PAUSE_MS = 300_000
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
   const { run_id, destination } = input
@@ -147,6 +154,7 @@ async function prune(input: BindingSyncInput, keepLast: number, remoteId: string
   const about = { run_id, instance, account_id, binding_id }
   const deleted: string[] = []
   let kept = 0
+  let failures = 0
   try {
     for (let pass = 1; pass <= MAX_PRUNE_PASSES; pass += 1) {
       const plan = await planRemotePrune({
@@ -160,12 +168,31 @@ async function prune(input: BindingSyncInput, keepLast: number, remoteId: string
       if (plan.skipped !== null)
         return { keep_last: keepLast, deleted, kept, skipped: plan.skipped, error: null }
       if (plan.delete.length === 0) break
-      deleted.push(...(await pruneRemote({ ...about, files: plan.delete })).deleted)
+      const outcome = await tryToPrune({ ...about, files: plan.delete })
+      deleted.push(...outcome.deleted)
+      if (outcome.error !== null) {
+        failures += 1
+        if (!outcome.error.retryable || failures === MAX_PRUNE_FAILURES) {
+          return { keep_last: keepLast, deleted, kept, skipped: null, error: outcome.error }
+        }
+        await sleep(Math.min(PRUNE_PAUSE_MS * 2 ** failures, MAX_PRUNE_PAUSE_MS))
+        continue
+      }
       if (!plan.has_more) break
     }
     return { keep_last: keepLast, deleted, kept, skipped: null, error: null }
   } catch (failure) {
     return { keep_last: keepLast, deleted, kept, skipped: null, error: statusErrorOf(failure) }
+  }
+}
+
+/** A worker that was lost in the middle is an error to plan anew after, as any other. */
+async function tryToPrune(input: Parameters<Activities['pruneRemote']>[0]) {
+  try {
+    return await pruneRemote(input)
+  } catch (failure) {
+    if (isCancellation(failure)) throw failure
+    return { deleted: [], error: statusErrorOf(failure) }
   }
 }
 

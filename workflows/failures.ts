@@ -20,8 +20,8 @@ export function statusError(code: ErrorCode, message: string): StatusError {
  * that of a failed activity has its advice already. Quoted names do not count, whatever stands in them.
  */
 export function withAdvice(code: ErrorCode, message: string): string {
-  // A message that begins with the name of a field keeps it as it is.
-  const text = message.trim().replace(/^\p{Ll}(?![a-z_]*:)/u, (letter) => letter.toUpperCase())
+  // Only a plain word gets a capital: names of fields and hosts stay as they are.
+  const text = message.trim().replace(/^\p{Ll}(?=[\p{L}']*\s)/u, (letter) => letter.toUpperCase())
   if (/[.!?] \S/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, '""'))) return text
   return `${text.replace(/[.!?]?$/, '.')} ${ERROR_RULES[code].advice}`
 }

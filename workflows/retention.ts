@@ -29,9 +29,10 @@ export function isArchiveName(name: string): boolean {
 }
 
 /**
- * Plans a prune of one folder to the `keepLast` newest archives (≥ 1).
- * `justUploadedId` is the file that this run put there: it is never deleted, and when it is missing from the listing
- * the listing is not trusted. Null for a preview.
+ * Plans a prune of one folder: the `keepLast` newest archives (≥ 1) stay, and so does the file that this run put there
+ * (`justUploadedId`, null for a preview), also where it is not among them; when it is missing from the listing, the listing
+ * is not trusted. An older upload never pushes a newer one out, and the order is total: so two runs that prune one folder at
+ * once, from listings of different moments, still leave the newest ones (each deletes only what has `keepLast` newer).
  */
 export function planPrune(
   listing: readonly ListedFile[],
@@ -46,13 +47,9 @@ export function planPrune(
   if (justUploadedId !== null && !archives.some((file) => file.id === justUploadedId)) {
     return { delete: [], keep: archives, skipped: 'new_file_not_listed' }
   }
-  // The upload of this run is one of those kept, even where foreign files claim to be newer.
-  const isNew = (file: ListedFile) => file.id === justUploadedId
-  const others = archives.filter((file) => !isNew(file))
-  const keptOthers = justUploadedId === null ? keepLast : Math.max(keepLast - 1, 0)
-  const doomed = new Set(others.slice(keptOthers).map((file) => file.id))
-  const keep = archives.filter((file) => !doomed.has(file.id))
-  const remove = archives.filter((file) => doomed.has(file.id)).reverse()
+  const isKept = (file: ListedFile, rank: number) => rank < keepLast || file.id === justUploadedId
+  const keep = archives.filter(isKept)
+  const remove = archives.filter((file, rank) => !isKept(file, rank)).reverse()
   if (remove.length > 0 && keep.length === 0)
     return { delete: [], keep: archives, skipped: 'would_delete_all' }
   return { delete: remove, keep, skipped: null }

@@ -7,7 +7,12 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
 import { requires } from '../permissions.ts'
 import { invalidField, notFound } from '../problem.ts'
-import { previewQuery, prunePreviewSchema, remoteFilesQuery, remoteFilesSchema } from '../schemas/bindings.ts'
+import {
+  previewQuery,
+  prunePreviewSchema,
+  remoteFileListSchema,
+  remoteFilesQuery,
+} from '../schemas/bindings.ts'
 import { idParam, json, problems, secured } from '../schemas/shared.ts'
 
 const tags = ['Bindings']
@@ -21,7 +26,10 @@ const remoteFiles = createRoute({
   security: secured,
   middleware: requires('read'),
   request: { params: idParam, query: remoteFilesQuery },
-  responses: { 200: json(remoteFilesSchema, 'The files of the folder'), ...problems(404, 422, 502) },
+  responses: {
+    200: json(remoteFileListSchema, 'The files of the folder, newest first'),
+    ...problems(404, 422, 502),
+  },
 })
 
 const prunePreview = createRoute({
@@ -45,10 +53,9 @@ export function destinationRoutes(deps: AppDeps) {
   app.openapi(remoteFiles, async (c) => {
     const { id } = c.req.valid('param')
     if ((await getBinding(db, id)) === null) throw notFound('binding')
-    return c.json(
-      await listRemoteFiles(deps, { binding_id: id, database: c.req.valid('query').database ?? null }),
-      200,
-    )
+    const database = c.req.valid('query').database ?? null
+    const { files, ...listed } = await listRemoteFiles(deps, { binding_id: id, database })
+    return c.json({ ...listed, items: files, next_cursor: null }, 200)
   })
 
   app.openapi(prunePreview, async (c) => {

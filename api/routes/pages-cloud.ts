@@ -95,6 +95,8 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     const form = await formOf(c)
     const result = await trial(provider, form)
     if (asksForPart(c)) return sendPage(c, result.shown)
+    const accountId = c.req.query('account')
+    if (accountId !== undefined) return showAccount(c, accountId, { ...result, form })
     const body = newAccountPage(
       { provider, values: shownAgain(form), problem: result.problem, isSaved: false },
       result.shown,
@@ -103,6 +105,9 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
   })
 
   async function trial(provider: ProviderKind, form: FormFields) {
+    if (!hasCredentials(provider, form)) {
+      return { shown: messageBox({ kind: 'warning', text: accountTexts.enterFirst }), problem: null }
+    }
     const parsed = newAccountSchema.safeParse(accountInput(provider, form))
     if (parsed.success) return { shown: checkResult(await tryAccount(deps, parsed.data)), problem: null }
     const errors = fieldErrors(parsed.error)
@@ -123,22 +128,28 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
   async function showAccount(
     c: Context<AppEnv>,
     id: string,
-    refused: { readonly problem: ApiProblem; readonly form: FormFields | null } | null = null,
+    after: {
+      readonly problem: ApiProblem | null
+      readonly form: FormFields | null
+      readonly shown?: Part
+    } = { problem: null, form: null },
   ) {
+    const { problem, form: given, shown = null } = after
     const account = await knownAccount(id)
     const bindings = await listBindingViews(db, { account_id: id })
-    const values = refused?.form == null ? formValues(account) : shownAgain(refused.form)
-    const form = { provider: account.provider, values, problem: refused?.problem ?? null, isSaved: true }
+    const values = given === null ? formValues(account) : shownAgain(given)
+    const form = { provider: account.provider, values, problem, isSaved: true }
     const body = accountPage({
       account,
       form,
       bindings,
       mayWrite: may(c, 'accounts:write'),
       mayCheck: may(c, 'runs:write'),
+      check: shown,
     })
     const message: Message | null =
-      refused === null ? doneMessage(c.req.query('done')) : { kind: 'danger', text: refused.problem.detail }
-    return send(c, account.name, body, message, refused === null ? 200 : 422)
+      problem === null ? doneMessage(c.req.query('done')) : { kind: 'danger', text: problem.detail }
+    return send(c, account.name, body, message, problem === null ? 200 : 422)
   }
 
   app.get('/cloud/:id', requires('read'), (c) => showAccount(c, c.req.param('id')))

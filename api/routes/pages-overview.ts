@@ -10,8 +10,10 @@ import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
 import { requires } from '../permissions.ts'
 import { layout } from '../ui/layout.ts'
+import { markupText } from '../ui/markup.ts'
 import { overviewPage, overviewTexts } from '../ui/overview-page.ts'
 import { asksForPart, sendPage } from '../ui/page-response.ts'
+import { rowEvent, runRow } from '../ui/run-list.ts'
 
 const DAYS = 30
 const DAY_MS = 86_400_000
@@ -24,7 +26,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
   const app = new Hono<AppEnv>()
 
   app.get('/overview', requires('read'), async (c) => {
-    const readAt = new Date().toISOString()
+    const now = Date.now()
     const [instances, open, counts, failures, uploaded] = await Promise.all([
       listSafety(db),
       listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
@@ -33,7 +35,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
       listUploadedBytes(db, DAYS),
     ])
     const days = Array.from({ length: DAYS }, (_, index) =>
-      new Date(Date.parse(readAt) - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
+      new Date(now - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
     )
     const mayWrite = c.get('principal').permissions.has('config:write')
     const body = overviewPage({
@@ -43,7 +45,6 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
       failures,
       days,
       uploaded,
-      readAt,
       mayWrite,
     })
     if (asksForPart(c)) return sendPage(c, body)
@@ -63,6 +64,10 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
         }
         const close = feed.watch((event) => {
           if (event.type === 'end') return mailbox.end()
+          if (event.type === 'run') {
+            const { run } = event
+            mailbox.put(run.id, { event: rowEvent(run.id), markup: markupText(runRow(run)) })
+          }
           timer ??= setTimeout(renew, RENEW_EVERY_MS)
         })
         return () => {

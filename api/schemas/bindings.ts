@@ -67,23 +67,28 @@ export const bindingPatchSchema = z.strictObject(changeable).openapi('BindingPat
 
 const hashSchema = z.object({ algorithm: z.string(), value: z.string() }).openapi('FileHash')
 
-export const remoteFilesSchema = z
+const remoteFileSchema = z
   .object({
-    folder: z.string(),
-    files: z
-      .array(
-        z.object({
-          id: z.string(),
-          name: z.string(),
-          size: z.number(),
-          uploaded_at: z.string(),
-          hash: hashSchema.nullable(),
-          is_archive: z.boolean(),
-        }),
-      )
-      .readonly(),
-    truncated: z.boolean().openapi({ description: 'There are more files than are shown' }),
+    id: z.string(),
+    name: z.string(),
+    size: z.number(),
+    uploaded_at: z.string(),
+    hash: hashSchema.nullable(),
+    is_archive: z.boolean(),
   })
+  .openapi('RemoteFile')
+
+const listed = {
+  folder: z.string(),
+  truncated: z.boolean().openapi({ description: 'There are more files than are shown' }),
+}
+
+/** As the worker answers. */
+export const remoteFilesSchema = z.object({ ...listed, files: z.array(remoteFileSchema).readonly() })
+
+/** As the API answers: a list like any other, on one page. */
+export const remoteFileListSchema = z
+  .object({ ...listed, items: z.array(remoteFileSchema).readonly(), next_cursor: z.null() })
   .openapi('RemoteFiles')
 
 const plannedFiles = z

@@ -43,6 +43,7 @@ export const accountTexts = {
   paused: 'Uploads are paused until',
   reenter: 'The key file does not open these credentials any more. Enter them again to go on.',
   test: 'Test connection',
+  enterFirst: 'Enter the credentials that are to be tried. The stored ones are tried by “Check now”.',
   testing: 'The provider is being asked…',
   save: 'Save Account',
   saveChanges: 'Save Changes',
@@ -91,7 +92,7 @@ ${check?.outcome.space == null ? null : spaceLine(check.outcome.space)}
 <div data-component="cluster"><span>${binding_count === 0 ? t.noBinding : plural(binding_count, 'binding')}</span><span data-component="small">${check === null ? t.never : html`${t.checked} ${timeTag(check.checked_at, 'ago')}`}</span></div>
 <div data-component="cluster">${
     mayCheck
-      ? html`<form method="post" action="/cloud/${id}/check" hx-post="/cloud/${id}/check" hx-target="#account-${id}" hx-swap="outerHTML" hx-disabled-elt="find button" ${check === null ? html`hx-trigger="load, submit"` : null}><button data-component="button">${t.check}</button></form>`
+      ? html`<form method="post" action="/cloud/${id}/check" hx-post="/cloud/${id}/check" hx-target="#account-${id}" hx-swap="outerHTML" hx-disabled-elt="find button" ${check === null ? html`hx-trigger="load, submit"` : null}><button data-component="button">${t.check}</button> <span data-component="wait">${t.testing}</span></form>`
       : null
   }${mayWrite ? html`<a data-component="button" href="/cloud/${id}">${t.edit}</a>` : null}</div>
 </div></article>`
@@ -149,7 +150,7 @@ export function accountPage({
   return html`${pageHead({ title: account.name, lead: providerTag(account.provider), back: { href: '/cloud', label: t.back } })}
 ${accountCard(account, { mayWrite: false, mayCheck })}
 ${bindings.length === 0 ? null : boundInstances(bindings)}
-${mayWrite ? accountForm({ form, action: path, submit: t.saveChanges, check }) : null}
+${mayWrite ? accountForm({ form, action: path, submit: t.saveChanges, check, accountId: account.id }) : null}
 ${
   mayWrite
     ? html`<section data-component="card"><h2>${t.danger}</h2><div data-component="stack"><p data-component="muted">${t.deleteText}</p>${actionButton({ action: `${path}/delete`, label: t.delete, kind: 'danger', confirm: t.deleteQuestion })}</div></section>`
@@ -162,10 +163,12 @@ function accountForm(options: {
   readonly action: string
   readonly submit: string
   readonly check: Part
+  /** Of an account that exists. */
+  readonly accountId?: string
 }): Markup {
   const t = accountTexts
-  const { form, action, submit, check } = options
-  const test = `/cloud/test?provider=${form.provider}`
+  const { form, action, submit, check, accountId } = options
+  const test = `/cloud/test?provider=${form.provider}${accountId === undefined ? '' : `&account=${accountId}`}`
   const general = form.problem !== null && form.problem.errors.length === 0 ? form.problem.detail : null
   return html`<form data-component="card" method="post" action="${action}" autocomplete="off">
 ${general === null ? null : messageBox({ kind: 'danger', text: general })}

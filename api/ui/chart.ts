@@ -8,7 +8,7 @@ const WIDTH = 720
 const HEIGHT = 180
 const TOP = 8
 const BOTTOM = 22
-const LEFT = 64
+const LEFT = 84
 const PLOT = HEIGHT - TOP - BOTTOM
 
 export type Series = { readonly name: string; readonly values: readonly number[] }

@@ -6,7 +6,7 @@ import type { DestinationState } from '../../workflows/types.ts'
 import { bytes } from './formats.ts'
 import { type IconName, icon } from './icons.ts'
 import { html, type Markup, type Part } from './markup.ts'
-import { DESTINATION_LOOKS, shareSent } from './status-words.ts'
+import { DESTINATION_LOOKS, destinationsOf, shareSent } from './status-words.ts'
 import { timeTag } from './time-tag.ts'
 
 const texts = {
@@ -32,7 +32,7 @@ type MarkView = {
 }
 
 export function cloudMarks(run: Run): Markup {
-  const destinations = Object.entries(run.cloud_sync_status)
+  const destinations = destinationsOf(run)
   return html`<div data-component="marks">${
     destinations.length > 0
       ? destinations.map(([accountId, state]) => mark(destinationMark(`${run.id}-${accountId}`, state)))

@@ -57,11 +57,10 @@ export type OverviewView = {
   readonly failures: readonly FailureCause[]
   readonly days: readonly string[]
   readonly uploaded: readonly AccountDay[]
-  readonly readAt: string
   readonly mayWrite: boolean
 }
 
-/** Renewed as a whole when a run begins or a setting changes, at most every few seconds. */
+/** Renewed as a whole every few seconds while something changes; rows of runs at once. One stream carries both: a browser has few. */
 export function overviewPage(view: OverviewView): Markup {
   const t = overviewTexts
   const { instances, openRuns, failures } = view
@@ -75,9 +74,7 @@ ${
 }
 ${problems.length === 0 ? null : problemCard(problems)}
 <section data-component="card" data-flush aria-labelledby="moving-title"><h2 id="moving-title" data-component="section-title">${t.moving}</h2>${
-    openRuns.length === 0
-      ? html`<p data-component="section-note">${t.nothingMoves}</p>`
-      : html`<div hx-ext="sse" sse-connect="/live/runs?since=${view.readAt}">${runRows(openRuns)}</div>`
+    openRuns.length === 0 ? html`<p data-component="section-note">${t.nothingMoves}</p>` : runRows(openRuns)
   }</section>
 ${failureCard(failures)}
 ${chartCard(view)}

@@ -109,8 +109,8 @@ export function runRow(run: Run): Markup {
 <th role="rowheader" scope="row"><a data-cover href="/runs/${encodeURIComponent(run.id)}">${run.instance_slug}</a></th>
 <td role="cell" data-label="${t.database}" ${run.database === null ? html`data-empty` : null}>${run.database ?? html`<span data-component="none">—</span>`}</td>
 <td role="cell" data-component="name" title="${run.archive}">${fileName(run.archive)}</td>
-<td role="cell" data-align="end" data-label="${t.size}">${run.size === null ? html`<span data-component="none">—</span>` : bytes(run.size)}</td>
-<td role="cell" data-label="${t.finished}">${timeTag(run.finished_at ?? run.created_at)}</td>
+<td role="cell" data-align="end" data-half data-label="${t.size}">${run.size === null ? html`<span data-component="none">—</span>` : bytes(run.size)}</td>
+<td role="cell" data-half>${timeTag(run.finished_at ?? run.created_at)}</td>
 <td role="cell" data-corner>${cloudMarks(run)}</td>
 </tr>`
 }

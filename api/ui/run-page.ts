@@ -10,7 +10,7 @@ import { bytes, duration, secondsBetween } from './formats.ts'
 import { actionButton, checkbox } from './forms.ts'
 import { html, type Markup, type Part } from './markup.ts'
 import { emptyState, pageHead } from './page-parts.ts'
-import { DESTINATION_LOOKS, fileName, pill, RUN_LOOKS } from './status-words.ts'
+import { DESTINATION_LOOKS, destinationsOf, fileName, pill, RUN_LOOKS } from './status-words.ts'
 import { timeOrDash, timeTag } from './time-tag.ts'
 
 const texts = {
@@ -152,7 +152,7 @@ function facts(run: Run): Part {
 }
 
 function destinations({ run, live }: RunView): Part {
-  const all = Object.entries(run.cloud_sync_status)
+  const all = destinationsOf(run)
   if (all.length > 0) {
     return all.map(([id, state]) => destinationCard(state, live?.destinations[id] ?? null))
   }
@@ -194,8 +194,8 @@ function attemptsCard(run: Run, attempts: readonly Attempt[]): Markup {
 <h2 id="attempts-title" data-component="section-title">${texts.attempts}</h2>
 <table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${attempts.map(
     (one) => html`<tr role="row">
-<th role="rowheader" scope="row">${run.cloud_sync_status[one.account_id]?.account ?? one.account_id}</th><td role="cell" data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>
-<td role="cell" data-label="${c.took}">${duration(secondsBetween(one.started_at, one.finished_at))}</td><td role="cell" data-label="${c.from}">${bytes(one.from_offset)}</td><td role="cell" data-label="${c.sent}">${bytes(one.bytes_sent)}</td>
+<th role="rowheader" scope="row">${run.cloud_sync_status[one.account_id]?.account ?? one.account_id}</th><td role="cell" data-half data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>
+<td role="cell" data-nowrap data-half data-label="${c.took}">${duration(secondsBetween(one.started_at, one.finished_at))}</td><td role="cell" data-nowrap data-half data-label="${c.from}">${bytes(one.from_offset)}</td><td role="cell" data-nowrap data-half data-label="${c.sent}">${bytes(one.bytes_sent)}</td>
 <td role="cell">${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${one.error.message}</div>`}</td></tr>`,
   )}</tbody></table></section>`
 }

@@ -1,5 +1,6 @@
 // The words and looks of states, the same on every page.
 
+import type { Run } from '../../db/schema.ts'
 import type { CloudStatus, DestinationState, DestinationStatus, ProviderKind } from '../../workflows/types.ts'
 import { percent } from './formats.ts'
 import { type IconName, icon } from './icons.ts'
@@ -38,12 +39,19 @@ export function providerTag(provider: ProviderKind): Markup {
   return html`<span data-component="provider" data-provider="${provider}">${PROVIDER_NAMES[provider]}</span>`
 }
 
+/** By the name of the account, so that every run shows them in one order. */
+export function destinationsOf(
+  run: Pick<Run, 'cloud_sync_status'>,
+): readonly (readonly [string, DestinationState])[] {
+  return Object.entries(run.cloud_sync_status).sort(([, a], [, b]) => a.account.localeCompare(b.account))
+}
+
 /** Null when nothing is sent, or the size is not known. */
 export function shareSent({ bytes_sent, size }: DestinationState): number | null {
   return size === null || bytes_sent === 0 ? null : percent(bytes_sent, size)
 }
 
-/** '/odoo-backups/acme' and 'acme.dump' of a path; what retention or a pin came to is said elsewhere. */
+/** 'acme.dump' of 'acme/acme.dump'. */
 export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }

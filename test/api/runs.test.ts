@@ -266,8 +266,8 @@ describe('the runs of the API', () => {
     const check = await api.ask('POST', `/api/accounts/${account_id}/check`)
     assert.equal(check.body.ok, true, check.text)
     const files = await api.ask('GET', `/api/bindings/${id}/remote-files`)
-    assert.equal(list(files.body, 'files').length, 3)
-    assert.equal(list(files.body, 'files')[0]?.name, 'old-03.zip')
+    assert.equal(list(files.body, 'items').length, 3)
+    assert.equal(list(files.body, 'items')[0]?.name, 'old-03.zip')
     const preview = await api.ask('GET', `/api/bindings/${id}/prune-preview`)
     assert.deepEqual(
       list(preview.body, 'delete').map((file) => file.name),
@@ -293,7 +293,7 @@ describe('the runs of the API', () => {
     const missing = await api.ask('GET', path)
     assert.deepEqual(assertProblem(missing, 422), ['database'])
     assert.equal(missing.body.code, 'database_missing')
-    assert.equal(list((await api.ask('GET', `${path}?database=prod`)).body, 'files').length, 1)
+    assert.equal(list((await api.ask('GET', `${path}?database=prod`)).body, 'items').length, 1)
     const preview = await api.ask('GET', `/api/bindings/${id}/prune-preview?keep_last=1&database=prod`)
     assert.equal(list(preview.body, 'keep').length, 1)
   })

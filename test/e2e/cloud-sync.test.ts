@@ -99,6 +99,27 @@ describe('cloudSyncWorkflow', () => {
     assert.equal(trail.filter((event) => event === 'prune_planned').length, 3)
   })
 
+  it('leaves the newest copy where two runs of one instance prune at once (rule 4)', async () => {
+    const { slug } = await system.bind({ keep_last: 1 })
+    for (const cloud of system.clouds) {
+      cloud.server.faults.add({ operation: 'list', times: 4, action: { kind: 'delay', ms: 400 } })
+      cloud.server.faults.add({ operation: 'delete', times: 4, action: { kind: 'delay', ms: 800 } })
+    }
+    const archives = await Promise.all(
+      ['a.dump', 'b.dump'].map((name) => system.writeArchive(`${slug}/${name}`, randomBytes(MIB))),
+    )
+    const results = await Promise.all(archives.map((archive) => system.sync({ instance: slug, archive })))
+    assert.deepEqual(
+      results.map((result) => result.status),
+      ['uploaded', 'uploaded'],
+    )
+    for (const cloud of system.clouds) {
+      cloud.server.faults.clear()
+      const left = cloud.files(`/odoo-backups/${slug}`)
+      assert.ok(left.length >= 1, `${cloud.kind} has nothing left`)
+    }
+  })
+
   it('counts only its own files with retention scope own', async () => {
     const { slug } = await system.bind({ keep_last: 1, retention_scope: 'own' })
     for (const cloud of system.clouds) {

@@ -79,6 +79,26 @@ describe('accessibility', () => {
     await page.context().close()
   })
 
+  it('every page can be read, and forms can be sent, without JavaScript', async () => {
+    const page = await site.openLoggedIn({ javaScriptEnabled: false })
+    for (const [name, path] of Object.entries(paths)) {
+      await page.goto(path)
+      assert.ok((await page.locator('h1').count()) === 1, name)
+    }
+    await page.goto('/?q=')
+    await page.getByLabel('Search').fill('bluebird')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    assert.match(page.url(), /q=bluebird/)
+    assert.equal(await page.locator('tr[id^="run-acme"]').count(), 0)
+    await page.locator('[data-state="failed"]').first().hover()
+    await page.getByText('The drive is full').first().waitFor()
+    await page.goto(paths['binding-edit'] ?? '')
+    await page.getByLabel('Remote retention: keep last N').fill('2')
+    await page.getByRole('button', { name: 'Preview' }).click()
+    await page.getByText('3 files').first().waitFor()
+    await page.context().close()
+  })
+
   it('no page breaks its Content-Security-Policy', () => {
     assert.deepEqual(site.complaints, [])
   })

@@ -98,6 +98,17 @@ describe('the first day', () => {
     await page.getByText('works', { exact: true }).waitFor()
   })
 
+  step('a key file that is chosen shows the address to share the folder with', async () => {
+    await page.goto('/cloud/new?provider=google_drive')
+    const email = 'backup@example.iam.gserviceaccount.com'
+    const key = { type: 'service_account', client_email: email, private_key: 'x' }
+    const file = { name: 'key.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(key)) }
+    await page.getByLabel('Choose the key file').setInputFiles(file)
+    await page.getByText(`Share the folder with: ${email}`).waitFor()
+    assert.match(await page.getByLabel('Credentials JSON').inputValue(), /service_account/)
+    await page.goto('/cloud')
+  })
+
   step('no page ever sends a secret back', async () => {
     await page.getByRole('link', { name: 'Edit' }).click()
     await page.getByRole('heading', { name: 'Dropbox Team', level: 1 }).waitFor()
@@ -126,10 +137,11 @@ describe('the first day', () => {
   step('a run appears in the history by itself, moves, and is uploaded', async () => {
     await page.goto('/')
     await page.getByText('No backup runs yet').waitFor()
-    dropbox.server.faults.add({ times: 8, operation: 'chunk', action: { kind: 'delay', ms: 300 } })
+    dropbox.server.faults.add({ times: 3, operation: 'chunk', action: { kind: 'delay', ms: 2_500 } })
     await handOver('first.dump', 24 * MIB)
     const row = page.locator('tr[id="run-first"]')
     await row.waitFor()
+    await row.getByText('%').waitFor()
     await row.locator('[data-state="uploaded"]').waitFor({ timeout: 60_000 })
     assert.match(
       (await row.locator('[data-component="mark"] button').textContent()) ?? '',
@@ -205,7 +217,7 @@ describe('the first day', () => {
     await page.locator('th', { hasText: 'binding updated' }).first().waitFor({ state: 'detached' })
   })
 
-  step('a token is shown once, and a viewer gets no buttons', async () => {
+  step('a token is shown once, a user is added, and a logout is one', async () => {
     await page.getByRole('link', { name: 'Settings' }).click()
     await page.getByText('Make token').first().click()
     await page.locator('#add-token').getByLabel('Name').fill('nightly')

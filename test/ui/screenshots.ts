@@ -30,10 +30,14 @@ try {
       if (chosen.length > 0 && !chosen.some((one) => name.includes(one) || look.includes(one))) continue
       await page.goto(path)
       await page.waitForLoadState('load')
+      await page.locator('.htmx-request').first().waitFor({ state: 'detached' })
       const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
       const { width } = page.viewportSize() ?? { width: 1280 }
       const clip = { x: 0, y: 0, width, height: Math.min(height, TALLEST) }
       await page.screenshot({ path: join(folder, `${name}-${look}.png`), fullPage: true, clip })
+      if (name !== 'run-history') continue
+      await page.locator('[data-state="failed"]').first().hover()
+      await page.screenshot({ path: join(folder, `failure-by-hover-${look}.png`) })
     }
     await page.context().close()
   }

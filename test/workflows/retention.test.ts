@@ -60,9 +60,35 @@ describe('planPrune', () => {
     assert.deepEqual(ids(planPrune([earlier, later], 1, null).delete), ['east'])
   })
 
-  it('keeps the file of this run even when foreign files claim to be newer', () => {
+  it('keeps the file of this run besides newer ones, and never deletes a newer one for it', () => {
     const plan = planPrune([file('mine', day(1)), file('x', day(8)), file('y', day(9))], 1, 'mine')
-    assert.deepEqual([ids(plan.keep), ids(plan.delete)], [['mine'], ['x', 'y']])
+    assert.deepEqual([ids(plan.keep), ids(plan.delete)], [['y', 'mine'], ['x']])
+  })
+
+  it('leaves the newest archives whatever runs plan at once, from listings of whatever moments', () => {
+    const run = fc.record({ id: fc.nat(11), seen: fc.array(fc.nat(11), { maxLength: 12 }) })
+    const world = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 12, maxLength: 12 })
+    fc.assert(
+      fc.property(
+        world,
+        fc.array(run, { minLength: 1, maxLength: 8 }),
+        fc.integer({ min: 1, max: 4 }),
+        (days, runs, keepLast) => {
+          const all = days.map((of, index) => file(`f${index}`, day(of)))
+          const gone = new Set<string>()
+          const everSeen = new Set<string>()
+          for (const { id, seen } of runs) {
+            // Each run lists at a moment of its own: some files are not there yet, others are listed although gone by now.
+            const listing = [...new Set([id, ...seen])].flatMap((index) => all[index] ?? [])
+            for (const listed of listing) everSeen.add(listed.id)
+            for (const doomed of planPrune(listing, keepLast, `f${id}`).delete) gone.add(doomed.id)
+          }
+          const left = [...everSeen].filter((name) => !gone.has(name)).length
+          assert.ok(left >= Math.min(keepLast, everSeen.size), `${left} left of ${everSeen.size}`)
+        },
+      ),
+      { numRuns: 2000 },
+    )
   })
 
   it('does nothing when the file of this run is not listed (design.md, rule 4)', () => {
@@ -109,8 +135,10 @@ describe('planPrune', () => {
     const archives = listing.filter(({ name }) => isArchiveName(name)).length
     assert.ok(plan.keep.length >= Math.min(archives, 1))
     assert.equal(plan.keep.length + plan.delete.length, archives)
-    if (plan.skipped === null) assert.equal(plan.keep.length, Math.min(archives, keepLast))
-    else assert.equal(plan.delete.length, 0)
+    if (plan.skipped === null) {
+      const isBesides = uploaded !== null && plan.keep.findIndex(({ id }) => id === uploaded) >= keepLast
+      assert.equal(plan.keep.length, Math.min(archives, keepLast) + (isBesides ? 1 : 0))
+    } else assert.equal(plan.delete.length, 0)
   })
 
   holds(
