@@ -15,6 +15,7 @@ import { createTestAuthority, writeAuthority } from '../clouds/certificates.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { ALL_CLOUDS, sha256 } from '../support/clouds.ts'
 import { type RunningProgram, runToEnd, startProgram } from '../support/program.ts'
+import { assertNoSecret, secretsOf } from '../support/secrets.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
@@ -123,6 +124,37 @@ describe('the program', () => {
     assert.equal(result.status, 'uploaded')
     const { body } = await program.api<Run>('GET', '/api/runs/from-the-cli')
     assert.equal(body.cloud_status, 'uploaded')
+  })
+
+  it('shows no secret in its log, its answers and the arguments of its processes (rule 5)', async () => {
+    const secrets = secretsOf(clouds)
+    const { body: accounts } = await program.api<{ items: readonly { id: string }[] }>('GET', '/api/accounts')
+    const paths = [
+      '/api/accounts',
+      ...accounts.items.map(({ id }) => `/api/accounts/${id}`),
+      ...['/api/instances', '/api/instances/acme', '/api/instances/acme/bindings', '/api/runs?live=true'],
+      ...[
+        '/api/runs/from-the-cli',
+        '/api/audit?limit=200',
+        '/api/system',
+        '/api/users',
+        '/api/tokens',
+        '/readyz',
+      ],
+    ]
+    for (const path of paths) {
+      const { status, body } = await program.api('GET', path)
+      assert.equal(status, 200, path)
+      assertNoSecret(path, JSON.stringify(body), secrets)
+    }
+    for (const { id } of accounts.items) {
+      const check = await program.api<{ ok: boolean }>('POST', `/api/accounts/${id}/check`)
+      assert.equal(check.body.ok, true)
+      assertNoSecret('a check', JSON.stringify(check.body), secrets)
+    }
+    assertNoSecret('the log', program.log(), secrets)
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'], { maxBuffer: 8 * MIB })
+    for (const secret of secrets) assert.ok(!stdout.includes(secret))
   })
 
   it('stops cleanly and refuses to start with another key, changing nothing', async () => {
