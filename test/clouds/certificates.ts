@@ -2,7 +2,7 @@
 // skip verification: programs trust it by NODE_EXTRA_CA_CERTS, this process by `trustHere`.
 
 import 'reflect-metadata'
-import { createPrivateKey, webcrypto } from 'node:crypto'
+import { createPrivateKey, randomUUID, webcrypto } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import tls from 'node:tls'
@@ -25,7 +25,8 @@ export async function createTestAuthority(): Promise<TestAuthority> {
   const keys = await newKeys()
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
-    name: 'CN=Cloud Sync test authority',
+    // Two authorities that one process trusts must not be taken for each other.
+    name: `CN=Cloud Sync test authority ${randomUUID()}`,
     ...validity(),
     keys,
     signingAlgorithm: ALGORITHM,
