@@ -57,6 +57,7 @@ export const AUDIT_EVENTS = [
   'logged_out',
   'token_created',
   'token_deleted',
+  'key_created',
   'keys_rotated',
   'setup_imported',
 ] as const

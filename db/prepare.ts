@@ -2,6 +2,7 @@
 // then bring the tables up to date (design.md, SECRET_KEY_FILE: a wrong key changes nothing).
 
 import { sql } from 'kysely'
+import { appendAudit } from './audit.ts'
 import type { Config } from './config.ts'
 import type { Db } from './database.ts'
 import { isDatabaseAway, isRefusedLogin } from './database-errors.ts'
@@ -9,7 +10,7 @@ import { openKeyFileVault } from './key-file-vault.ts'
 import type { Logger } from './log.ts'
 import { migrate } from './migrate.ts'
 import { checkKeysAgainstDatabase, sealedRowsExist } from './sealed-rows.ts'
-import { loadOrCreateKeys } from './secret-key.ts'
+import { loadOrCreateKeys, readKeyFile } from './secret-key.ts'
 import { StartupError } from './startup-error.ts'
 import type { Vault } from './vault.ts'
 
@@ -22,6 +23,7 @@ export async function prepareDatabase(config: Config, db: Db, log: Logger): Prom
         'it for the embedded server.',
     )
   })
+  const isFirstStart = (await readKeyFile(config.secretKeyFile)) === null
   const keys = await loadOrCreateKeys(config.secretKeyFile, {
     sealedRowsExist: hasTables && (await sealedRowsExist(db)),
   })
@@ -36,6 +38,13 @@ export async function prepareDatabase(config: Config, db: Db, log: Logger): Prom
     }
   }
   const ran = await migrate(db)
+  if (isFirstStart) {
+    await appendAudit(db, {
+      actor: 'system',
+      event: 'key_created',
+      details: { fingerprint: vault.fingerprint },
+    })
+  }
   if (ran.length > 0) log.info({ migrations: ran }, 'the database was brought up to date')
   return vault
 }

@@ -126,6 +126,13 @@ describe('the program', () => {
     assert.equal(body.cloud_status, 'uploaded')
   })
 
+  it('writes into the audit that it made the key, and whose fingerprint it has', async () => {
+    type Trail = { items: readonly { event: string; details: { fingerprint?: string } }[] }
+    const { body } = await program.api<Trail>('GET', '/api/audit?event=key_created')
+    assert.equal(body.items.length, 1)
+    assert.match(body.items[0]?.details.fingerprint ?? '', /^[0-9a-f]{8}$/)
+  })
+
   it('shows no secret in its log, its answers and the arguments of its processes (rule 5)', async () => {
     const secrets = secretsOf(clouds)
     const { body: accounts } = await program.api<{ items: readonly { id: string }[] }>('GET', '/api/accounts')
