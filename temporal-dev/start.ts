@@ -76,10 +76,11 @@ async function main(): Promise<void> {
 }
 
 async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
-  await makeFolder('DATA_DIR', config.dataDir)
+  // As root, PostgreSQL runs as a user of its own, who has to pass through.
+  await makeFolder('DATA_DIR', config.dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
   const lock = await lockDataDir(config.dataDir)
   stops.push({ what: 'data folder', stop: lock.release })
-  await makeFolder('BACKUP_ROOT', config.backupRoot)
+  await makeFolder('BACKUP_ROOT', config.backupRoot, 0o755)
 
   const plainLog = {
     info: (message: string) => log.info(message),
@@ -117,9 +118,9 @@ async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-async function makeFolder(variable: string, path: string): Promise<void> {
+async function makeFolder(variable: string, path: string, mode: number): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o711 })
+    await mkdir(path, { recursive: true, mode })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     throw new StartupError(`${variable} ${path} cannot be used as a folder (${code}): choose another one.`)
