@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { access, link, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, link, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -327,6 +327,21 @@ describe('cloudSyncWorkflow', () => {
     const result = await system.sync({ instance: slug, archive: `${slug}/late.zip`, run_id })
     assert.equal(result.status, 'uploaded')
     assert.equal((await getRun(system.db, run_id))?.error, null)
+  })
+
+  it('fails an archive that is larger than the provider takes before the first byte, and says the figure', async () => {
+    const cloud = system.clouds.find(({ kind }) => kind === 'onedrive')
+    assert.ok(cloud !== undefined)
+    const { slug } = await system.bind({}, [cloud])
+    const archive = await system.writeArchive(`${slug}/huge.dump`, Buffer.from('x'))
+    // Sparse: it takes no room on the disk.
+    await truncate(join(system.config.backupRoot, archive), 250 * 1024 * MIB + 1)
+    cloud.server.forgetRequests()
+    const result = await system.sync({ instance: slug, archive })
+    const [state] = Object.values(result.destinations)
+    assert.equal(state?.error?.code, 'archive_too_large')
+    assert.match(state?.error?.message ?? '', /250 GiB/)
+    assert.deepEqual(cloud.server.requests, [])
   })
 
   it('answers cloud_sync_status on parent and children, and sets the search attributes', async () => {
