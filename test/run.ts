@@ -1,15 +1,17 @@
 // `npm test`: prepares what all test files share (one PostgreSQL in a temporary folder, one Temporal CLI), runs Node's own
 // test runner in a child, and takes everything down again. The runner's counts are the last lines, its exit code ours.
-// Arguments are files or folders to run instead of all; those that begin with "-" go to the runner.
+// Arguments are files or folders to run instead of all; those that begin with "-" go to the runner, except for
+// --searched: how much of what the tests left behind was searched for planted secrets is said at the end.
 // Nothing here is shared with another run: two clones may test at the same time.
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
 import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
+import { type Searched, searchedFigures } from './support/searched-figures.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
@@ -27,7 +29,7 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(given: readonly string[]): Promise<number> {
   const patterns = given.filter((one) => !one.startsWith('-'))
-  const flags = given.filter((one) => one.startsWith('-'))
+  const flags = given.filter((one) => one.startsWith('-') && one !== '--searched')
   const files = await findTests(patterns)
   if (files.length === 0) {
     log.warn(`no test files in ${patterns.join(', ')}`)
@@ -48,13 +50,34 @@ async function main(given: readonly string[]): Promise<number> {
   let database: EmbeddedPostgres | undefined
   try {
     database = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log: quiet })
-    return interrupted
-      ? 130
-      : await runTests(files, flags, { TEST_DATABASE_URL: database.url, TEMPORAL_CLI: cli })
+    if (interrupted) return 130
+    const searches = join(folder, 'searches')
+    await mkdir(searches)
+    const shared = {
+      TEST_DATABASE_URL: database.url,
+      TEMPORAL_CLI: cli,
+      SECRET_SEARCH_FOLDER: searches,
+    }
+    const code = await runTests(files, flags, shared)
+    if (given.includes('--searched')) await saySearched(searches)
+    return code
   } finally {
     await database?.stop()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function saySearched(searches: string): Promise<void> {
+  const sum: Record<keyof Searched, number> = { secrets: 0, histories: 0, rows: 0, answers: 0, log_lines: 0 }
+  for (const name of await readdir(searches)) {
+    const one = searchedFigures.parse(JSON.parse(await readFile(join(searches, name), 'utf8')))
+    for (const kind of searchedFigures.keyof().options) sum[kind] += one[kind]
+  }
+  const { secrets, histories, rows, answers, log_lines } = sum
+  log.info(
+    `Searched for ${secrets} planted secrets: ${histories} workflow histories, ${rows} rows of databases, ` +
+      `${answers} answers of the API, ${log_lines} log lines. A hit fails the test file that left it.`,
+  )
 }
 
 async function runTests(

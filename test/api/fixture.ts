@@ -2,6 +2,7 @@
 // own Workers and emulated providers as well. Requests go through `app.request()`, without a port.
 
 import assert from 'node:assert/strict'
+import { gunzipSync } from 'node:zlib'
 import { createApp } from '../../api/app.ts'
 import type { AppDeps } from '../../api/app-context.ts'
 import { type ChangeFeed, createChangeFeed } from '../../api/change-feed.ts'
@@ -12,6 +13,7 @@ import type { CloudDouble } from '../clouds/cloud-double.ts'
 import type { EmulatorStarter } from '../support/clouds.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { testVault } from '../support/rows.ts'
+import { searchAnswer, searchLog } from '../support/secret-search.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { createTestTemporal } from '../support/temporal.ts'
 
@@ -78,7 +80,7 @@ export async function createApiFixture({
     feed,
     healer: { wake: () => {} },
   }
-  const app = createApp(deps)
+  const app = searchingAnswers(createApp(deps))
   const askAnonymously = askOf(app)
   return {
     ...deps,
@@ -95,8 +97,26 @@ export async function createApiFixture({
       await feed.stop()
       await temporal.close()
       await parts.close()
+      searchLog(logged)
     },
   }
+}
+
+/** Streams are left out: they have no end. */
+function searchingAnswers(app: ReturnType<typeof createApp>): ReturnType<typeof createApp> {
+  const { request } = app
+  app.request = async (...given) => {
+    const answer = await request(...given)
+    const type = answer.headers.get('content-type') ?? ''
+    if (!type.startsWith('text/event-stream')) searchAnswer(String(given[0]), await textOf(answer.clone()))
+    return answer
+  }
+  return app
+}
+
+async function textOf(answer: Response): Promise<string> {
+  const bytes = Buffer.from(await answer.arrayBuffer())
+  return (answer.headers.get('content-encoding') === 'gzip' ? gunzipSync(bytes) : bytes).toString('utf8')
 }
 
 /** A body that is text is sent as it is, anything else as JSON. */
@@ -178,8 +198,11 @@ async function startParts(): Promise<Parts> {
     taskQueue: server.taskQueue(),
     system: null,
     async close() {
-      await server.close()
-      await database.close()
+      try {
+        await server.close()
+      } finally {
+        await database.close()
+      }
     },
   }
 }

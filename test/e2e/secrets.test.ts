@@ -1,12 +1,13 @@
-// Rule 5: nobody sees a secret. Everything that a sync leaves behind is searched for what went in: workflow histories, the
-// database outside of sealed columns, logs, and the errors of failed uploads.
+// Rule 5: nobody sees a secret. What uploads with many faults leave behind is searched for what went in: workflow histories,
+// the database outside of sealed columns, and at the end the log. What other tests leave behind is searched as well, by
+// test/support/secret-search.ts.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { sql } from 'kysely'
 import { ALL_CLOUDS } from '../support/clouds.ts'
-import { assertNoSecret, secretsOf } from '../support/secrets.ts'
+import { searchDatabase, searchHistories } from '../support/secret-search.ts'
+import { secretsOf } from '../support/secrets.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 
 const LARGE = 24 * 1024 * 1024
@@ -46,37 +47,10 @@ describe('no secret', () => {
   })
   after(() => system.close())
 
-  const search = (where: string, text: string) => assertNoSecret(where, text, secrets)
-
   it('stands in the history of any workflow', async () => {
-    let histories = 0
-    for await (const execution of system.temporal.client.workflow.list()) {
-      const handle = system.temporal.client.workflow.getHandle(execution.workflowId, execution.runId)
-      search(execution.workflowId, textOf(await handle.fetchHistory()))
-      search(execution.workflowId, textOf((await handle.describe()).raw))
-      histories += 1
-    }
+    const histories = await searchHistories(system.temporal.client)
     assert.ok(histories >= 8, `only ${histories} workflows were searched`)
   })
 
-  it('stands in the database outside of sealed columns', async () => {
-    const tables = await sql<{
-      name: string
-    }>`select tablename as name from pg_tables where schemaname = 'public'`.execute(system.db)
-    for (const { name } of tables.rows) {
-      const rows = await sql<Record<string, unknown>>`select * from ${sql.table(name)}`.execute(system.db)
-      for (const row of rows.rows) {
-        const open = Object.entries(row).filter(([column]) => !column.startsWith('sealed_'))
-        search(`table ${name}`, JSON.stringify(Object.fromEntries(open)))
-      }
-    }
-  })
+  it('stands in the database outside of sealed columns', () => searchDatabase(system.db))
 })
-
-/** Payloads are bytes: they are read as the text that they carry. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => {
-    if (part instanceof Uint8Array) return Buffer.from(part).toString('utf8')
-    return typeof part === 'bigint' ? part.toString() : part
-  })
-}

@@ -10,11 +10,12 @@ import { Client } from 'pg'
 import { type Db, openDatabase } from '../../db/database.ts'
 import { startEmbeddedPostgres } from '../../db/embedded.ts'
 import { migrate } from '../../db/migrate.ts'
+import { searchDatabase } from './secret-search.ts'
 
 export type TestDatabase = {
   readonly db: Db
   readonly url: string
-  /** Closes the pool and drops the database. */
+  /** Searches it for planted secrets, closes the pool and drops the database. */
   close(): Promise<void>
 }
 
@@ -38,9 +39,13 @@ export async function createTestDatabase(options: { migrated?: boolean } = {}): 
     db,
     url: url.href,
     async close() {
-      await db.destroy()
-      await runOn(server.url, `drop database ${name} with (force)`)
-      await leaveServer()
+      try {
+        await searchDatabase(db)
+      } finally {
+        await db.destroy()
+        await runOn(server.url, `drop database ${name} with (force)`)
+        await leaveServer()
+      }
     },
   }
 }

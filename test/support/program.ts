@@ -5,6 +5,9 @@ import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { searchAnswer, searchLog } from './secret-search.ts'
+import { plant } from './secrets.ts'
+
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const READY_MS = 90_000
 
@@ -46,6 +49,7 @@ export async function startProgram(environment: Readonly<Record<string, string>>
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
+  plant([API_TOKEN])
   const { url, temporalAddress } = await readiness(child, () => errors)
   return {
     pid: child.pid ?? 0,
@@ -59,18 +63,21 @@ export async function startProgram(environment: Readonly<Record<string, string>>
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       const text = await answer.text()
+      searchAnswer(`${method} ${path}`, text)
       return { status: answer.status, body: (text === '' ? null : JSON.parse(text)) as T }
     },
     crash: async () => {
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
       await gone
+      searchLog(errors.split('\n'))
     },
     stop: async () => {
       if (child.exitCode !== null) return child.exitCode
       const gone = once(child, 'exit')
       child.kill('SIGINT')
       await gone
+      searchLog(errors.split('\n'))
       return child.exitCode
     },
   }

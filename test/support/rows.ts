@@ -7,10 +7,26 @@ import { newFernetKey } from '../../db/fernet.ts'
 import { createInstance } from '../../db/instances.ts'
 import { recordRun } from '../../db/runs.ts'
 import type { Instance, Run } from '../../db/schema.ts'
-import { openVault } from '../../db/vault.ts'
+import { openVault, type Vault } from '../../db/vault.ts'
 import type { DestinationState } from '../../workflows/types.ts'
+import { fieldsIn, plant, secretsIn } from './secrets.ts'
 
-export const testVault = openVault([newFernetKey()])
+export const testVault = plantWhatIsSealed(openVault([newFernetKey()]))
+
+/** Credentials, and the addresses of upload sessions, are searched for in all that the tests leave behind. */
+function plantWhatIsSealed(vault: Vault): Vault {
+  return {
+    ...vault,
+    seal: (row, field, value) => {
+      const fields = fieldsIn(value)
+      const addresses = Object.values(fields).filter(
+        (one): one is string => typeof one === 'string' && one.startsWith('https://'),
+      )
+      plant([...secretsIn(fields), ...addresses])
+      return vault.seal(row, field, value)
+    },
+  }
+}
 
 export function randomName(prefix: string): string {
   return `${prefix}-${randomBytes(4).toString('hex')}`

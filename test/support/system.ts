@@ -21,6 +21,8 @@ import { createTestAuthority, type TestAuthority, trustHere } from '../clouds/ce
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { createTestDatabase } from './database.ts'
 import { randomName, testVault } from './rows.ts'
+import { searchLog } from './secret-search.ts'
+import { plant, secretsOf } from './secrets.ts'
 import { createTestTemporal, type TestTemporal } from './temporal.ts'
 
 export type CloudStarter = (authority: TestAuthority) => Promise<CloudDouble>
@@ -55,16 +57,17 @@ export async function createTestSystem(starters: readonly CloudStarter[]): Promi
   trustHere(authority)
   const directory = await mkdtemp(join(tmpdir(), 'cloud-sync-system-'))
   const clouds = await Promise.all(starters.map((start) => start(authority)))
+  plant(secretsOf(clouds))
   const database = await createTestDatabase()
   const temporal = await createTestTemporal()
   const config = loadConfig({
     DATA_DIR: directory,
     TASK_QUEUE: temporal.taskQueue(),
-    LOG_LEVEL: 'silent',
     ...Object.assign({}, ...clouds.map((cloud) => cloud.env)),
   })
   await mkdir(config.backupRoot, { recursive: true })
-  const log = createLogger(config)
+  const logged: string[] = []
+  const log = createLogger(config, { write: (line) => void logged.push(line) })
   bundle ??= bundleWorkflows()
   const workflowBundle = await bundle
   const newWorkers = () =>
@@ -124,9 +127,13 @@ export async function createTestSystem(starters: readonly CloudStarter[]): Promi
     close: async () => {
       await workers.stop()
       await Promise.all(clouds.map((cloud) => cloud.close()))
-      await temporal.close()
-      await database.close()
       await rm(directory, { recursive: true, force: true })
+      try {
+        await temporal.close()
+      } finally {
+        await database.close()
+      }
+      searchLog(logged)
     },
   }
   return system

@@ -7,6 +7,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, type NativeConnection, Runtime } from '@temporalio/worker'
 import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
 import { SEARCH_ATTRIBUTES } from '../../temporal-dev/setup.ts'
+import { searchHistories } from './secret-search.ts'
 
 export type TestTemporal = {
   readonly address: string
@@ -17,7 +18,7 @@ export type TestTemporal = {
   readonly nativeConnection: NativeConnection
   /** A name no other test uses. */
   readonly taskQueue: () => string
-  /** Needs every Worker to have ended. */
+  /** Searches all histories for planted secrets and ends the server. Needs every Worker to have ended. */
   readonly close: () => Promise<void>
 }
 
@@ -55,7 +56,13 @@ export async function createTestTemporal({
     connection: environment.connection,
     nativeConnection: environment.nativeConnection,
     taskQueue: () => `test-${randomUUID()}`,
-    close: () => environment.teardown(),
+    close: async () => {
+      try {
+        await searchHistories(environment.client)
+      } finally {
+        await environment.teardown()
+      }
+    },
   }
 }
 
