@@ -41,6 +41,14 @@ export type Principal = {
   readonly session: { readonly token_hash: string; readonly user: SessionUser } | null
 }
 
+/** Bearer token or session cookie. */
+export const secured: Record<string, string[]>[] = [{ bearer: [] }, { session: [] }]
+
+/** The part of a route that says who may call it: to the check, and to readers of the OpenAPI document. */
+export function needs(permission: Permission) {
+  return { security: secured, middleware: requires(permission), 'x-permission': permission }
+}
+
 /** Refuses with 403 whoever has not got the permission. */
 export function requires(permission: Permission): MiddlewareHandler<AppEnv> {
   return async (c, next) => {

@@ -16,7 +16,7 @@ import {
 import { appendAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { credentialsHint } from '../credentials-hint.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { type FieldError, invalidInput, notFound } from '../problem.ts'
 import {
   accountCheckSchema,
@@ -24,16 +24,7 @@ import {
   accountSchema,
   newAccountSchema,
 } from '../schemas/accounts.ts'
-import {
-  DEFAULT_PAGE_SIZE,
-  idParam,
-  json,
-  jsonBody,
-  pageOf,
-  pageQuery,
-  problems,
-  secured,
-} from '../schemas/shared.ts'
+import { DEFAULT_PAGE_SIZE, idParam, json, jsonBody, pageOf, pageQuery, problems } from '../schemas/shared.ts'
 import { fieldErrors } from '../validation.ts'
 
 const tags = ['Accounts']
@@ -46,8 +37,7 @@ const list = createRoute({
   operationId: 'listAccounts',
   summary: 'All accounts, by name',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { query: z.object(pageQuery) },
   responses: { 200: json(pageOf(accountSchema, 'AccountPage'), 'A page of accounts'), ...problems(422) },
 })
@@ -58,8 +48,7 @@ const create = createRoute({
   operationId: 'createAccount',
   summary: 'Create an account',
   tags,
-  security: secured,
-  middleware: requires('accounts:write'),
+  ...needs('accounts:write'),
   request: {
     body: jsonBody(newAccountSchema, 'The new account; its credentials are sealed and never shown'),
   },
@@ -72,8 +61,7 @@ const read = createRoute({
   operationId: 'getAccount',
   summary: 'One account',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: idParam },
   responses: { 200: json(accountSchema, 'The account'), ...problems(404) },
 })
@@ -85,8 +73,7 @@ const patch = createRoute({
   summary: 'Change an account',
   description: 'Fields that are left out stay. New credentials also end a pause of the account.',
   tags,
-  security: secured,
-  middleware: requires('accounts:write'),
+  ...needs('accounts:write'),
   request: { params: idParam, body: jsonBody(accountPatchSchema, 'What changes') },
   responses: {
     200: json(accountSchema, 'The account as it is now'),
@@ -101,8 +88,7 @@ const remove = createRoute({
   summary: 'Delete an account',
   description: 'Refused while instances are bound to it. The history of its uploads stays.',
   tags,
-  security: secured,
-  middleware: requires('accounts:write'),
+  ...needs('accounts:write'),
   request: { params: idParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
 })
@@ -113,8 +99,7 @@ const check = createRoute({
   operationId: 'checkAccount',
   summary: 'Try the account against the provider',
   tags,
-  security: secured,
-  middleware: requires('runs:write'),
+  ...needs('runs:write'),
   request: { params: idParam },
   responses: { 200: json(accountCheckSchema, 'What came of it: `ok` tells'), ...problems(404, 502) },
 })

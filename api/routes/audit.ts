@@ -3,9 +3,9 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { listAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { auditEntrySchema, auditQuery } from '../schemas/audit.ts'
-import { DEFAULT_PAGE_SIZE, json, pageOf, problems, secured } from '../schemas/shared.ts'
+import { DEFAULT_PAGE_SIZE, json, pageOf, problems } from '../schemas/shared.ts'
 
 const list = createRoute({
   method: 'get',
@@ -13,8 +13,7 @@ const list = createRoute({
   operationId: 'listAudit',
   summary: 'The audit trail, newest first',
   tags: ['Audit'],
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { query: auditQuery },
   responses: { 200: json(pageOf(auditEntrySchema, 'AuditPage'), 'A page of entries'), ...problems(422) },
 })

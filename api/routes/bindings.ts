@@ -6,10 +6,10 @@ import { createBinding, deleteBinding, getBinding, listBindings, updateBinding }
 import { getInstance } from '../../db/instances.ts'
 import type { Binding } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { bindingPatchSchema, bindingSchema, newBindingSchema } from '../schemas/bindings.ts'
-import { idParam, json, jsonBody, pageOf, problems, secured, slugParam } from '../schemas/shared.ts'
+import { idParam, json, jsonBody, pageOf, problems, slugParam } from '../schemas/shared.ts'
 
 const tags = ['Bindings']
 
@@ -19,8 +19,7 @@ const list = createRoute({
   operationId: 'listBindings',
   summary: 'All bindings of an instance, on one page',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: slugParam },
   responses: {
     200: json(pageOf(bindingSchema, 'BindingPage'), 'The bindings, oldest first'),
@@ -36,8 +35,7 @@ const create = createRoute({
   description:
     'Two bindings of one account may not mean the same folder: retention of one would count the other.',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { params: slugParam, body: jsonBody(newBindingSchema, 'The new binding') },
   responses: { 201: json(bindingSchema, 'Created'), ...problems(400, 404, 409, 413, 415, 422) },
 })
@@ -48,8 +46,7 @@ const read = createRoute({
   operationId: 'getBinding',
   summary: 'One binding',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: idParam },
   responses: { 200: json(bindingSchema, 'The binding'), ...problems(404) },
 })
@@ -60,8 +57,7 @@ const patch = createRoute({
   operationId: 'updateBinding',
   summary: 'Change a binding',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { params: idParam, body: jsonBody(bindingPatchSchema, 'What changes') },
   responses: {
     200: json(bindingSchema, 'The binding as it is now'),
@@ -76,8 +72,7 @@ const remove = createRoute({
   summary: 'Delete a binding',
   description: 'The files at the destination and the history of the uploads stay.',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { params: idParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404) },
 })

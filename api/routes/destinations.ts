@@ -5,7 +5,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { getBinding } from '../../db/bindings.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { invalidField, notFound } from '../problem.ts'
 import {
   previewQuery,
@@ -13,7 +13,7 @@ import {
   remoteFileListSchema,
   remoteFilesQuery,
 } from '../schemas/bindings.ts'
-import { idParam, json, problems, secured } from '../schemas/shared.ts'
+import { idParam, json, problems } from '../schemas/shared.ts'
 
 const tags = ['Bindings']
 
@@ -23,8 +23,7 @@ const remoteFiles = createRoute({
   operationId: 'listRemoteFiles',
   summary: 'What is at the destination now',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: idParam, query: remoteFilesQuery },
   responses: {
     200: json(remoteFileListSchema, 'The files of the folder, newest first'),
@@ -40,8 +39,7 @@ const prunePreview = createRoute({
   description:
     'Deletes nothing. `guard` says whether the prune would be stopped because it would delete everything.',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: idParam, query: previewQuery },
   responses: { 200: json(prunePreviewSchema, 'The plan'), ...problems(404, 422, 502) },
 })

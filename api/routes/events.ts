@@ -7,10 +7,10 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import { principalOf } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { runIdParam } from '../schemas/runs.ts'
-import { problems, secured } from '../schemas/shared.ts'
+import { problems } from '../schemas/shared.ts'
 
 const tags = ['Events']
 const stream = (description: string) => ({
@@ -26,8 +26,7 @@ const runEvents = createRoute({
   description:
     'A `status` event with `{ id, cloud_status, cloud_sync_status, error, updated_at }` at once and at each change, at most one a second.',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: runIdParam },
   responses: { 200: stream('Server-sent events'), ...problems(404) },
 })
@@ -41,8 +40,7 @@ const allEvents = createRoute({
     'A `run` event (as `status` of one run, with its instance) for each run that changes, at most one a second; a `setup` event ' +
     '`{ kind, id, change }` for instances, accounts and bindings; a `resync` event when changes may have been missed.',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   responses: { 200: stream('Server-sent events'), ...problems() },
 })
 

@@ -11,7 +11,7 @@ import {
 } from '../../db/instances.ts'
 import type { Instance } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { instancePatchSchema, instanceSchema, newInstanceSchema } from '../schemas/instances.ts'
 import {
@@ -21,7 +21,6 @@ import {
   pageOf,
   pageQuery,
   problems,
-  secured,
   slugParam,
 } from '../schemas/shared.ts'
 
@@ -33,8 +32,7 @@ const list = createRoute({
   operationId: 'listInstances',
   summary: 'All instances, by slug',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { query: z.object(pageQuery) },
   responses: { 200: json(pageOf(instanceSchema, 'InstancePage'), 'A page of instances'), ...problems(422) },
 })
@@ -45,8 +43,7 @@ const create = createRoute({
   operationId: 'createInstance',
   summary: 'Create an instance',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { body: jsonBody(newInstanceSchema, 'The new instance; its name is the slug by default') },
   responses: { 201: json(instanceSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
 })
@@ -57,8 +54,7 @@ const read = createRoute({
   operationId: 'getInstance',
   summary: 'One instance',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: slugParam },
   responses: { 200: json(instanceSchema, 'The instance'), ...problems(404) },
 })
@@ -70,8 +66,7 @@ const patch = createRoute({
   summary: 'Rename an instance',
   description: 'The slug stays: workflow IDs and remote folders are made of it.',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { params: slugParam, body: jsonBody(instancePatchSchema, 'What changes') },
   responses: { 200: json(instanceSchema, 'The instance as it is now'), ...problems(400, 404, 413, 415, 422) },
 })
@@ -83,8 +78,7 @@ const remove = createRoute({
   summary: 'Delete an instance',
   description: 'Refused while it has bindings or runs: history is never deleted with it.',
   tags,
-  security: secured,
-  middleware: requires('config:write'),
+  ...needs('config:write'),
   request: { params: slugParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
 })

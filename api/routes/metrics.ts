@@ -3,8 +3,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { renderMetrics, type TrafficMeter } from '../metrics.ts'
-import { requires } from '../permissions.ts'
-import { problems, secured } from '../schemas/shared.ts'
+import { needs } from '../permissions.ts'
+import { problems } from '../schemas/shared.ts'
 
 const metrics = createRoute({
   method: 'get',
@@ -12,8 +12,7 @@ const metrics = createRoute({
   operationId: 'getMetrics',
   summary: 'Prometheus metrics',
   tags: ['Operation'],
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   responses: {
     200: {
       description: 'Text format 0.0.4',

@@ -10,11 +10,11 @@ import { statusError } from '../../workflows/failures.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { inspectArchive } from '../archive-inspection.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { runResource } from '../run-resource.ts'
 import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
-import { json, problems, secured } from '../schemas/shared.ts'
+import { json, problems } from '../schemas/shared.ts'
 import { startOrExplain } from './runs.ts'
 
 const tags = ['Runs']
@@ -27,8 +27,7 @@ const reupload = createRoute({
   summary: 'Sync a run again',
   description: 'An upload session that still lives at the provider is continued. No new backup is made.',
   tags,
-  security: secured,
-  middleware: requires('runs:write'),
+  ...needs('runs:write'),
   request: {
     params: runIdParam,
     body: { description: 'Which destinations', content: { 'application/json': { schema: reuploadSchema } } },
@@ -44,8 +43,7 @@ const cancel = createRoute({
   description:
     'Sessions at the providers are given up, and nothing half-written is left. What is uploaded stays.',
   tags,
-  security: secured,
-  middleware: requires('runs:write'),
+  ...needs('runs:write'),
   request: { params: runIdParam },
   responses: { 202: json(runSchema, 'The request is stored'), ...problems(404, 409) },
 })
@@ -57,8 +55,7 @@ const retryNow = createRoute({
   summary: 'End the wait for the next attempt',
   description: 'For destinations that wait for their next attempt; those that are sending go on undisturbed.',
   tags,
-  security: secured,
-  middleware: requires('runs:write'),
+  ...needs('runs:write'),
   request: { params: runIdParam },
   responses: { 202: json(runSchema, 'The waits have ended'), ...problems(404, 409) },
 })

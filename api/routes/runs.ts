@@ -14,7 +14,7 @@ import { runWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { inspectArchive } from '../archive-inspection.ts'
 import { liveProgress } from '../live-progress.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { runResource } from '../run-resource.ts'
 import { type StartOutcome, startOwed } from '../run-starter.ts'
@@ -27,7 +27,7 @@ import {
   runQuery,
   runSchema,
 } from '../schemas/runs.ts'
-import { DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems, secured } from '../schemas/shared.ts'
+import { DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 import { TemporalUnavailable } from '../temporal-client.ts'
 
 const tags = ['Runs']
@@ -41,8 +41,7 @@ const start = createRoute({
     'The same run_id, or the same Idempotency-Key, gives the same run and no second upload; with another archive it is a 409. ' +
     'A 503 with a run_id means that the run is recorded and starts by itself when Temporal is back.',
   tags,
-  security: secured,
-  middleware: requires('runs:write'),
+  ...needs('runs:write'),
   request: { headers: idempotencyHeader, body: jsonBody(newRunSchema, 'The finished backup') },
   responses: {
     202: json(runSchema, 'Accepted; Location names the run'),
@@ -56,8 +55,7 @@ const list = createRoute({
   operationId: 'listRuns',
   summary: 'Run history, newest first',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { query: runQuery },
   responses: { 200: json(pageOf(listedRunSchema, 'RunPage'), 'A page of runs'), ...problems(422) },
 })
@@ -68,8 +66,7 @@ const read = createRoute({
   operationId: 'getRun',
   summary: 'One run with its attempts',
   tags,
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   request: { params: runIdParam },
   responses: { 200: json(runDetailSchema, 'The run'), ...problems(404) },
 })

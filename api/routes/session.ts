@@ -9,10 +9,10 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { logIn, newSession, userOf } from '../login.ts'
 import { hashPassword, passwordFault } from '../passwords.ts'
-import { type Principal, ROLE_PERMISSIONS } from '../permissions.ts'
+import { type Principal, ROLE_PERMISSIONS, secured } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { loginSchema, passwordChangeSchema, sessionSchema } from '../schemas/access.ts'
-import { json, jsonBody, problems, secured } from '../schemas/shared.ts'
+import { json, jsonBody, problems } from '../schemas/shared.ts'
 import { clearSessionCookie, secretHash, writeSessionCookie } from '../session-cookie.ts'
 
 const tags = ['Access']

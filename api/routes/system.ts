@@ -3,8 +3,8 @@
 import { createRequire } from 'node:module'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { requires } from '../permissions.ts'
-import { json, problems, secured } from '../schemas/shared.ts'
+import { needs } from '../permissions.ts'
+import { json, problems } from '../schemas/shared.ts'
 
 const packageSchema = z.object({ version: z.string() })
 const { version } = packageSchema.parse(createRequire(import.meta.url)('../../package.json'))
@@ -26,8 +26,7 @@ const read = createRoute({
   operationId: 'getSystem',
   summary: 'Version, task queue and fingerprints of the keys',
   tags: ['Operation'],
-  security: secured,
-  middleware: requires('read'),
+  ...needs('read'),
   responses: { 200: json(systemSchema, 'What runs here'), ...problems() },
 })
 

@@ -5,14 +5,13 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { createApiToken, deleteApiToken, listApiTokens } from '../../db/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { notFound, Problem } from '../problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
-import { idParam, json, jsonBody, pageOf, problems, secured } from '../schemas/shared.ts'
+import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 import { newSecret, secretHash } from '../session-cookie.ts'
 
 const tags = ['Access']
-const middleware = requires('users:write')
 
 /** Lets scanners of leaked secrets recognise one. */
 const PREFIX = 'cloudsync_'
@@ -23,8 +22,7 @@ const list = createRoute({
   operationId: 'listTokens',
   summary: 'All API tokens, on one page',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   responses: { 200: json(pageOf(tokenSchema, 'ApiTokenPage'), 'The tokens, by name'), ...problems() },
 })
 
@@ -36,8 +34,7 @@ const create = createRoute({
   description:
     'An orchestrator that reports backups needs `runs:write`; one that looks at them as well, `read`.',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { body: jsonBody(newTokenSchema, 'What it may do, and until when') },
   responses: {
     201: json(createdTokenSchema, 'Made; the token is shown this once'),
@@ -51,8 +48,7 @@ const remove = createRoute({
   operationId: 'deleteToken',
   summary: 'Delete an API token',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { params: idParam },
   responses: { 204: { description: 'Deleted: it is not accepted any more' }, ...problems(404) },
 })

@@ -6,13 +6,12 @@ import type { User } from '../../db/schema.ts'
 import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { hashPassword, passwordFault } from '../passwords.ts'
-import { requires } from '../permissions.ts'
+import { needs } from '../permissions.ts'
 import { invalidField, notFound } from '../problem.ts'
 import { newUserSchema, userPatchSchema, userSchema } from '../schemas/access.ts'
-import { idParam, json, jsonBody, pageOf, problems, secured } from '../schemas/shared.ts'
+import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 
 const tags = ['Access']
-const middleware = requires('users:write')
 
 const list = createRoute({
   method: 'get',
@@ -20,8 +19,7 @@ const list = createRoute({
   operationId: 'listUsers',
   summary: 'All users, on one page',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   responses: { 200: json(pageOf(userSchema, 'UserPage'), 'The users, by name'), ...problems() },
 })
 
@@ -32,8 +30,7 @@ const create = createRoute({
   summary: 'Create a user',
   description: 'The password must be changed at the first login.',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { body: jsonBody(newUserSchema, 'The new user') },
   responses: { 201: json(userSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
 })
@@ -44,8 +41,7 @@ const read = createRoute({
   operationId: 'getUser',
   summary: 'One user',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { params: idParam },
   responses: { 200: json(userSchema, 'The user'), ...problems(404) },
 })
@@ -56,8 +52,7 @@ const patch = createRoute({
   operationId: 'updateUser',
   summary: 'Change role or password of a user',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { params: idParam, body: jsonBody(userPatchSchema, 'What changes') },
   responses: { 200: json(userSchema, 'The user as it is now'), ...problems(400, 404, 409, 413, 415, 422) },
 })
@@ -69,8 +64,7 @@ const remove = createRoute({
   summary: 'Delete a user',
   description: 'Ends all sessions of the user. The last administrator cannot be deleted.',
   tags,
-  security: secured,
-  middleware,
+  ...needs('users:write'),
   request: { params: idParam },
   responses: { 204: { description: 'Deleted' }, ...problems(404, 409) },
 })

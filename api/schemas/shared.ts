@@ -115,5 +115,3 @@ export function json<T extends z.ZodType>(schema: T, description: string) {
 export function jsonBody<T extends z.ZodType>(schema: T, description: string) {
   return { required: true, description, content: { 'application/json': { schema } } }
 }
-
-export const secured: Record<string, string[]>[] = [{ bearer: [] }, { session: [] }]
