@@ -7,8 +7,15 @@ import { isRetryable } from '../workflows/errors.ts'
 import type { FileHash } from '../workflows/types.ts'
 import type { OpenArchive } from './archive-source.ts'
 import { StepError } from './failures.ts'
-import type { Provider, RemoteFile, RemoteFolder, UploadSession, UploadTarget } from './providers/provider.ts'
-import { ProviderError } from './providers/provider.ts'
+import {
+  type ArrivedFile,
+  type Provider,
+  ProviderError,
+  type RemoteFile,
+  type RemoteFolder,
+  type UploadSession,
+  type UploadTarget,
+} from './providers/provider.ts'
 
 /** Where the session is kept between attempts; every write is refused once another attempt has claimed it. */
 export interface SessionStore {
@@ -54,6 +61,8 @@ const TRIES_WITHOUT_PROGRESS = 2
 /** How often, and how far apart, the hash of a standing file of equal size is asked for. */
 const HASH_TRIES = 3
 const HASH_PAUSE_MS = 2_000
+/** A hash that is not there by then never comes (providers.md 3.3). */
+const HASH_PATIENCE_MS = 600_000
 /** A provider that forgets session after session is not to be fed for ever. */
 const MOST_RESTARTS = 3
 const MOST_RESTARTS_OF_AGE = 1
@@ -76,8 +85,7 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
     if (opened.kind === 'present') return opened.result
     const { target, session, offset } = opened
     try {
-      if (opened.kind === 'complete')
-        return { file: opened.file, local: await source.digest(signal), already_present: false }
+      if (opened.kind === 'complete') return await settle(options, opened.file)
       fruitless = offset > lastOffset ? 0 : fruitless + 1
       lastOffset = offset
       await source.prepare(offset, signal)
@@ -88,7 +96,7 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
         onStored: events.onStored,
         saveSession: (changed) => sessions.save(wrap(target.name, changed)),
       })
-      return { file, local: await source.digest(signal), already_present: false }
+      return await settle(options, file)
     } catch (error) {
       signal.throwIfAborted()
       if (isNameTaken(error) && ++taken < options.names.length) {
@@ -98,6 +106,38 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
       if (!isWorthAsking(error) || fruitless >= TRIES_WITHOUT_PROGRESS) throw error
     }
   }
+}
+
+/**
+ * A file that was recognised by name and size alone is this upload's if its content is; another one is left alone and
+ * the upload goes to its other name. Where the provider never states a hash, the file counts as one that was there
+ * before, so that nobody deletes it.
+ */
+async function settle(options: TransferOptions, file: ArrivedFile): Promise<Transferred> {
+  const { source, signal } = options
+  if (file.is_surmised !== true) return { file, local: await source.digest(signal), already_present: false }
+  const stated = await withHash(options, file)
+  if (stated.hashes.length === 0) {
+    if (Date.now() - Date.parse(file.uploaded_at) < HASH_PATIENCE_MS) {
+      throw new StepError(
+        'upload_unverified',
+        `whether the file ${JSON.stringify(file.name)} is this upload's shows when the provider states its hash`,
+      )
+    }
+    return { file: stated, local: await source.digest(signal), already_present: true }
+  }
+  const local = await equalHash(stated, source, signal)
+  if (local !== null) return { file: stated, local, already_present: false }
+  throw new ProviderError('name_conflict', 'another file has taken the name during the upload')
+}
+
+async function withHash({ provider, signal }: TransferOptions, file: RemoteFile): Promise<RemoteFile> {
+  let known = file
+  for (let tries = 1; known.hashes.length === 0 && tries < HASH_TRIES; tries += 1) {
+    await setTimeout(HASH_PAUSE_MS, undefined, { signal })
+    known = (await provider.getFile(file.id, signal)) ?? known
+  }
+  return known
 }
 
 /** Somebody else's file has come to stand at the name since it was looked for. */

@@ -55,6 +55,12 @@ export type RemoteFile = {
   readonly revision: string | null
 }
 
+/**
+ * A file that an upload has made. `is_surmised`: the answer that would have named it was lost, and it was recognised by
+ * name, size and time alone, so it may be another one's: its content must decide, and it is not ours to delete before.
+ */
+export type ArrivedFile = RemoteFile & { readonly is_surmised?: boolean }
+
 /** What is to be uploaded, and to where. */
 export type UploadTarget = {
   readonly folder: RemoteFolder
@@ -77,7 +83,7 @@ export type SessionState =
   /** Bytes [0, offset) have arrived (with gaps possible after it, which the session itself knows). */
   | { readonly kind: 'open'; readonly offset: number }
   /** All bytes arrived earlier and the file exists. */
-  | { readonly kind: 'complete'; readonly file: RemoteFile }
+  | { readonly kind: 'complete'; readonly file: ArrivedFile }
   /** The provider has forgotten it: a new session must be opened. */
   | { readonly kind: 'gone' }
 
@@ -160,7 +166,7 @@ export interface Provider {
     source: ArchiveSource,
     offset: number,
     context: SendContext,
-  ): Promise<RemoteFile>
+  ): Promise<ArrivedFile>
 
   /** Gives the session up at the provider; succeeds when there is nothing (left) to give up. */
   abortSession(session: UploadSession, signal: AbortSignal): Promise<void>

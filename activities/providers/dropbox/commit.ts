@@ -1,7 +1,7 @@
 // The last step of every session: finish, one at a time for the account (Dropbox locks it for writing), never
 // overwriting and never renaming. Repeating it is safe: identical content at the path counts as no conflict.
 
-import type { RemoteFile, UploadTarget } from '../provider.ts'
+import type { ArrivedFile, RemoteFile, UploadTarget } from '../provider.ts'
 import { fileSchema, remoteFileOf } from './answers.ts'
 import type { DropboxConnection } from './connection.ts'
 import { covers, errorOf } from './errors.ts'
@@ -69,7 +69,7 @@ export async function commitSession(
 }
 
 /**
- * The file that an earlier, unanswered finish has made: of the right size and not older than the upload. An older
+ * The file that an earlier, unanswered finish may have made: of the right size and not older than the upload. An older
  * one is somebody else's; sending again settles that, since Dropbox compares contents.
  */
 export async function findCommitted(
@@ -77,9 +77,9 @@ export async function findCommitted(
   target: UploadTarget,
   createdAt: string,
   signal: AbortSignal,
-): Promise<RemoteFile | null> {
+): Promise<ArrivedFile | null> {
   const entry = await findEntry(connection, fileIn(target.folder.path, target.name), signal)
   if (entry?.['.tag'] !== 'file' || entry.size !== target.size) return null
   const isOlder = Date.parse(entry.server_modified) < Date.parse(createdAt) - CLOCK_SLACK_MS
-  return isOlder ? null : remoteFileOf(entry)
+  return isOlder ? null : { ...remoteFileOf(entry), is_surmised: true }
 }

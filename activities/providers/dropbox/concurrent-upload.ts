@@ -6,8 +6,8 @@ import { isRetryable } from '../../../workflows/errors.ts'
 import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
+  type ArrivedFile,
   ProviderError,
-  type RemoteFile,
   type SendContext,
   type SessionState,
   type UploadTarget,
@@ -50,7 +50,7 @@ export async function sendConcurrent(
   session: ConcurrentSession,
   source: ArchiveSource,
   context: SendContext,
-): Promise<RemoteFile> {
+): Promise<ArrivedFile> {
   const { tuning, now } = parts
   const plan = planBlocks(target.size)
   const ledger = createBlockLedger(plan, session.stored)

@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
+  type ArrivedFile,
   ProviderError,
-  type RemoteFile,
   type SendContext,
   type SessionState,
   type UploadTarget,
@@ -47,7 +47,7 @@ export async function sendSequential(
   source: ArchiveSource,
   from: number,
   context: SendContext,
-): Promise<RemoteFile> {
+): Promise<ArrivedFile> {
   let offset = from
   for (let corrections = 0; corrections <= MAX_CORRECTIONS; corrections += 1) {
     const corrected = await appendAll(parts, target, session, source, offset, context)

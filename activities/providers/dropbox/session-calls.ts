@@ -5,8 +5,8 @@ import { z } from 'zod'
 import type { ChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
+  type ArrivedFile,
   ProviderError,
-  type RemoteFile,
   type SendContext,
   type SessionState,
   type UploadTarget,
@@ -89,7 +89,7 @@ export async function finishUpload(
   target: UploadTarget,
   session: { readonly created_at: string; readonly session_id: string },
   signal: AbortSignal,
-): Promise<RemoteFile | { readonly offset: number }> {
+): Promise<ArrivedFile | { readonly offset: number }> {
   const outcome = await commitSession(parts.connection, parts.turns, target, session.session_id, signal)
   if (outcome.kind === 'file') return outcome.file
   if (outcome.kind === 'offset') return { offset: outcome.offset }

@@ -9,8 +9,8 @@ import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../hashes/drop
 import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
+  type ArrivedFile,
   ProviderError,
-  type RemoteFile,
   type SendContext,
   type SessionState,
   type UploadSession,
@@ -44,7 +44,7 @@ export interface DropboxUploads {
     source: ArchiveSource,
     offset: number,
     context: SendContext,
-  ): Promise<RemoteFile>
+  ): Promise<ArrivedFile>
 }
 
 export function createDropboxUploads(deps: {
@@ -131,7 +131,7 @@ async function sendSingle(
   target: UploadTarget,
   source: ArchiveSource,
   context: SendContext,
-): Promise<RemoteFile> {
+): Promise<ArrivedFile> {
   const pieces: Uint8Array[] = []
   const hash = createDropboxContentHash()
   for await (const piece of source.read(0, target.size)) {

@@ -11,7 +11,13 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { HttpAnswer, HttpClient } from '../../http.ts'
-import { ProviderError, type RemoteFile, type UploadSession, type UploadTarget } from '../provider.ts'
+import {
+  type ArrivedFile,
+  ProviderError,
+  type RemoteFile,
+  type UploadSession,
+  type UploadTarget,
+} from '../provider.ts'
 import { graphError, hasCode } from './errors.ts'
 import { type Graph, read, USER_AGENT } from './graph.ts'
 import { checkUploadUrl } from './hosts.ts'
@@ -30,14 +36,14 @@ const rangesSchema = z.object({ nextExpectedRanges: z.array(z.string()).optional
 /** Like SessionState, with the case that all bytes are there and the file is not shown yet. */
 type State =
   | { readonly kind: 'open'; readonly offset: number }
-  | { readonly kind: 'complete'; readonly file: RemoteFile }
+  | { readonly kind: 'complete'; readonly file: ArrivedFile }
   | { readonly kind: 'gone' }
 
 export interface Sessions {
   open(driveId: string, target: UploadTarget, isSingle: boolean, signal: AbortSignal): Promise<UploadSession>
   query(target: UploadTarget, session: GraphSession, signal: AbortSignal): Promise<State>
-  /** The file of this session, if it is there whole; renames it where that is still to be done. */
-  finished(size: number, session: GraphSession, signal: AbortSignal): Promise<RemoteFile | null>
+  /** The file of this session, if it is there whole, as far as can be told; renames it where that is still to be done. */
+  finished(size: number, session: GraphSession, signal: AbortSignal): Promise<ArrivedFile | null>
   /** Gives the final name to a file that was uploaded under another one. */
   settleName(session: GraphSession, item: Item, signal: AbortSignal): Promise<RemoteFile>
   abort(session: UploadSession, signal: AbortSignal): Promise<void>
@@ -138,17 +144,18 @@ export function createSessions(deps: Deps): Sessions {
     size: number,
     session: GraphSession,
     signal: AbortSignal,
-  ): Promise<RemoteFile | null> {
+  ): Promise<ArrivedFile | null> {
     const item = await items.byName(session.drive_id, session.folder_id, session.name, signal)
     const file = item === null ? null : fileOf(item)
-    if (item !== null && file !== null && isOurs(item, file, size, session)) return file
+    if (item !== null && file !== null && mayBeOurs(item, file, size, session))
+      return { ...file, is_surmised: true }
     if (session.kind === 'single' || session.upload_name === session.name) return null
     const unnamed = await items.byName(session.drive_id, session.folder_id, session.upload_name, signal)
     return unnamed !== null && unnamed.size === size ? settleName(session, unnamed, signal) : null
   }
 
-  /** Whether a file of the wanted name is the one that this session made: its size, its time and its maker. */
-  function isOurs(item: Item, file: RemoteFile, size: number, session: GraphSession): boolean {
+  /** Whether a file of the wanted name may be the one that this session made: its size, its time and its maker. */
+  function mayBeOurs(item: Item, file: RemoteFile, size: number, session: GraphSession): boolean {
     const isAsLarge = file.size === size
     const isSince = Date.parse(file.uploaded_at) >= Date.parse(session.created_at) - CLOCK_TOLERANCE_MS
     // A false "no" costs little: the engine then finds the file by its name and compares the hash.

@@ -5,8 +5,8 @@ import type { HttpAnswer, HttpClient } from '../../http.ts'
 import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,
+  type ArrivedFile,
   ProviderError,
-  type RemoteFile,
   type SendContext,
   type UploadTarget,
 } from '../provider.ts'
@@ -34,7 +34,7 @@ export interface Upload {
     source: ArchiveSource,
     offset: number,
     context: SendContext,
-  ): Promise<RemoteFile>
+  ): Promise<ArrivedFile>
 }
 
 type Deps = {
@@ -94,7 +94,7 @@ export function createUpload(deps: Deps): Upload {
     source: ArchiveSource,
     start: number,
     context: SendContext,
-  ): Promise<RemoteFile> {
+  ): Promise<ArrivedFile> {
     checkUploadUrl(session.upload_url, deps.graphRoot)
     let offset = start
     let fruitless = 0
@@ -146,7 +146,7 @@ export function createUpload(deps: Deps): Upload {
     session: GraphSession,
     answer: HttpAnswer,
     context: SendContext,
-  ): Promise<RemoteFile> {
+  ): Promise<ArrivedFile> {
     const file = await sessions.finished(target.size, session, context.signal)
     if (file !== null) {
       context.onStored(target.size)
