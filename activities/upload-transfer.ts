@@ -183,6 +183,7 @@ type Opened =
 async function openOrResume(options: TransferOptions): Promise<Opened> {
   const { provider, sessions, events, signal, folder, about } = options
   const stored = sessions.load()
+  let forgotten: { readonly name: string; readonly session: UploadSession } | undefined
   if (stored !== null) {
     const { name, session } = unwrap(stored)
     const target = { ...about, folder, name }
@@ -197,12 +198,16 @@ async function openOrResume(options: TransferOptions): Promise<Opened> {
     const restarts = await sessions.restart()
     await events.onNote({ event: 'session_restarted', restarts })
     refuseEndlessRestarts(provider, session, restarts)
+    forgotten = { name, session }
   }
   const place = await findPlace(options)
   if (place.kind === 'present') return place
   const target = { ...about, folder, name: place.name }
-  const session = await provider.openSession(target, signal)
+  const before = forgotten?.name === place.name ? forgotten.session : undefined
+  const session = await provider.openSession(target, signal, before)
   await sessions.save(wrap(place.name, session))
+  // Its file has come to be in the meantime: asking finds it.
+  if (session === before) return openOrResume(options)
   return { kind: 'open', target, session, offset: 0 }
 }
 

@@ -124,8 +124,6 @@ export type ProviderLimits = {
   readonly maxFileBytes: number
   /** How long an upload session lives, in milliseconds. */
   readonly sessionLifeMs: number
-  /** How many files of one account may be committed at once (Dropbox: 1). */
-  readonly concurrentCommits: number
 }
 
 export interface Provider {
@@ -149,8 +147,13 @@ export interface Provider {
   /** Files of exactly this name directly in the folder, oldest first (only Drive can have several). */
   findFiles(folder: RemoteFolder, name: string, signal: AbortSignal): Promise<readonly RemoteFile[]>
 
-  /** Opens a session. Nothing of the file is visible at the destination before the last byte. Saved before the first byte is sent. */
-  openSession(target: UploadTarget, signal: AbortSignal): Promise<UploadSession>
+  /**
+   * Opens a session. Nothing of the file is visible at the destination before the last byte. Saved before the first byte is
+   * sent. `forgotten` is the session to the same target that the provider knows no more: the new one is bound to it where
+   * the provider can do that, so that no second file comes of it; and it is returned itself where its file has come to be
+   * after all (asking it finds the file).
+   */
+  openSession(target: UploadTarget, signal: AbortSignal, forgotten?: UploadSession): Promise<UploadSession>
 
   /** Asks the provider how far the session came. `complete` also when the answer to the last byte was lost. */
   querySession(target: UploadTarget, session: UploadSession, signal: AbortSignal): Promise<SessionState>

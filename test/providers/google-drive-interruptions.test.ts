@@ -71,6 +71,29 @@ describe('an interrupted upload to Google Drive', () => {
     assert.ok((progress.offsets[1] ?? 0) > 0)
   })
 
+  it('opens a forgotten session anew for the same file ID, so that a late file stays the only one', async () => {
+    await using setup = await startDrive()
+    const { google, drive } = setup
+    const folder = await drive.ensureFolder('/acme', signal)
+    const data = sampleBytes(1000)
+    const target = targetIn(folder, 'acme.dump', data.byteLength)
+    const first = await drive.openSession(target, signal)
+    google.forgetSessions()
+    assert.deepEqual(await drive.querySession(target, first, signal), { kind: 'gone' })
+    const second = await drive.openSession(target, signal, first)
+    assert.equal(second.file_id, first.file_id)
+    const file = await drive.send(target, second, sourceOf(data), 0, context)
+    assert.equal(file.id, first.file_id)
+
+    // As if the file of the second session had come late, after it was called gone.
+    google.forgetSessions()
+    const third = await drive.openSession(target, signal, second)
+    assert.equal(third, second)
+    const state = await drive.querySession(target, third, signal)
+    assert.equal(state.kind === 'complete' && state.file.id, file.id)
+    assert.equal(google.files('/acme').length, 1)
+  })
+
   it('shares one token among all that start at once', async () => {
     await using setup = await startDrive()
     await Promise.all(Array.from({ length: 8 }, () => setup.drive.getFile('nothing', signal)))

@@ -203,6 +203,21 @@ describe('An upload to OneDrive', () => {
     assert.ok(cloud.server.requests.some((entry) => entry.operation === 'rename'))
   })
 
+  it('renames a file that OneDrive itself has changed since its last byte', async () => {
+    const { cloud, provider } = await startBench()
+    const bytes = bytesOf(3 * UNIT)
+    const body = { error: { code: 'resourceModified', message: 'ETag does not match current item' } }
+    cloud.server.faults.add({ operation: 'open', action: { kind: 'lose_answer' } })
+    cloud.server.faults.add({ operation: 'rename', action: { kind: 'status', status: 412, body } })
+    const target = await targetFor(provider, 'a.zip', bytes.byteLength)
+    const course = await uploadThrough(provider, target, sourceOf(bytes), {})
+    assert.equal(course.file.name, 'a.zip')
+    assert.deepEqual(
+      course.failures.map((error) => error.code),
+      ['network_unreachable'],
+    )
+  })
+
   it('finishes the renaming once the forgotten session has expired, also when that answer is lost', async () => {
     const { cloud, provider } = await startBench({ renamesToHeldName: false })
     const bytes = bytesOf(3 * UNIT)

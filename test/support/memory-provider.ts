@@ -71,7 +71,7 @@ export function createMemoryProvider(): MemoryProvider {
 
   const provider: MemoryProvider = {
     kind: 'google_drive',
-    limits: { maxFileBytes: 2 ** 40, sessionLifeMs: 86_400_000, concurrentCommits: 10 },
+    limits: { maxFileBytes: 2 ** 40, sessionLifeMs: 86_400_000 },
     hashAlgorithm: 'md5',
     files,
     breaks,

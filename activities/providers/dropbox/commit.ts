@@ -34,15 +34,24 @@ export type Turns = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<
 export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   return (work, signal) => {
-    const mine = last.then(() => {
-      signal.throwIfAborted()
-      return work()
-    })
-    last = mine.then(
-      () => undefined,
-      () => undefined,
-    )
+    const mine = abortable(last, signal).then(work)
+    // Whoever gives up waiting does not end the turn of the one before.
+    last = Promise.allSettled([last, mine])
     return mine
+  }
+}
+
+async function abortable(turn: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  let stop = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([turn, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

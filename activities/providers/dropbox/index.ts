@@ -57,7 +57,7 @@ export function createDropbox(deps: DropboxDeps): Provider {
   }
   return {
     kind: 'dropbox',
-    limits: { maxFileBytes: MAX_FILE_BYTES, sessionLifeMs: SESSION_LIFE_MS, concurrentCommits: 1 },
+    limits: { maxFileBytes: MAX_FILE_BYTES, sessionLifeMs: SESSION_LIFE_MS },
     hashAlgorithm: 'dropbox_content_hash',
     remoteName: dropboxName,
     ensureFolder: async (path, signal) =>

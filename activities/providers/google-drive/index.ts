@@ -29,8 +29,6 @@ import { createUploads } from './upload.ts'
 const MAX_FILE_BYTES = 5 * 2 ** 40
 /** "A session URI expires after one week" (Drive guide, resumable uploads). */
 const SESSION_LIFE_MS = 7 * 86_400_000
-/** Drive has no lock on commits; about 2 creations a second are well received (providers.md 1.7). */
-const CONCURRENT_COMMITS = 4
 
 export function createGoogleDrive(deps: {
   readonly credentials: GoogleDriveCredentials
@@ -63,7 +61,6 @@ export function createGoogleDrive(deps: {
     limits: {
       maxFileBytes: MAX_FILE_BYTES,
       sessionLifeMs: SESSION_LIFE_MS,
-      concurrentCommits: CONCURRENT_COMMITS,
     },
     hashAlgorithm: 'sha256',
     remoteName,

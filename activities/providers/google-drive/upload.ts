@@ -141,9 +141,17 @@ export function createUploads(deps: {
   }
 
   return {
-    openSession: async (target, signal) => {
-      let fileId: string | null = await generateId(api, signal)
+    openSession: async (target, signal, forgotten) => {
+      // The same ID again: a file that Google is still putting together cannot come to stand beside the new one.
+      const earlier = sessionSchema.safeParse(forgotten).data?.file_id ?? null
+      let fileId: string | null = earlier ?? (await generateId(api, signal))
       let answer = await requests.start(target, fileId, signal)
+      if (answer.status === 409 && forgotten !== undefined && earlier !== null) {
+        if ((await locate(target, earlier, signal)) !== null) return forgotten
+        // It lies in the trash.
+        fileId = await generateId(api, signal)
+        answer = await requests.start(target, fileId, signal)
+      }
       if (answer.status === 400) {
         // Not settled for shared drives whether generated IDs are taken: without one, Drive chooses.
         fileId = null

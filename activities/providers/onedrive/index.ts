@@ -88,7 +88,7 @@ export function createOneDrive(deps: OneDriveDeps): Provider {
 
   return {
     kind: 'onedrive',
-    limits: { maxFileBytes: MAX_FILE_BYTES, sessionLifeMs: SESSION_LIFE_MS, concurrentCommits: 4 },
+    limits: { maxFileBytes: MAX_FILE_BYTES, sessionLifeMs: SESSION_LIFE_MS },
     hashAlgorithm: 'quickxorhash',
     remoteName: encodeName,
     ensureFolder: (path, signal) => folders.ensure(path, signal),

@@ -68,15 +68,21 @@ export function createItems(graph: Graph): Items {
       return answer.status === 404 ? 'already_gone' : 'trashed'
     },
     rename: async (driveId, item, name, signal) => {
-      const answer = await graph.call({
-        method: 'PATCH',
-        path: `${pathOf(driveId, item.id)}?${SELECT}`,
-        subject: 'file',
-        signal,
-        json: { name, '@microsoft.graph.conflictBehavior': 'fail' },
-        headers: item.eTag === undefined ? {} : { 'If-Match': item.eTag },
-        accept: [409],
-      })
+      const ask = ({ id, eTag }: Item, accept: readonly number[]) =>
+        graph.call({
+          method: 'PATCH',
+          path: `${pathOf(driveId, id)}?${SELECT}`,
+          subject: 'file',
+          signal,
+          json: { name, '@microsoft.graph.conflictBehavior': 'fail' },
+          headers: eTag === undefined ? {} : { 'If-Match': eTag },
+          accept,
+        })
+      let answer = await ask(item, [409, 412])
+      // OneDrive itself changes a new file (its hash, its thumbnail): it is read again, once.
+      const current =
+        answer.status === 412 ? await find(`${pathOf(driveId, item.id)}?${SELECT}`, signal) : null
+      if (answer.status === 412) answer = await ask(current ?? item, [409])
       return answer.status === 409 ? null : read(itemSchema, answer)
     },
   }
