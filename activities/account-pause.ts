@@ -8,8 +8,9 @@ import type { DbOrTransaction } from '../db/database.ts'
 import type { SessionClaim } from '../db/upload-sessions.ts'
 import { accountPause, pauseAccount } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
+import type { ProviderKind } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
-import { type Cause, causeOf, StepError } from './failures.ts'
+import { type Cause, causeOf, LONGEST_PAUSE_MS, StepError } from './failures.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -26,20 +27,24 @@ const LONGEST_WAIT_MS = 15 * MINUTE_MS
 
 /** What an account has done within the last 24 hours. */
 export type RateLimitHistory = {
-  /** Bytes that were handed to the network. */
+  /** Bytes that were handed to the network within them, by attempts that still run as well. */
   readonly sent_bytes: number
-  /** When the earliest of those uploads ended: RFC 3339; null when there was none. */
+  /** When the earliest of those uploads ended, or the day began where it is older: RFC 3339; null when there was none. */
   readonly oldest_at: string | null
   /** Since when every attempt has ended with `rate_limited`; null when the last one did not. */
   readonly limited_since: string | null
 }
 
+/** Only Drive has such a cap: elsewhere a rate limit is one, however much was sent. */
+const NO_DAILY_CAP: RateLimitHistory = { sent_bytes: 0, oldest_at: null, limited_since: null }
+
 export type Pause = { readonly until_ms: number; readonly is_daily_cap: boolean }
 
 /** How long an account rests after a failure; null when it need not. Pure, so that no test has to send 600 GB. */
 export function pauseAfter(cause: Cause, history: RateLimitHistory, nowMs: number): Pause | null {
+  const askedMs = cause.retryAfterMs === undefined ? null : Math.min(cause.retryAfterMs, LONGEST_PAUSE_MS)
   if (cause.code === 'daily_limit_reached') {
-    return { until_ms: nowMs + Math.max(cause.retryAfterMs ?? 0, HOUR_MS), is_daily_cap: true }
+    return { until_ms: nowMs + Math.max(askedMs ?? 0, HOUR_MS), is_daily_cap: true }
   }
   if (cause.code !== 'rate_limited') return null
   const limitedMs = history.limited_since === null ? 0 : nowMs - Date.parse(history.limited_since)
@@ -48,15 +53,21 @@ export function pauseAfter(cause: Cause, history: RateLimitHistory, nowMs: numbe
     const freed = history.oldest_at === null ? nowMs + HOUR_MS : Date.parse(history.oldest_at) + DAY_MS
     return { until_ms: Math.max(freed, nowMs + HOUR_MS), is_daily_cap: true }
   }
-  return { until_ms: nowMs + (cause.retryAfterMs ?? SHORT_PAUSE_MS), is_daily_cap: false }
+  return { until_ms: nowMs + (askedMs ?? SHORT_PAUSE_MS), is_daily_cap: false }
 }
 
 /** Lets the account rest where the failure asks for it; the cause as it is to be shown and retried. */
-export async function pauseFor(deps: ActivityDeps, claim: SessionClaim, cause: Cause): Promise<Cause> {
+export async function pauseFor(
+  deps: ActivityDeps,
+  claim: SessionClaim,
+  kind: ProviderKind | null,
+  cause: Cause,
+): Promise<Cause> {
   const { db } = deps
   if (cause.code !== 'rate_limited' && cause.code !== 'daily_limit_reached') return cause
   const now = Date.now()
-  const history = await rateLimitHistory(db, claim.account_id, new Date(now - DAY_MS).toISOString())
+  const since = new Date(now - DAY_MS).toISOString()
+  const history = kind === 'google_drive' ? await rateLimitHistory(db, claim.account_id, since) : NO_DAILY_CAP
   const pause = pauseAfter(cause, history, now)
   if (pause === null) return cause
   const until = new Date(pause.until_ms).toISOString()

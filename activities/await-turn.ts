@@ -1,7 +1,7 @@
 // Waiting for a place at an account. Each try is one short activity that fails with `account_busy` while there is none: the
 // waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
 
-import { getRun, saveDestination } from '../db/runs.ts'
+import { getRun, saveOpenDestination } from '../db/runs.ts'
 import { placeInLine, takeSlot } from '../db/upload-slots.ts'
 import { refuseWhilePaused } from './account-pause.ts'
 import type { ActivityDeps } from './dependencies.ts'
@@ -15,7 +15,7 @@ const PLACES_A_STEP = 4
 const LONGEST_WAIT_MS = 60_000
 
 export type TurnActivities = {
-  /** Resolves when the upload may begin; fails with `account_busy` or `rate_limited` to be tried again. */
+  /** Resolves when the upload may begin; fails with `account_busy` to be tried again, also while the account is paused. */
   awaitTurn(input: { run_id: string; account_id: string }): Promise<void>
 }
 
@@ -60,5 +60,5 @@ async function showReason(
   const error = statusErrorFrom(causeOf(reason))
   const run = await getRun(deps.db, runId)
   if (run?.cloud_sync_status[accountId]?.error?.message === error.message) return
-  await saveDestination(deps.db, runId, accountId, { error })
+  await saveOpenDestination(deps.db, { run_id: runId, account_id: accountId }, { error })
 }

@@ -49,13 +49,20 @@ export function causeOf(error: unknown): Cause {
   if (error instanceof VaultError)
     return cause('credentials_unreadable', 'The sealed value cannot be opened.')
   if (error instanceof DbConflict) {
-    return cause(error.kind === 'run_id_conflict' ? 'run_id_conflict' : 'invalid_input', error.message)
+    return cause(codeOfConflict(error), error.message)
   }
   if (isDatabaseAway(error)) return cause('database_unavailable', 'The database cannot be reached.')
   if (error instanceof DOMException && error.name === 'TimeoutError') {
     return cause('network_stalled', 'No answer came in time.')
   }
   return cause('internal_error', error instanceof Error ? error.message : 'Unknown fault.')
+}
+
+function codeOfConflict({ kind, field }: DbConflict): ErrorCode {
+  if (kind === 'run_id_conflict') return 'run_id_conflict'
+  if (kind === 'not_found' && field === 'account_id') return 'unknown_account'
+  if (kind === 'not_found' && field === 'instance') return 'unknown_instance'
+  return 'invalid_input'
 }
 
 function cause(code: ErrorCode, message: string, retryAfterMs?: number): Cause {
@@ -66,17 +73,22 @@ export function statusErrorFrom(cause: Cause): StatusError {
   return { code: cause.code, message: cause.message, retryable: isRetryable(cause.code) }
 }
 
-/** `isFinal` ends the retrying whatever the code says. */
-export function toFailure(cause: Cause, isFinal = false): ApplicationFailure {
+/** No provider is believed when it asks for a longer pause than this. */
+export const LONGEST_PAUSE_MS = 24 * 3_600_000
+
+/** `isFinal` ends the retrying, or lets it go on, whatever the code says. */
+export function toFailure(cause: Cause, isFinal = !isRetryable(cause.code)): ApplicationFailure {
   const isExpected = cause.code === 'account_busy' || cause.code === 'rate_limited'
   return ApplicationFailure.create({
     type: cause.code,
     message: cause.message,
-    nonRetryable: isFinal || !isRetryable(cause.code),
+    nonRetryable: isFinal,
     details: [cause.details],
     // Waiting for others is no fault: it stays out of error logs and metrics.
     ...(isExpected ? { category: ApplicationFailureCategory.BENIGN } : {}),
-    ...(cause.retryAfterMs === undefined ? {} : { nextRetryDelay: cause.retryAfterMs }),
+    ...(cause.retryAfterMs === undefined
+      ? {}
+      : { nextRetryDelay: Math.min(cause.retryAfterMs, LONGEST_PAUSE_MS) }),
   })
 }
 

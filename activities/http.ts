@@ -10,7 +10,7 @@ import { ProviderError } from './providers/provider.ts'
 /** A connection that has not come about after this long is given up. */
 const CONNECT_TIMEOUT_MS = 30_000
 /** A transfer in which no byte moved for this long is given up. */
-const STALL_TIMEOUT_MS = 30_000
+const STALL_TIMEOUT_MS = 60_000
 /** JSON answers are small; a listing page of 2,000 files is about 1 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 const MAX_REDIRECTS = 3

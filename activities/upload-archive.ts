@@ -5,32 +5,33 @@
 import { basename } from 'node:path'
 import { CancelledFailure, Context } from '@temporalio/activity'
 import type { ApplicationFailure } from '@temporalio/common'
-import { finishAttempt, startAttempt } from '../db/attempts.ts'
+import { finishAttempt, type StartedAttempt, startAttempt } from '../db/attempts.ts'
 import { appendAudit } from '../db/audit.ts'
 import type { Run, UploadSessionRow } from '../db/schema.ts'
 import {
+  assertClaim,
   claimSession,
-  getSession,
   openSession,
   restartSession,
   type SessionClaim,
   saveSession,
 } from '../db/upload-sessions.ts'
-import { releaseSlot, takeSlot } from '../db/upload-slots.ts'
+import { releaseOwnSlot, takeSlot } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
-import { isRetryable } from '../workflows/errors.ts'
 import { namesForRun } from '../workflows/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
 import { abandonUpload } from './abort-upload.ts'
-import { pauseFor, refuseWhilePaused } from './account-pause.ts'
+import { refuseWhilePaused } from './account-pause.ts'
 import { openArchiveSource } from './archive-source.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
-import { type Cause, causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
+import { judgeAttempt } from './failed-attempt.ts'
+import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
 import { knownRun } from './pin-archive.ts'
 import type { Provider, UploadSession } from './providers/provider.ts'
+import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
 import { startProgress, type UploadProgress } from './upload-progress.ts'
-import { rateRemark } from './upload-rate.ts'
+import { type RateWatch, watchRate } from './upload-rate.ts'
 import {
   providerSession,
   type SessionStore,
@@ -38,9 +39,6 @@ import {
   type Transferred,
   transfer,
 } from './upload-transfer.ts'
-
-/** Without a byte of progress for this long an upload is given up (design.md, rule 8). */
-const PATIENCE_MS = 24 * 3_600_000
 
 export type UploadInput = {
   readonly run_id: string
@@ -79,20 +77,17 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
   const startedAt = new Date().toISOString()
   const run = await knownRun(deps, run_id)
   const archive = archiveOf(run)
-  const { provider } = await deps.accounts.open(account_id)
-  refuseTooLarge(archive.size, provider)
-  await holdPlace(deps, input)
-  const row = await claimSession(db, run_id, account_id, {
-    remote_folder: input.folder,
-    remote_name: basename(archive.path),
-    archive_size: archive.size,
-    archive_mtime_ns: archive.mtime_ns,
+  await holdPlace(deps, input).catch(async (reason: unknown) => {
+    if (isUnwanted(causeOf(reason).code)) await leaveUnwanted(deps, input, null)
+    throw reason
   })
+  const { row, attempt } = await claimUpload(deps, input, archive)
   const claim: SessionClaim = { run_id, account_id, claim: row.claim }
-  const attemptId = await startAttempt(db, { run_id, account_id, attempt: row.claim })
   // The claim may be lost, or the database away, while bytes flow: that ends this attempt as a failure of its own.
   const fault = new AbortController()
   const signal = AbortSignal.any([context.cancellationSignal, fault.signal])
+  let provider: Provider | null = null
+  let rate: RateWatch | null = null
   const progress = startProgress({
     deps,
     context,
@@ -100,34 +95,34 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     size: archive.size,
     sentBefore: row.sent_bytes,
     onFault: (error) => fault.abort(error),
-    remark: rateRemark(archive.size, provider.limits.sessionLifeMs, row.session_created_at),
+    remark: (position) => rate?.remark(position) ?? null,
+    renewPlace: async () => void (await takePlace(deps, input)),
   })
   const finish = (
     outcome: 'uploaded' | 'retrying' | 'failed' | 'cancelled',
     cause?: ReturnType<typeof causeOf>,
   ) =>
-    finishAttempt(db, attemptId, {
+    finishAttempt(db, attempt.id, {
       outcome,
       bytes_sent: progress.sentBytes,
       from_offset: progress.fromOffset,
       error: cause === undefined ? null : statusErrorFrom(cause),
     })
   try {
+    provider = (await deps.accounts.open(account_id)).provider
+    refuseTooLarge(archive.size, provider)
+    rate = watchRate(archive.size, provider.limits.sessionLifeMs)
+    const started_at = run.cloud_sync_status[account_id]?.started_at ?? startedAt
     await progress.change({
       status: 'uploading',
       error: null,
       size: archive.size,
       attempt: row.claim,
-      started_at: run.cloud_sync_status[account_id]?.started_at ?? startedAt,
-      finished_at: null,
+      started_at,
     })
-    const done = await sendArchive(deps, input, { provider, archive, row, claim, progress, signal })
+    const done = await sendArchive(deps, input, { provider, archive, row, claim, progress, rate, signal })
     await finish('uploaded')
-    return {
-      ...done,
-      attempt: row.claim,
-      started_at: run.cloud_sync_status[account_id]?.started_at ?? startedAt,
-    }
+    return { ...done, attempt: row.claim, started_at }
   } catch (error) {
     if (context.cancellationSignal.aborted) {
       await progress.stop()
@@ -141,13 +136,46 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     if (cause.code === 'internal_error')
       deps.log.error({ err: error, run_id, account_id }, 'an upload failed in a way nobody foresaw')
     await progress.stop()
-    const failure = await judge(deps, claim, progress, startedAt, cause)
+    const { binding_id } = input
+    const failure = await judgeAttempt(deps, {
+      claim,
+      binding_id,
+      attempt,
+      progress,
+      provider,
+      cause,
+    }).catch((reason: unknown) => failedJudgement(deps, claim, reason))
     await finish(failure.nonRetryable === true ? 'failed' : 'retrying', cause)
     throw failure
   } finally {
     await progress.stop()
-    if (!context.cancellationSignal.aborted) await releaseSlot(db, account_id, run_id)
+    if (!context.cancellationSignal.aborted) await releaseOwnSlot(db, claim)
   }
+}
+
+/** The claim and the attempt that has its number: both or none. */
+async function claimUpload(
+  { db }: ActivityDeps,
+  { run_id, account_id, folder }: UploadInput,
+  archive: ArchiveToSend,
+): Promise<{ row: UploadSessionRow; attempt: StartedAttempt }> {
+  return db.transaction().execute(async (trx) => {
+    const row = await claimSession(trx, run_id, account_id, {
+      remote_folder: folder,
+      remote_name: basename(archive.path),
+      archive_size: archive.size,
+      archive_mtime_ns: archive.mtime_ns,
+    })
+    return { row, attempt: await startAttempt(trx, { run_id, account_id, attempt: row.claim }) }
+  })
+}
+
+/** The claim may be lost, or the database away, by the time an attempt is judged. */
+function failedJudgement(deps: ActivityDeps, claim: SessionClaim, reason: unknown): ApplicationFailure {
+  const cause = causeOf(reason)
+  if (cause.code === 'internal_error')
+    deps.log.error({ err: reason, ...claim }, 'a failed upload could not be judged')
+  return toFailure(cause)
 }
 
 type ArchiveToSend = {
@@ -178,14 +206,19 @@ function refuseTooLarge(size: number, provider: Provider): void {
 /** The lease from `awaitTurn` may have run out while the activity waited for a worker, or in a backoff. */
 async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> {
   await refuseWhilePaused(deps.db, input.account_id)
-  const isHeld = await takeSlot(deps.db, {
+  if (await takePlace(deps, input)) return
+  throw new StepError('account_busy', 'Other uploads to this account go first; this one follows.', 5_000)
+}
+
+/** Takes or renews the place, unless account or binding are gone. */
+async function takePlace(deps: ActivityDeps, input: UploadInput): Promise<boolean> {
+  await refuseUnwanted(deps.db, input)
+  return takeSlot(deps.db, {
     accountId: input.account_id,
     runId: input.run_id,
     limit: deps.config.uploadsPerAccount,
     leaseMs: TURN_LEASE_MS,
   })
-  if (!isHeld)
-    throw new StepError('account_busy', 'Other uploads to this account go first; this one follows.', 5_000)
 }
 
 type Sending = {
@@ -194,13 +227,14 @@ type Sending = {
   readonly row: UploadSessionRow
   readonly claim: SessionClaim
   readonly progress: UploadProgress
+  readonly rate: RateWatch
   readonly signal: AbortSignal
 }
 
 type Sent = Omit<UploadedCopy, 'attempt' | 'started_at'>
 
 async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Sending): Promise<Sent> {
-  const { provider, archive, claim, progress, signal } = sending
+  const { provider, archive, claim, progress, rate, signal } = sending
   const source = await openArchiveSource(archive, provider.hashAlgorithm)
   try {
     const folder = await provider.ensureFolder(input.folder, signal)
@@ -215,7 +249,10 @@ async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Send
       events: {
         onSent: progress.sent,
         onStored: progress.stored,
-        onContinue: progress.continueAt,
+        onContinue: (offset) => {
+          progress.continueAt(offset)
+          rate.continueAt(offset)
+        },
         onNote: async (note) => {
           // One word an attempt is enough of a connection that breaks twenty times.
           if (note.event === 'upload_resumed' && noted.has(note.event)) return
@@ -252,7 +289,7 @@ async function comparableHash(
 
 async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<SessionStore> {
   const { db, vault } = deps
-  const { claim, row, provider, archive, signal } = sending
+  const { claim, row, provider, archive, rate, signal } = sending
   let session: UploadSession | null = openSession(vault, row)
   const isOtherArchive = row.archive_size !== archive.size || row.archive_mtime_ns !== archive.mtime_ns
   if (session !== null && isOtherArchive) {
@@ -265,11 +302,13 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
     })
     session = null
   }
+  if (session !== null) rate.enterSession(session.created_at)
   return {
     load: () => session,
     save: async (changed) => {
       await saveSession(db, vault, claim, changed)
       session = changed
+      rate.enterSession(changed.created_at)
     },
     restart: async () => {
       const restarted = await restartSession(db, claim)
@@ -279,27 +318,6 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
   }
 }
 
-/** Decides whether there is another attempt, and shows the destination as retrying or leaves it to the workflow. */
-async function judge(
-  deps: ActivityDeps,
-  claim: SessionClaim,
-  progress: UploadProgress,
-  startedAt: string,
-  cause: Cause,
-): Promise<ApplicationFailure> {
-  if (!isRetryable(cause.code)) return toFailure(cause)
-  const row = await getSession(deps.db, claim.run_id, claim.account_id)
-  // Counted up to the beginning of this attempt: a provider may confirm a whole day's bytes only when it is asked again.
-  const idleMs = row === null ? 0 : Date.parse(startedAt) - Date.parse(row.last_progress_at)
-  if (idleMs > PATIENCE_MS) {
-    const message = `${cause.message} No byte arrived for 24 hours: mend the cause, then re-upload.`
-    return toFailure(causeOf(new StepError('no_progress', message)))
-  }
-  const shown = await pauseFor(deps, claim, cause)
-  await progress.change({ status: 'retrying', error: statusErrorFrom(shown) })
-  return toFailure(shown)
-}
-
 async function writeNote(
   deps: ActivityDeps,
   input: UploadInput,
@@ -307,6 +325,8 @@ async function writeNote(
   note: TransferNote,
 ): Promise<void> {
   const { event, ...details } = note
+  // What an attempt finds after another one took over is the other's doing.
+  await assertClaim(deps.db, claim)
   await appendAudit(deps.db, {
     actor: 'workflow',
     event,

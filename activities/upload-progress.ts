@@ -1,14 +1,12 @@
 // How far an upload is, told to everybody who waits for it: Temporal (heartbeats), the database (offset, live status) and
 // the workflow (a signal now and then, for its queries and the Web UI). The stored offset is only a hint: the truth is asked
-// from the provider.
+// from the provider. Everything is written under the attempt's claim, and nothing once another attempt has it.
 
 import type { Context } from '@temporalio/activity'
-import { saveDestination } from '../db/runs.ts'
+import { saveOpenDestination } from '../db/runs.ts'
 import { ClaimLost, type SessionClaim, saveProgress } from '../db/upload-sessions.ts'
-import { takeSlot } from '../db/upload-slots.ts'
 import { destinationChangedSignal } from '../workflows/messages.ts'
 import type { DestinationState } from '../workflows/types.ts'
-import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 
 const BEAT_MS = 1000
@@ -18,18 +16,22 @@ const SAVES_A_RENEWAL = 10
 /** A signal costs history events: at most one in 2 s, and only when a fiftieth more has arrived. */
 const SIGNAL_MS = 2_000
 const SIGNAL_SHARE = 0.02
+/** A server that does not answer keeps neither the saves nor the end of an attempt waiting for longer. */
+const SIGNAL_TIMEOUT_MS = 10_000
 
 export interface UploadProgress {
   /** Bytes handed to the network in this attempt, whether they arrived or not. */
   readonly sentBytes: number
   /** Where this attempt went on; 0 before it is known. */
   readonly fromOffset: number
+  /** True when the provider has said in this attempt where sending goes on. */
+  readonly isPlaced: boolean
   sent(bytes: number): void
   /** The provider has bytes [0, offset). */
   stored(offset: number): void
   /** Where sending goes on: the position shown is this plus what was sent since. */
   continueAt(offset: number): void
-  /** Tells status and workflow of a change at once. */
+  /** Tells status and workflow of a change at once. Throws ClaimLost. */
   change(state: Partial<DestinationState>): Promise<void>
   /** Ends the beats and saves the offset once more. May be called twice. */
   stop(): Promise<void>
@@ -45,7 +47,9 @@ export type ProgressOptions = {
   /** Called when the database or the claim says that this attempt must end. */
   onFault(error: unknown): void
   /** What there is to say about the rate, while it runs. */
-  remark?(position: number): Partial<DestinationState> | null
+  remark(position: number): Partial<DestinationState> | null
+  /** Renews the place at the account, now and then; what it throws ends the attempt. */
+  renewPlace(): Promise<void>
 }
 
 export function startProgress(options: ProgressOptions): UploadProgress {
@@ -57,7 +61,8 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   let storedBytes = 0
   let signalledAt = Date.now()
   let signalledShare = 0
-  let saving: Promise<void> = Promise.resolve()
+  let saving: Promise<void> | null = null
+  let signalling: Promise<void> | null = null
   let isStopped = false
   let saves = 0
   const position = () => Math.min(size, Math.max(storedBytes, base + sinceBase))
@@ -68,35 +73,28 @@ export function startProgress(options: ProgressOptions): UploadProgress {
       stored_bytes: storedBytes,
       sent_bytes: options.sentBefore + sentBytes,
     })
-    await saveDestination(deps.db, claim.run_id, claim.account_id, {
-      bytes_sent: position(),
-      ...options.remark?.(position()),
-    })
+    await saveOpenDestination(deps.db, claim, { bytes_sent: position(), ...options.remark(position()) })
     // The place at the account is held for as long as the upload lives.
     saves += 1
-    if (saves % SAVES_A_RENEWAL === 0) await renewPlace()
+    if (saves % SAVES_A_RENEWAL === 0) await options.renewPlace()
     const share = position() / size
     if (Date.now() - signalledAt < SIGNAL_MS || share - signalledShare < SIGNAL_SHARE) return
     signalledAt = Date.now()
     signalledShare = share
-    await signal({ bytes_sent: position() })
-  }
-  const renewPlace = () =>
-    takeSlot(deps.db, {
-      accountId: claim.account_id,
-      runId: claim.run_id,
-      limit: deps.config.uploadsPerAccount,
-      leaseMs: TURN_LEASE_MS,
+    // Saving does not wait for it.
+    signalling ??= signal({ bytes_sent: position() }).finally(() => {
+      signalling = null
     })
+  }
   const signal = async (state: Partial<DestinationState>) => {
     const { workflowExecution } = context.info
     if (workflowExecution === undefined) return
     try {
       const { workflowId, runId } = workflowExecution
-      await context.client.workflow.getHandle(workflowId, runId).signal(destinationChangedSignal, {
-        account_id: claim.account_id,
-        state,
-      })
+      const told = { account_id: claim.account_id, state }
+      await context.client.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
+        context.client.workflow.getHandle(workflowId, runId).signal(destinationChangedSignal, told),
+      )
     } catch (error) {
       // The database has it already; a server that is away must not stop the bytes.
       deps.log.warn({ err: error, run_id: claim.run_id }, 'the workflow could not be told of the progress')
@@ -105,8 +103,13 @@ export function startProgress(options: ProgressOptions): UploadProgress {
 
   beat()
   const beats = setInterval(beat, BEAT_MS)
+  // One save at a time: where the database hangs, the next one says what those left out would have said.
   const saver = setInterval(() => {
-    saving = saving.then(save).catch(options.onFault)
+    saving ??= save()
+      .catch(options.onFault)
+      .finally(() => {
+        saving = null
+      })
   }, SAVE_MS)
 
   return {
@@ -115,6 +118,9 @@ export function startProgress(options: ProgressOptions): UploadProgress {
     },
     get fromOffset() {
       return fromOffset ?? 0
+    },
+    get isPlaced() {
+      return fromOffset !== undefined
     },
     sent: (bytes) => {
       sentBytes += bytes
@@ -130,13 +136,14 @@ export function startProgress(options: ProgressOptions): UploadProgress {
       storedBytes = offset
     },
     change: async (state) => {
-      await saveDestination(deps.db, claim.run_id, claim.account_id, state)
+      await saveOpenDestination(deps.db, claim, state)
       await signal(state)
     },
     stop: async () => {
       clearInterval(beats)
       clearInterval(saver)
       await saving
+      await signalling
       // What a short attempt found out must count for the next one's patience as well.
       if (isStopped) return
       isStopped = true

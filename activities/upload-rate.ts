@@ -21,28 +21,46 @@ export function tooSlow(
   return ratePerSecond < neededPerSecond ? { neededPerSecond } : null
 }
 
-/** A remark for the status at each position: an error that is shown while the upload goes on, and taken back. */
-export function rateRemark(sizeBytes: number, sessionLifeMs: number, sessionCreatedAt: string | null) {
-  const startedMs = Date.now()
-  const bornMs = sessionCreatedAt === null ? startedMs : Date.parse(sessionCreatedAt)
-  let from: number | null = null
-  return (positionBytes: number, nowMs = Date.now()): Partial<DestinationState> | null => {
-    from ??= positionBytes
-    const elapsedMs = nowMs - startedMs
-    if (elapsedMs < MEASURE_MS) return null
-    const rate = (positionBytes - from) / (elapsedMs / 1000)
-    const slow = tooSlow(sizeBytes, positionBytes, rate, bornMs + sessionLifeMs - nowMs)
-    if (slow === null) return { error: null }
-    const needed = Number.isFinite(slow.neededPerSecond) ? formatBytes(slow.neededPerSecond) : 'more'
-    return {
-      error: statusErrorFrom(
-        causeOf(
-          new StepError(
-            'session_too_slow',
-            `${formatBytes(rate)}/s are measured, ${needed}/s are needed to finish within the life of the upload session. It goes on, but it will probably have to start over.`,
-          ),
-        ),
-      ),
-    }
+export interface RateWatch {
+  /** The session that is sent into now. A new one has its own life, and is measured anew. */
+  enterSession(createdAt: string): void
+  /** Where sending goes on: what the provider had before was not sent now. */
+  continueAt(offsetBytes: number, nowMs?: number): void
+  /** A remark for the status at this position: an error that is shown while the upload goes on, and taken back. */
+  remark(positionBytes: number, nowMs?: number): Partial<DestinationState> | null
+}
+
+export function watchRate(sizeBytes: number, sessionLifeMs: number): RateWatch {
+  let createdAt: string | null = null
+  let begin: { readonly bytes: number; readonly ms: number } | null = null
+  return {
+    enterSession: (at) => {
+      if (at === createdAt) return
+      createdAt = at
+      begin = null
+    },
+    continueAt: (offsetBytes, nowMs = Date.now()) => {
+      // A connection that broke belongs to the rate; only a session that lost what it had is measured anew.
+      if (begin === null || offsetBytes < begin.bytes) begin = { bytes: offsetBytes, ms: nowMs }
+    },
+    remark: (positionBytes, nowMs = Date.now()) => {
+      if (begin === null || createdAt === null) return null
+      const elapsedMs = nowMs - begin.ms
+      if (elapsedMs < MEASURE_MS) return null
+      const rate = (positionBytes - begin.bytes) / (elapsedMs / 1000)
+      const lifeLeftMs = Date.parse(createdAt) + sessionLifeMs - nowMs
+      const slow = tooSlow(sizeBytes, positionBytes, rate, lifeLeftMs)
+      return {
+        error: slow === null ? null : statusErrorFrom(causeOf(tooSlowError(rate, slow.neededPerSecond))),
+      }
+    },
   }
+}
+
+function tooSlowError(ratePerSecond: number, neededPerSecond: number): StepError {
+  const needed = Number.isFinite(neededPerSecond) ? formatBytes(neededPerSecond) : 'more'
+  return new StepError(
+    'session_too_slow',
+    `${formatBytes(ratePerSecond)}/s are measured, ${needed}/s are needed to finish within the life of the upload session. It goes on, but it will probably have to start over.`,
+  )
 }

@@ -72,10 +72,12 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
   let fruitless = 0
   let lastOffset = -1
   let taken = 0
+  /** Names that the provider refused as taken, whatever it shows there: a folder, a file that its search misses. */
+  const refused = new Set<string>()
   for (;;) {
     let opened: Opened
     try {
-      opened = await openOrResume(options)
+      opened = await openOrResume(options, refused)
     } catch (error) {
       taken += 1
       if (!isNameTaken(error) || taken >= options.names.length) throw error
@@ -100,6 +102,7 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
     } catch (error) {
       signal.throwIfAborted()
       if (isNameTaken(error) && ++taken < options.names.length) {
+        refused.add(target.name)
         await giveNameUp(options)
         continue
       }
@@ -180,7 +183,7 @@ type Opened =
       readonly file: RemoteFile
     }
 
-async function openOrResume(options: TransferOptions): Promise<Opened> {
+async function openOrResume(options: TransferOptions, refused: Set<string>): Promise<Opened> {
   const { provider, sessions, events, signal, folder, about } = options
   const stored = sessions.load()
   let forgotten: { readonly name: string; readonly session: UploadSession } | undefined
@@ -200,14 +203,17 @@ async function openOrResume(options: TransferOptions): Promise<Opened> {
     refuseEndlessRestarts(provider, session, restarts)
     forgotten = { name, session }
   }
-  const place = await findPlace(options)
+  const place = await findPlace(options, refused)
   if (place.kind === 'present') return place
   const target = { ...about, folder, name: place.name }
   const before = forgotten?.name === place.name ? forgotten.session : undefined
-  const session = await provider.openSession(target, signal, before)
+  const session = await provider.openSession(target, signal, before).catch((error: unknown) => {
+    if (isNameTaken(error)) refused.add(place.name)
+    throw error
+  })
   await sessions.save(wrap(place.name, session))
   // Its file has come to be in the meantime: asking finds it.
-  if (session === before) return openOrResume(options)
+  if (session === before) return openOrResume(options, refused)
   return { kind: 'open', target, session, offset: 0 }
 }
 
@@ -227,6 +233,7 @@ function refuseEndlessRestarts(provider: Provider, session: UploadSession, resta
 /** The first name that is free, or the file of equal content that is there already. */
 async function findPlace(
   options: TransferOptions,
+  refused: ReadonlySet<string>,
 ): Promise<{ readonly kind: 'free'; readonly name: string } | Extract<Opened, { kind: 'present' }>> {
   const { names, source, signal, events } = options
   for (const name of names) {
@@ -237,7 +244,7 @@ async function findPlace(
       await events.onNote({ event: 'already_present', name })
       return { kind: 'present', result: { file, local, already_present: true } }
     }
-    if (standing.length > 0) continue
+    if (standing.length > 0 || refused.has(name)) continue
     if (name !== names[0])
       await events.onNote({ event: 'name_conflict_renamed', wanted: names[0] ?? name, name })
     return { kind: 'free', name }

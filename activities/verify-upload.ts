@@ -1,5 +1,6 @@
 // The proof (design.md, rule 1): the provider itself states the file with the archive's size and the hash of the bytes that
-// were read. Only this step marks a destination as uploaded. A copy that differs is removed here, by its ID.
+// were read; OneDrive's copies without a hash are read back instead. Only this step marks a destination as uploaded. A copy
+// that differs is removed here, by its ID.
 
 import { Context } from '@temporalio/activity'
 import { appendAudit } from '../db/audit.ts'
@@ -7,10 +8,13 @@ import { saveDestination } from '../db/runs.ts'
 import { forgetSession, getSession } from '../db/upload-sessions.ts'
 import { recordUploadedFile } from '../db/uploaded-files.ts'
 import { formatBytes } from '../workflows/destination.ts'
-import type { DestinationState, FileHash, ProviderKind } from '../workflows/types.ts'
+import type { ErrorCode } from '../workflows/errors.ts'
+import type { DestinationState } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, toFailure } from './failures.ts'
+import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from './looks-in-vain.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
+import { isTimeToReadBack, readBackHash } from './read-back.ts'
 import type { UploadedCopy } from './upload-archive.ts'
 
 export type VerifyInput = {
@@ -28,34 +32,46 @@ export type VerifiedState = Pick<
 
 export type VerifyActivities = {
   /**
-   * Resolves with what is settled. Fails with `hash_mismatch` or `size_mismatch` (the copy is removed; not to be retried as
-   * it is), or `upload_unverified` while the provider does not state the file.
+   * Resolves with what is settled. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is removed; not to be
+   * retried as it is), or `upload_unverified` while the provider does not state the file or its hash, and for good when it
+   * has not done so for ten minutes. Heartbeats LooksInVain.
    */
   verifyUpload(input: VerifyInput): Promise<VerifiedState>
 }
-
-/** A hash may come a little after the file (providers.md 3.3); after these tries size alone counts, and it is said. */
-const TRIES_FOR_HASH = 5
-/** A file that the provider does not know so often is not there. */
-const TRIES_FOR_FILE = 8
 
 export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
   return {
     verifyUpload: async (input) => {
       const { copy } = input
-      const { attempt } = Context.current().info
-      const signal = Context.current().cancellationSignal
-      const { provider } = await deps.accounts.open(input.account_id)
-      const beats = setInterval(() => Context.current().heartbeat(), 5_000)
+      const context = Context.current()
+      const signal = context.cancellationSignal
+      let looks = earlierLooks(context.info.heartbeatDetails)
+      // Every beat carries the looks: one without them would take them from the next attempt.
+      const beat = () => (looks === null ? context.heartbeat() : context.heartbeat(looks))
+      beat()
+      const beats = setInterval(beat, 5_000)
       try {
+        const { provider } = await deps.accounts.open(input.account_id)
         const file = await provider.getFile(copy.remote_id, signal)
-        if (file === null) throw missing(attempt)
-        const verdict = judge(file, copy, attempt, provider.kind)
-        if (verdict.kind === 'bad') {
-          await removeBadCopy(deps, input, provider, file, signal)
-          throw toFailure(causeOf(new StepError(verdict.code, verdict.message)), true)
+        const verdict = judge(file, copy)
+        switch (verdict.kind) {
+          case 'good':
+            return await record(deps, input, verdict.file, 'size_and_hash')
+          case 'bad':
+            await removeBadCopy(deps, input, provider, verdict.file, signal)
+            throw final(verdict.code, `${verdict.message}, and ${whatBecameOf(copy)}`)
+          case 'open':
+            looks = lookedInVain(looks, verdict.file === null ? 'file' : 'hash', Date.now())
+            beat()
+            if (
+              verdict.file !== null &&
+              provider.readBack !== undefined &&
+              isTimeToReadBack(copy.size, looks, Date.now())
+            )
+              return await proveByReading(deps, input, provider, provider.readBack, verdict.file, signal)
+            if (!isEnough(looks, Date.now())) throw notYet(looks)
+            throw final('upload_unverified', UNPROVEN[looks.lacking])
         }
-        return await record(deps, input, file, verdict.hash)
       } finally {
         clearInterval(beats)
       }
@@ -63,38 +79,69 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
   }
 }
 
-type Verdict =
-  | { readonly kind: 'good'; readonly hash: FileHash | null }
-  | { readonly kind: 'bad'; readonly code: 'hash_mismatch' | 'size_mismatch'; readonly message: string }
-
-function judge(file: RemoteFile, copy: UploadedCopy, attempt: number, kind: ProviderKind): Verdict {
-  if (file.size !== copy.size) {
-    const message = `the copy has ${formatBytes(file.size)} (${file.size} bytes) instead of ${copy.size}`
-    return { kind: 'bad', code: 'size_mismatch', message }
-  }
-  const stated = file.hashes.find((hash) => hash.algorithm === copy.hash.algorithm)
-  if (stated !== undefined) {
-    if (stated.value === copy.hash.value) return { kind: 'good', hash: copy.hash }
-    return {
-      kind: 'bad',
-      code: 'hash_mismatch',
-      message: `the provider's ${stated.algorithm} of the copy differs`,
-    }
-  }
-  if (attempt < TRIES_FOR_HASH)
-    throw new StepError('upload_unverified', 'the provider states no hash of the copy yet')
-  // Only Microsoft may leave a file without a hash for good (providers.md 3.3): size is the proof then, and it is said.
-  if (kind === 'onedrive') return { kind: 'good', hash: null }
-  const error = new StepError(
-    'upload_unverified',
-    'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.',
-  )
-  throw toFailure(causeOf(error), true)
+/** Only Microsoft may leave a file without a hash for good. */
+async function proveByReading(
+  deps: ActivityDeps,
+  input: VerifyInput,
+  provider: Provider,
+  readBack: NonNullable<Provider['readBack']>,
+  file: RemoteFile,
+  signal: AbortSignal,
+): Promise<VerifiedState> {
+  const { copy } = input
+  const hash = await readBackHash(readBack, file, copy.hash.algorithm, signal)
+  if (hash.value === copy.hash.value) return record(deps, input, file, 'size_and_content')
+  await removeBadCopy(deps, input, provider, file, signal)
+  const message = `the copy, read back, has another ${hash.algorithm} than the archive`
+  throw final('hash_mismatch', `${message}, and ${whatBecameOf(copy)}`)
 }
 
-function missing(attempt: number): Error {
-  const error = new StepError('upload_unverified', 'the provider does not know the file that it just took')
-  return attempt < TRIES_FOR_FILE ? error : toFailure(causeOf(error), true)
+type Verdict =
+  | { readonly kind: 'good'; readonly file: RemoteFile }
+  | {
+      readonly kind: 'bad'
+      readonly file: RemoteFile
+      readonly code: 'hash_mismatch' | 'size_mismatch'
+      readonly message: string
+    }
+  /** Without a file, or with one of the right size without a hash. */
+  | { readonly kind: 'open'; readonly file: RemoteFile | null }
+
+function judge(file: RemoteFile | null, copy: UploadedCopy): Verdict {
+  if (file === null) return { kind: 'open', file }
+  if (file.size !== copy.size) {
+    const message = `the copy has ${formatBytes(file.size)} (${file.size} bytes) instead of ${copy.size}`
+    return { kind: 'bad', file, code: 'size_mismatch', message }
+  }
+  const stated = file.hashes.find((hash) => hash.algorithm === copy.hash.algorithm)
+  if (stated === undefined) return { kind: 'open', file }
+  if (stated.value === copy.hash.value) return { kind: 'good', file }
+  const message = `the provider's ${stated.algorithm} of the copy is not that of the archive`
+  return { kind: 'bad', file, code: 'hash_mismatch', message }
+}
+
+const UNPROVEN: Readonly<Record<LooksInVain['lacking'], string>> = {
+  file: 'The provider took the file, and has not shown it for 10 minutes. Look for it there, then re-upload.',
+  hash: 'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.',
+}
+
+function notYet(looks: LooksInVain): StepError {
+  const message =
+    looks.lacking === 'file'
+      ? 'the provider does not show the file that it took'
+      : 'the provider states no hash of the copy'
+  return new StepError('upload_unverified', message, pauseMs(looks))
+}
+
+/** Not to be tried again in this activity. */
+function final(code: ErrorCode, message: string): Error {
+  return toFailure(causeOf(new StepError(code, message)), true)
+}
+
+function whatBecameOf(copy: UploadedCopy): string {
+  return copy.already_present
+    ? 'it is left as it is, because it was there before this upload'
+    : 'it was removed'
 }
 
 async function removeBadCopy(
@@ -127,14 +174,14 @@ async function record(
   deps: ActivityDeps,
   input: VerifyInput,
   file: RemoteFile,
-  hash: FileHash | null,
+  verified_by: 'size_and_hash' | 'size_and_content',
 ): Promise<VerifiedState> {
   const { copy, run_id, account_id } = input
   const settled: VerifiedState = {
     remote_id: file.id,
     remote_path: copy.remote_path,
     size: copy.size,
-    hash,
+    hash: copy.hash,
     bytes_sent: copy.already_present ? 0 : copy.size,
     attempt: copy.attempt,
     started_at: copy.started_at,
@@ -156,8 +203,8 @@ async function record(
     remote_id: file.id,
     remote_path: copy.remote_path,
     size: copy.size,
-    hash,
-    verified_by: hash === null ? 'size' : 'size_and_hash',
+    hash: copy.hash,
+    verified_by,
     already_present: copy.already_present,
   })
   await forget(deps, input)

@@ -1,5 +1,6 @@
-// "Test connection": credentials that nobody has saved yet, tried against the provider. An activity does it, where the
-// provider's code is, and finds them as a sealed draft (db/account-drafts.ts) that is gone when the answer is there.
+// Accounts tried against their provider, by an activity, where the provider's code is: saved ones, and for "Test
+// connection" credentials that nobody has saved yet. The activity finds those as a sealed draft (db/account-drafts.ts)
+// that is gone when the answer is there.
 
 import type { z } from 'zod'
 import { deleteDraft, saveDraft } from '../db/account-drafts.ts'
@@ -7,27 +8,38 @@ import type { AppDeps } from './app-context.ts'
 import { accountCheckSchema, type newAccountSchema } from './schemas/accounts.ts'
 
 /** A provider that does not answer must not hold the request for ever. */
-export const CHECK_TIMEOUT_MS = 40_000
-export const WORKER_WITHIN_MS = 10_000
+const CHECK_TIMEOUT_MS = 40_000
+const WORKER_WITHIN_MS = 10_000
 
 export type AccountCheckAnswer = z.output<typeof accountCheckSchema>
 
+type TrialDeps = Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config'>
+
+/** `accountId`: of an account or a draft. Throws what TemporalClient.runActivity throws. */
+export function checkAccount(
+  { temporal, config }: Pick<TrialDeps, 'temporal' | 'config'>,
+  accountId: string,
+): Promise<AccountCheckAnswer> {
+  return temporal.runActivity({
+    name: 'checkAccount',
+    args: { account_id: accountId },
+    result: accountCheckSchema,
+    taskQueue: config.taskQueue,
+    timeoutMs: CHECK_TIMEOUT_MS,
+    workerWithinMs: WORKER_WITHIN_MS,
+  })
+}
+
 /** Throws what TemporalClient.runActivity throws. */
 export async function tryAccount(
-  { db, vault, temporal, config }: Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config'>,
+  deps: TrialDeps,
   account: z.output<typeof newAccountSchema>,
 ): Promise<AccountCheckAnswer> {
+  const { db, vault } = deps
   const { name, provider, credentials, settings = {} } = account
   const id = await saveDraft(db, vault, { name, provider, credentials, settings })
   try {
-    return await temporal.runActivity({
-      name: 'checkAccount',
-      args: { account_id: id },
-      result: accountCheckSchema,
-      taskQueue: config.taskQueue,
-      timeoutMs: CHECK_TIMEOUT_MS,
-      workerWithinMs: WORKER_WITHIN_MS,
-    })
+    return await checkAccount(deps, id)
   } finally {
     await deleteDraft(db, id)
   }

@@ -8,7 +8,13 @@ import { useApiToken } from '../db/api-tokens.ts'
 import { findSessionUser, touchUserSession } from '../db/user-sessions.ts'
 import type { AppDeps, AppEnv } from './app-context.ts'
 import type { ConnectionReader } from './client-connection.ts'
-import { isPermission, PERMISSIONS, type Principal, ROLE_PERMISSIONS } from './permissions.ts'
+import {
+  isPermission,
+  PERMISSIONS,
+  type Permission,
+  type Principal,
+  ROLE_PERMISSIONS,
+} from './permissions.ts'
 import { Problem } from './problem.ts'
 import { readSessionCookie, SESSION_IDLE_MS, secretHash } from './session-cookie.ts'
 
@@ -37,21 +43,31 @@ const WITH_OLD_PASSWORD = new Set([
 ])
 
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="cloud-sync"' }
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** Parts of a page say so by this header when they renew themselves, after an event and without a person. */
+const RENEWAL_HEADER = 'x-renewal'
+/** Below this, a token can be found by trying. */
+const SHORTEST_API_TOKEN = 16
 
 export type AuthDeps = Pick<AppDeps, 'db' | 'config'> & { readonly connectionOf: ConnectionReader }
 
-export function authenticate(deps: AuthDeps): MiddlewareHandler<AppEnv> {
+/** Every request passes here: it gets its principal, or is refused with 401 or 403. */
+export function authenticate(deps: AuthDeps & Pick<AppDeps, 'log'>): MiddlewareHandler<AppEnv> {
+  warnOfShortToken(deps)
   return async (c, next) => {
     const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
     // The form of the login is guarded as well: a foreign page must not log a browser in as somebody else.
-    const isOfBrowser = readSessionCookie(c) !== undefined || operation === LOGIN_FORM
+    const isOfBrowser = sessionCookieOf(deps, c) !== undefined || operation === LOGIN_FORM
     if (isOfBrowser && c.req.header('authorization') === undefined) refuseForeignPage(c, deps.connectionOf)
     if (!PUBLIC.has(operation) && !PUBLIC_PREFIXES.some((prefix) => operation.startsWith(prefix))) {
       const principal = await principalOf(deps, c)
       if (principal === null)
         throw new Problem(401, 'This needs a valid token or a login.', { headers: CHALLENGE })
       c.set('principal', principal)
+      if (principal.session !== null && !isOfOpenTab(c)) {
+        await touchUserSession(deps.db, principal.session.token_hash)
+      }
       if (principal.mustChangePassword && !WITH_OLD_PASSWORD.has(operation)) {
         throw new Problem(403, 'Change the password first: PUT /api/session/password.')
       }
@@ -60,12 +76,37 @@ export function authenticate(deps: AuthDeps): MiddlewareHandler<AppEnv> {
   }
 }
 
-/** Who sends the request now; null when its token or session is not valid (any more). */
+/**
+ * Who sends the request now; null when its token or session is not valid (any more). To ask does not count as a use of
+ * the session: streams ask all the time.
+ */
 export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
   const header = c.req.header('authorization')
   if (header !== undefined) return ofToken(deps, /^bearer +([^\s]+) *$/i.exec(header)?.[1])
-  const cookie = readSessionCookie(c)
+  const cookie = sessionCookieOf(deps, c)
   return cookie === undefined ? null : ofSession(deps, secretHash(cookie))
+}
+
+/** For streams: whether the login that opened one is still good for it. */
+export function stillMay(deps: AuthDeps, c: Context<AppEnv>, permission: Permission): () => Promise<boolean> {
+  return async () => (await principalOf(deps, c))?.permissions.has(permission) === true
+}
+
+function sessionCookieOf({ connectionOf }: AuthDeps, c: Context<AppEnv>): string | undefined {
+  return readSessionCookie(c, connectionOf(c).isSecure)
+}
+
+/** What an open tab sends without anybody in front of it: a stream that connects (again), and parts that renew themselves. */
+function isOfOpenTab(c: Context<AppEnv>): boolean {
+  const isStream = c.req.header('accept')?.includes('text/event-stream') === true
+  return isStream || c.req.header(RENEWAL_HEADER) !== undefined
+}
+
+function warnOfShortToken({ config, log }: Pick<AppDeps, 'config' | 'log'>): void {
+  if (config.apiToken === null || config.apiToken.length >= SHORTEST_API_TOKEN) return
+  log.warn(
+    `API_TOKEN has fewer than ${SHORTEST_API_TOKEN} characters, and may do everything: choose a long random one`,
+  )
 }
 
 async function ofToken({ db, config }: AuthDeps, token: string | undefined): Promise<Principal | null> {
@@ -82,7 +123,6 @@ async function ofToken({ db, config }: AuthDeps, token: string | undefined): Pro
 async function ofSession({ db }: AuthDeps, tokenHash: string): Promise<Principal | null> {
   const user = await findSessionUser(db, tokenHash, SESSION_IDLE_MS)
   if (user === null) return null
-  await touchUserSession(db, tokenHash)
   return {
     actor: `user:${user.username}`,
     permissions: new Set(ROLE_PERMISSIONS[user.role]),

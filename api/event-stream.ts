@@ -1,6 +1,7 @@
 // Server-sent events to one browser. Messages wait in a mailbox with one place a subject: a slow reader gets the latest
-// of each and never makes the queue grow. A comment goes out when there is nothing to say, so that proxies keep the
-// connection and a reader that has vanished is noticed; the login is checked again at each of them.
+// of each and never makes the queue grow. Every few seconds, whether much is sent or nothing, the login is looked at
+// again, and nothing more is sent when it is gone. Where there was nothing to say, a comment goes out then, so that
+// proxies keep the connection and a reader that has vanished is noticed.
 
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
@@ -25,14 +26,22 @@ export type EventStream = {
   /** Asked at every heartbeat; false ends the stream. */
   readonly isAllowed: () => Promise<boolean>
   readonly log: Pick<Logger, 'warn'>
+  /** Default: HEARTBEAT_MS. */
+  readonly heartbeatMs?: number
 }
 
+/** A login that was taken away gets nothing more after this long. */
 export const HEARTBEAT_MS = 15_000
 
-export function streamEvents(c: Context<AppEnv>, { open, isAllowed, log }: EventStream): Response {
+export function streamEvents(
+  c: Context<AppEnv>,
+  { open, isAllowed, log, heartbeatMs = HEARTBEAT_MS }: EventStream,
+): Response {
   c.header('content-type', 'text/event-stream; charset=utf-8')
   // Told to nginx, which would collect the events otherwise.
   c.header('x-accel-buffering', 'no')
+  // Nobody would read a body, or say that it is not wanted.
+  if (c.req.method === 'HEAD') return c.body(null)
   return stream(
     c,
     async (channel) => {
@@ -45,16 +54,17 @@ export function streamEvents(c: Context<AppEnv>, { open, isAllowed, log }: Event
       try {
         // What a browser waits before it connects again.
         await channel.write('retry: 3000\n\n')
+        let checkAt = performance.now() + heartbeatMs
         for (;;) {
-          const messages = await mailbox.take(HEARTBEAT_MS)
+          const messages = await mailbox.take(Math.max(checkAt - performance.now(), 0))
           if (channel.aborted || messages === 'over') return
-          for (const message of messages) {
-            const text = 'markup' in message ? message.markup : JSON.stringify(message.data)
-            await channel.write(`event: ${message.event}\n${dataLines(text)}\n`)
+          if (performance.now() >= checkAt) {
+            if (!(await isAllowed())) return
+            checkAt = performance.now() + heartbeatMs
+            if (messages.length === 0) await channel.write(': still here\n\n')
           }
-          if (messages.length > 0) continue
-          if (!(await isAllowed())) return
-          await channel.write(': still here\n\n')
+          const texts = messages.map(textOf)
+          if (texts.length > 0) await channel.write(texts.join(''))
         }
       } finally {
         close()
@@ -62,6 +72,31 @@ export function streamEvents(c: Context<AppEnv>, { open, isAllowed, log }: Event
     },
     async (err) => log.warn({ err }, 'an event stream broke off'),
   )
+}
+
+/**
+ * Puts answers that take different times into order: `ask` at each question gives a function that says, when its answer
+ * is there, whether no later question was answered before.
+ */
+export function createAnswerOrder(): { ask(): () => boolean } {
+  let asked = 0
+  let answered = 0
+  return {
+    ask() {
+      asked += 1
+      const number = asked
+      return () => {
+        if (number < answered) return false
+        answered = number
+        return true
+      }
+    },
+  }
+}
+
+function textOf(message: StreamMessage): string {
+  const text = 'markup' in message ? message.markup : JSON.stringify(message.data)
+  return `event: ${message.event}\n${dataLines(text)}\n`
 }
 
 function dataLines(text: string): string {

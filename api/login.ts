@@ -7,6 +7,7 @@ import type { User } from '../db/schema.ts'
 import { createUserSession } from '../db/user-sessions.ts'
 import { findUser, noteLogin } from '../db/users.ts'
 import type { AppDeps } from './app-context.ts'
+import { networkOf } from './client-connection.ts'
 import { verifyPassword } from './passwords.ts'
 import { Problem } from './problem.ts'
 import { newSecret, SESSION_LIFE_MS, secretHash } from './session-cookie.ts'
@@ -34,13 +35,22 @@ export async function userOf(
 ): Promise<User | null> {
   const { db } = deps
   const { username, password } = credentials
-  const keys = { user: `user:${username.toLowerCase().slice(0, 64)}`, address: `address:${address}` }
-  await countOrRefuse(deps, keys.address, PER_ADDRESS)
-  await countOrRefuse(deps, keys.user, PER_USER)
+  const keys = {
+    user: `user:${username.toLowerCase().slice(0, 64)}`,
+    address: `address:${networkOf(address)}`,
+  }
+  const blocks = {
+    address: await countOrRefuse(deps, keys.address, PER_ADDRESS),
+    user: await countOrRefuse(deps, keys.user, PER_USER),
+  }
   const user = await findUser(db, username)
   if (!(await verifyPassword(password, user?.password_hash ?? null)) || user === null) {
     const actor = user === null ? 'unknown user' : `user:${user.username}`
     await appendAudit(db, { actor, event: 'login_failed', details: { address } })
+    for (const [of, seconds] of Object.entries(blocks)) {
+      if (seconds === 0) continue
+      await appendAudit(db, { actor, event: 'login_blocked', details: { address, of, seconds } })
+    }
     return null
   }
   await takeBackAttempt(db, keys.user, { forget: true })
@@ -48,9 +58,13 @@ export async function userOf(
   return user
 }
 
-async function countOrRefuse({ db, log }: LoginDeps, key: string, rule: ThrottleRule): Promise<void> {
+/**
+ * The seconds of the block that begins with this attempt, unless its password is right; 0 for none. Throws Problem 429
+ * while one lasts: the trail has the block, and what is refused by it cannot make the trail grow.
+ */
+async function countOrRefuse({ db, log }: LoginDeps, key: string, rule: ThrottleRule): Promise<number> {
   const verdict = await countAttempt(db, key, rule)
-  if (verdict.allowed) return
+  if (verdict.allowed) return verdict.blockSeconds
   log.warn('a login was refused: too many attempts')
   throw new Problem(429, 'Too many attempts: wait a little.', {
     headers: { 'retry-after': String(verdict.retryAfterSeconds) },

@@ -49,12 +49,21 @@ export function needs(permission: Permission) {
   return { security: secured, middleware: requires(permission), 'x-permission': permission }
 }
 
-/** Refuses with 403 whoever has not got the permission. */
-export function requires(permission: Permission): MiddlewareHandler<AppEnv> {
+/** Refuses with 403 whoever has not got every one of the permissions. */
+export function requires(...permissions: readonly Permission[]): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    if (!c.get('principal').permissions.has(permission)) {
-      throw new Problem(403, `This needs the permission "${permission}".`)
-    }
+    const missing = firstMissing(c.get('principal'), permissions)
+    if (missing !== null) throw new Problem(403, `This needs the permission "${missing}".`)
     await next()
   }
+}
+
+/** Nobody hands out more than he has: throws Problem 403 where one of the permissions is not the principal's own. */
+export function refuseMoreThanOwn(principal: Principal, permissions: readonly Permission[]): void {
+  const excess = firstMissing(principal, permissions)
+  if (excess !== null) throw new Problem(403, `You have not got the permission "${excess}" yourself.`)
+}
+
+function firstMissing({ permissions: own }: Principal, wanted: readonly Permission[]): Permission | null {
+  return wanted.find((permission) => !own.has(permission)) ?? null
 }

@@ -2,7 +2,7 @@
 // turns it into bytes; everything that is not a Problem is translated in api/failures.ts. No stack, no SQL and no
 // provider's text ever goes into one.
 
-import { ERROR_RULES, type ErrorCode } from '../workflows/errors.ts'
+import type { ErrorCode } from '../workflows/errors.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
 
@@ -79,10 +79,6 @@ export function invalidField(path: string, message: string, code: ErrorCode = 'i
 export function invalidInput(errors: readonly FieldError[]): Problem {
   const detail = errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
   return new Problem(422, detail, { code: 'invalid_input', errors })
-}
-
-export function adviceOf(code: ErrorCode): string {
-  return ERROR_RULES[code].advice
 }
 
 export function problemDocument({ status, message, options }: Problem): ProblemDocument {

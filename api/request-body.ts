@@ -8,9 +8,11 @@ import { Problem } from './problem.ts'
 /** The largest thing that anybody sends is the key file of a service account. */
 export const MAX_BODY_BYTES = 256 * 1024
 
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
+
 export function readBody(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+    if (!WITHOUT_BODY.has(c.req.method)) {
       if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
       const text = await textOf(c.req.raw.body)
       if (isJson(c.req.header('content-type'))) refuseUnstorableText(text)

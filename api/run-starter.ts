@@ -2,22 +2,30 @@
 // the start out and confirms it. What was written but not started, because the process or Temporal went away in
 // between, is found and carried out later by api/run-healer.ts with the same function.
 
-import { confirmStart, hasStarted } from '../db/run-starts.ts'
+import { confirmStart, hasStarted, takeOwedStart } from '../db/run-starts.ts'
 import type { Run } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 import type { SyncStart } from './temporal-client.ts'
 
 export type StartOutcome = 'started' | 'already_open' | 'not_owed'
 
-/** Throws TemporalUnavailable; the start stays owed then. */
+/**
+ * Carries out the start that a run was seen to owe, under a lock on its row: one of all who try it at once does, and the
+ * workflow's own first write waits until it is confirmed. `not_owed`: somebody else has done it, or is about to.
+ * Throws TemporalUnavailable; the start stays owed then.
+ */
 export async function startOwed(
   { db, temporal }: Pick<AppDeps, 'db' | 'temporal'>,
-  run: Run,
+  seen: Pick<Run, 'id' | 'start_requested_at'>,
 ): Promise<StartOutcome> {
-  if (run.start_requested_at === null) return 'not_owed'
-  const outcome = hasStarted(run) ? 'not_owed' : await temporal.startSync(syncInput(run))
-  await confirmStart(db, run)
-  return outcome
+  if (seen.start_requested_at === null) return 'not_owed'
+  return db.transaction().execute(async (trx) => {
+    const run = await takeOwedStart(trx, seen)
+    if (run === null) return 'not_owed'
+    const outcome = hasStarted(run) ? 'not_owed' : await temporal.startSync(syncInput(run))
+    await confirmStart(trx, run)
+    return outcome
+  })
 }
 
 function syncInput(run: Run): SyncStart {

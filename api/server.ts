@@ -8,11 +8,10 @@ import { pathToFileURL } from 'node:url'
 import { createAdaptorServer } from '@hono/node-server'
 import { type Config, ConfigError, loadConfig } from '../db/config.ts'
 import { type Db, openDatabase } from '../db/database.ts'
+import { startFailureText } from '../db/error-for-people.ts'
 import { createLogger, type Logger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
-import { KeyFileError } from '../db/secret-key.ts'
-import { StartupError } from '../db/startup-error.ts'
-import { type Vault, VaultError } from '../db/vault.ts'
+import type { Vault } from '../db/vault.ts'
 import { createApp } from './app.ts'
 import type { TemporalUi } from './app-context.ts'
 import { createChangeFeed } from './change-feed.ts'
@@ -26,6 +25,7 @@ export type ApiOptions = {
   readonly temporal: TemporalClient
   readonly vault: Vault
   readonly log: Logger
+  /** Of the embedded server. */
   readonly temporalUi?: TemporalUi | null
 }
 
@@ -48,12 +48,19 @@ const LIMITS = {
 const STOP_DEADLINE_MS = 10_000
 const STOP_SWEEP_MS = 50
 
+/** What was configured is where people come from; else the embedded server's, on this machine. */
+function temporalUiOf({ config, temporalUi = null }: ApiOptions): TemporalUi | null {
+  if (config.temporalUiUrl === null) return temporalUi
+  return { url: config.temporalUiUrl, namespace: temporalUi?.namespace ?? config.temporalNamespace }
+}
+
 /** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { config, db, temporal, vault, log, temporalUi = null } = options
+  const { config, db, temporal, vault, log } = options
   await ensureFirstAdmin(db, config.adminPassword, (text) => process.stdout.write(text))
   const feed = createChangeFeed({ db, log })
   const healer = startRunHealer({ db, temporal, log })
+  const temporalUi = temporalUiOf(options)
   const app = createApp({ config, db, temporal, vault, log, feed, healer, temporalUi })
   const adaptor = createAdaptorServer({
     fetch: app.fetch,
@@ -185,18 +192,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** Errors that a person mends: the sentence is enough. */
-function isForPeople(error: unknown): boolean {
-  return [ConfigError, KeyFileError, VaultError, StartupError].some((kind) => error instanceof kind)
-}
-
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   main().catch((error: unknown) => {
-    const text =
-      error instanceof Error
-        ? ((isForPeople(error) ? undefined : error.stack) ?? error.message)
-        : String(error)
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${startFailureText(error)}\n`)
     process.exitCode = 1
   })
 }

@@ -22,9 +22,9 @@ export function secretHash(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
-/** Either of the two names: a proxy with TLS may have come in between. */
-export function readSessionCookie(c: Context<AppEnv>): string | undefined {
-  return getCookie(c, NAME, 'host') ?? getCookie(c, NAME)
+/** Over TLS the name without the prefix is not looked at: a sibling host can set a cookie of that name for this one. */
+export function readSessionCookie(c: Context<AppEnv>, isSecure: boolean): string | undefined {
+  return isSecure ? getCookie(c, NAME, 'host') : getCookie(c, NAME)
 }
 
 export function writeSessionCookie(c: Context<AppEnv>, value: string, isSecure: boolean): void {

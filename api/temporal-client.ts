@@ -1,6 +1,7 @@
-// What the API asks of Temporal, and the only file here that imports @temporalio/client. Every call has a deadline,
-// because a server that is away must show as 503 and never as a request that hangs. The connection is lazy: the API
-// starts, and says so in /readyz, when Temporal is not there yet. Arguments carry IDs and paths, never a secret.
+// What the API asks of Temporal, and, with its errors in temporal-failures.ts, all here that knows @temporalio/client.
+// Every call has a deadline, because a server that is away must show as 503 and never as a request that hangs. The
+// connection is lazy: the API starts, and says so in /readyz, when Temporal is not there yet. Arguments carry IDs and
+// paths, never a secret.
 
 import { randomUUID } from 'node:crypto'
 import {
@@ -8,24 +9,16 @@ import {
   Client,
   Connection,
   isGrpcDeadlineError,
-  isGrpcServiceError,
-  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   type WorkflowStartOptions,
 } from '@temporalio/client'
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  CancelledFailure,
-  TerminatedFailure,
-  TimeoutFailure,
-} from '@temporalio/common'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import type { z } from 'zod'
 import type { WorkerQuestion } from '../workflows/ask-worker.ts'
-import { type ErrorCode, isErrorCode } from '../workflows/errors.ts'
+import type { ErrorCode } from '../workflows/errors.ts'
+import type { KeepArchiveInput } from '../workflows/keep-archive.ts'
 import {
   ASK_WORKER_WORKFLOW,
   backupRunIdKey,
@@ -34,38 +27,33 @@ import {
   odooInstanceKey,
 } from '../workflows/messages.ts'
 import type { CloudSyncInput } from '../workflows/types.ts'
-import { runWorkflowId } from '../workflows/workflow-ids.ts'
+import { pinWorkflowId, runWorkflowId, uploadQueues } from '../workflows/workflow-ids.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
+import {
+  activityError,
+  closingFailure,
+  isServiceFault,
+  noAnswerWithin,
+  TemporalUnavailable,
+  unavailable,
+} from './temporal-failures.ts'
 
-/** Temporal is away, too slow, or refuses this client. */
-export class TemporalUnavailable extends Error {
-  override readonly name = 'TemporalUnavailable'
-  /** What it answered, when it did. */
-  readonly grpcStatus: number | null
-
-  constructor(message: string, grpcStatus: number | null) {
-    super(message)
-    this.grpcStatus = grpcStatus
-  }
-}
-
-/** An activity ended with a code of workflows/errors.ts. */
-export class ActivityRefused extends Error {
-  override readonly name = 'ActivityRefused'
-  readonly code: ErrorCode
-
-  constructor(code: ErrorCode, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-/** Nothing that serves the task queue answered in time. */
-export class NoWorkerAnswered extends Error {
-  override readonly name = 'NoWorkerAnswered'
-}
+export {
+  ActivityRefused,
+  isAway,
+  isRefusal,
+  NoWorkerAnswered,
+  TemporalUnavailable,
+} from './temporal-failures.ts'
 
 export type SyncStart = CloudSyncInput & { readonly run_id: string }
+
+export type KeptArchive = {
+  readonly run_id: string
+  readonly instance: string
+  readonly archive_task_queue: string | null
+  readonly releaseAfterMs: number
+}
 
 export type ActivityCall<T> = {
   readonly name: string
@@ -88,6 +76,8 @@ export type SyncState =
 export interface TemporalClient {
   /** Starts `cloudSyncWorkflow`; `already_open` when an execution of this run is open. */
   startSync(input: SyncStart): Promise<'started' | 'already_open'>
+  /** Starts the workflow that has the archive's host unlink it, once it is due; `already_open` when one is at it. */
+  releaseKeptArchive(kept: KeptArchive): Promise<'started' | 'already_open'>
   /** False when there is no open execution. Returns when the request is stored, not when the sync has ended. */
   cancelSync(workflowId: string): Promise<boolean>
   /** With `closingWithinMs`, an execution that is about to close is waited for. */
@@ -118,9 +108,16 @@ export type TemporalOptions = {
 }
 
 const DEADLINE_MS = 5_000
+const DEADLINE_GRACE_MS = 50
 const READINESS_DEADLINE_MS = 2_000
+/** A start holds a row of the database; one that comes too late is owed, and made again. */
+const START_DEADLINE_MS = 3_000
 const GRPC_NOT_FOUND = 5
 const GRPC_UNIMPLEMENTED = 12
+const KEEP_ARCHIVE_WORKFLOW = 'keepArchiveWorkflow'
+/** One line, and a paragraph; counted in bytes, as a server counts that limits them. */
+const SUMMARY_BYTES = 300
+const DETAILS_BYTES = 15_000
 /** TaskQueueType of Temporal's API. */
 const WORKFLOW_QUEUE = 1
 /** gRPC would wait up to two minutes before it looks for a server that was away. */
@@ -132,10 +129,33 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
   const connection = Connection.lazy({ ...connectionOptions, channelArgs: RECONNECT })
   const client = new Client({ connection, namespace, identity: `cloud-sync-api@${process.pid}` })
 
-  function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
-    return client.withDeadline(Date.now() + ms, call).catch((error: unknown) => {
-      throw isServiceFault(error) ? unavailable(error) : error
+  /** The client sleeps between its tries also beyond the deadline; nothing of it reaches the server any more then. */
+  async function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(noAnswerWithin(ms)), ms + DEADLINE_GRACE_MS)
     })
+    try {
+      return await Promise.race([client.withDeadline(Date.now() + ms, call), late])
+    } catch (error) {
+      throw isServiceFault(error) ? unavailable(error) : error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** One open execution of the ID at a time, whatever has ended before. */
+  async function startOne(type: string, start: WorkflowStartOptions): Promise<'started' | 'already_open'> {
+    const workflowIdConflictPolicy = 'FAIL'
+    const workflowIdReusePolicy = 'ALLOW_DUPLICATE'
+    const one = { ...start, workflowIdConflictPolicy, workflowIdReusePolicy } as const
+    try {
+      await within(Math.min(deadlineMs, START_DEADLINE_MS), () => client.workflow.start(type, one))
+      return 'started'
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_open'
+      throw error
+    }
   }
 
   /** Servers before 1.31 do not; it is asked once. */
@@ -169,37 +189,45 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
   }
 
   return {
-    async startSync(input) {
-      const start: WorkflowStartOptions = {
+    startSync: (input) =>
+      startOne(CLOUD_SYNC_WORKFLOW, {
         taskQueue: options.taskQueue,
         workflowId: runWorkflowId(input.instance, input.run_id),
         args: [input],
-        workflowIdConflictPolicy: 'FAIL',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         typedSearchAttributes: [
           { key: odooInstanceKey, value: input.instance },
           { key: backupRunIdKey, value: input.run_id },
           { key: cloudSyncStatusKey, value: 'pending' },
         ],
-        staticSummary: `${input.instance}: ${input.archive}`.slice(0, 200),
-        staticDetails: startDetails(input),
+        staticSummary: cut(`${input.instance}: ${input.archive}`, SUMMARY_BYTES),
+        staticDetails: cut(startDetails(input), DETAILS_BYTES),
         priority: { fairnessKey: input.instance },
-      }
-      try {
-        await within(deadlineMs, () => client.workflow.start(CLOUD_SYNC_WORKFLOW, start))
-        return 'started'
-      } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_open'
-        throw error
-      }
+      }),
+
+    releaseKeptArchive({ run_id, instance, archive_task_queue, releaseAfterMs }) {
+      const archive_queue = uploadQueues(options.taskQueue, archive_task_queue).archive
+      const input: KeepArchiveInput = { run_id, archive_queue, keep_for: releaseAfterMs }
+      return startOne(KEEP_ARCHIVE_WORKFLOW, {
+        taskQueue: options.taskQueue,
+        workflowId: pinWorkflowId(instance, run_id),
+        args: [input],
+        typedSearchAttributes: [
+          { key: odooInstanceKey, value: instance },
+          { key: backupRunIdKey, value: run_id },
+        ],
+        staticSummary: `Lets the kept archive of ${instance} go`,
+      })
     },
 
     async cancelSync(workflowId) {
+      const handle = client.workflow.getHandle(workflowId)
       try {
-        await within(deadlineMs, () => client.workflow.getHandle(workflowId).cancel())
+        // Asked first: the server takes the request of a closed execution as well, and does nothing.
+        const { status } = await within(deadlineMs, () => handle.describe())
+        if (!isOpen(status)) return false
+        await within(deadlineMs, () => handle.cancel())
         return true
       } catch (error) {
-        // The server says the same of an unknown and of a closed execution.
         if (error instanceof WorkflowNotFoundError) return false
         throw error
       }
@@ -209,9 +237,9 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       const handle = client.workflow.getHandle(workflowId)
       try {
         const { status } = await within(deadlineMs, () => handle.describe())
-        const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED'
-        if (isOpen && closingWithinMs === 0) return { is: 'open' }
-        await client.withDeadline(Date.now() + (isOpen ? closingWithinMs : deadlineMs), () => handle.result())
+        if (isOpen(status) && closingWithinMs === 0) return { is: 'open' }
+        const deadline = Date.now() + (isOpen(status) ? closingWithinMs : deadlineMs)
+        await client.withDeadline(deadline, () => handle.result())
         return { is: 'closed', failure: null }
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { is: 'unknown' }
@@ -308,43 +336,23 @@ function connectConfig({ address, namespace }: TemporalOptions) {
   }
 }
 
+function isOpen({ name }: { readonly name: string }): boolean {
+  return name === 'RUNNING' || name === 'PAUSED'
+}
+
+/** The beginning of a text, whole characters of it. */
+function cut(text: string, maxBytes: number): string {
+  let bytes = 0
+  let end = 0
+  for (const character of text) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > maxBytes) break
+    end += character.length
+  }
+  return text.slice(0, end)
+}
+
 function startDetails(input: SyncStart): string {
   const database = input.database ? ` of database \`${input.database}\`` : ''
   return `Uploads \`${input.archive}\`${database} to the destinations of instance \`${input.instance}\`.`
-}
-
-function isServiceFault(error: unknown): boolean {
-  return error instanceof ServiceError || isGrpcServiceError(error)
-}
-
-/** Of the gRPC error inside, without metadata. */
-function unavailable(error: unknown): TemporalUnavailable {
-  const inner = error instanceof ServiceError && error.cause !== undefined ? error.cause : error
-  if (isGrpcServiceError(inner)) {
-    return new TemporalUnavailable(`gRPC status ${inner.code}: ${inner.details}`, inner.code)
-  }
-  const message = inner instanceof Error ? inner.message : 'unknown error'
-  return new TemporalUnavailable(message, null)
-}
-
-function closingFailure(cause: unknown): { code: ErrorCode; message: string } {
-  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) {
-    return { code: cause.type, message: cause.message }
-  }
-  if (cause instanceof CancelledFailure) return { code: 'cancelled', message: 'The sync was cancelled.' }
-  if (cause instanceof TerminatedFailure) {
-    return { code: 'cancelled', message: 'The workflow of the sync was terminated.' }
-  }
-  return { code: 'internal_error', message: 'The workflow of the sync ended without an outcome.' }
-}
-
-function activityError(cause: unknown): Error {
-  const failure = cause instanceof ActivityFailure ? cause.cause : cause
-  if (failure instanceof TimeoutFailure) {
-    return new NoWorkerAnswered('No worker answered in time.')
-  }
-  if (failure instanceof ApplicationFailure && isErrorCode(failure.type)) {
-    return new ActivityRefused(failure.type, failure.message)
-  }
-  return failure instanceof Error ? failure : new Error('The activity failed without a reason.')
 }

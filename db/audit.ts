@@ -19,9 +19,7 @@ export const AUDIT_EVENTS = [
   'cancel_requested',
   'retry_requested',
   // one destination
-  'upload_started',
   'upload_resumed',
-  'upload_finished',
   'upload_verified',
   'upload_failed',
   'upload_cancelled',
@@ -54,6 +52,7 @@ export const AUDIT_EVENTS = [
   'password_changed',
   'login_succeeded',
   'login_failed',
+  'login_blocked',
   'logged_out',
   'token_created',
   'token_deleted',

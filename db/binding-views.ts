@@ -19,6 +19,13 @@ export type BindingView = Binding & {
   readonly last_copy_run_id: string | null
 }
 
+/**
+ * The last successful upload of binding `b` of the query around: of the runs whose copy is proven, the newest run, whenever
+ * it was proven and whether or not it had to be sent for it. Pages and metrics read this one.
+ */
+export const newestCopy = sql`select d.finished_at, d.size, d.run_id from destinations d
+  where d.binding_id = b.id and d.status = 'uploaded' order by d.run_created_at desc limit 1`
+
 /** Of one instance, or of one account; by instance and account name. */
 export async function listBindingViews(
   db: DbOrTransaction,
@@ -34,8 +41,7 @@ export async function listBindingViews(
     join cloud_accounts a on a.id = b.account_id
     left join lateral (select d.status, d.run_id, d.error from destinations d
       where d.binding_id = b.id order by d.run_created_at desc limit 1) newest on true
-    left join lateral (select d.finished_at, d.size, d.run_id from destinations d
-      where d.binding_id = b.id and d.status = 'uploaded' order by d.run_created_at desc limit 1) copy on true
+    left join lateral (${newestCopy}) copy on true
     where ${condition}
     order by b.instance_slug, a.name`.execute(db)
   return rows

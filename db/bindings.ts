@@ -66,22 +66,13 @@ export async function listBindings(
   return query.orderBy('created_at').orderBy('id').execute()
 }
 
-/** All bindings of an account, oldest first. */
-export async function listBindingsOfAccount(
-  db: DbOrTransaction,
-  accountId: string,
-): Promise<readonly Binding[]> {
-  return db
-    .selectFrom('bindings')
-    .selectAll()
-    .where('account_id', '=', accountId)
-    .orderBy('created_at')
-    .orderBy('id')
-    .execute()
-}
-
+/**
+ * In a transaction it cannot be changed by anybody else until the end of it: who reads it there is about to change it,
+ * and writes down what it was.
+ */
 export async function getBinding(db: DbOrTransaction, id: string): Promise<Binding | null> {
-  const row = await db.selectFrom('bindings').selectAll().where('id', '=', id).executeTakeFirst()
+  const query = db.selectFrom('bindings').selectAll().where('id', '=', id)
+  const row = await (db.isTransaction ? query.forNoKeyUpdate() : query).executeTakeFirst()
   return row ?? null
 }
 
@@ -93,6 +84,7 @@ export async function updateBinding(
 ): Promise<Binding | null> {
   return withConflicts(conflicts, () =>
     inTransaction(db, async (trx) => {
+      // Before the account, as whoever reads the binding in this transaction first has done: one order, no deadlock.
       const found = await getBinding(trx, id)
       if (found === null) {
         return null

@@ -1,6 +1,7 @@
-// The environment, read and checked once: this file alone reads process.env. All problems are reported together,
-// each with the name of the variable and what to do; a value is never quoted, because it may be a secret.
-// Temporal's own variables (TLS, API key) are read by @temporalio/envconfig where the client is made.
+// The program's settings, read from the environment and checked once. All problems are reported together, each with the
+// name of the variable and what to do; a value is never quoted, because it may be a secret. Read elsewhere are Temporal's
+// own variables (TLS, API key: @temporalio/envconfig, where the client is made), those of the commands that talk to the
+// API (CLOUD_SYNC_URL, API_TOKEN), and what belongs to the machine (PATH for child processes, pip's settings).
 
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
@@ -34,6 +35,8 @@ export type Config = {
   readonly temporalNamespace: string
   readonly temporalPort: ConfiguredPort
   readonly temporalUiPort: ConfiguredPort
+  /** Where people reach Temporal's Web UI, for links; null: the embedded server's, or none. Without a trailing slash. */
+  readonly temporalUiUrl: string | null
   readonly temporalCli: string | null
   readonly taskQueue: string
   /** The queue of archives on this host's disk, when this process serves one. */
@@ -110,6 +113,13 @@ const endpoint = z
   })
   .transform((text) => text.replace(/\/+$/, ''))
 
+const webAddress = z
+  .url({
+    protocol: /^https?$/,
+    message: 'must be an http:// or https:// URL, such as https://temporal.example.com',
+  })
+  .transform((text) => text.replace(/\/+$/, ''))
+
 function isHttpsRoot(text: string): boolean {
   if (!URL.canParse(text)) {
     return false
@@ -150,6 +160,7 @@ const variables = z.object({
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_PORT: port.optional(),
   TEMPORAL_UI_PORT: port.optional(),
+  TEMPORAL_UI_URL: webAddress.optional(),
   TEMPORAL_CLI: absolutePath.optional(),
   TASK_QUEUE: queueName.default('cloud'),
   ARCHIVE_TASK_QUEUE: queueName.optional(),
@@ -176,7 +187,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const given = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => {
       const text = value?.trim() ?? ''
-      return text === '' ? [] : [[name, isSecret(name) ? (value ?? '') : text]]
+      return text === '' ? [] : [[name, isPassword(name) ? (value ?? '') : text]]
     }),
   )
   const parsed = variables.safeParse(given)
@@ -197,6 +208,7 @@ export function loadConfig(env: Environment = process.env): Config {
     temporalNamespace: set.TEMPORAL_NAMESPACE,
     temporalPort: configuredPort('TEMPORAL_PORT'),
     temporalUiPort: configuredPort('TEMPORAL_UI_PORT'),
+    temporalUiUrl: set.TEMPORAL_UI_URL ?? null,
     temporalCli: set.TEMPORAL_CLI ?? null,
     taskQueue: set.TASK_QUEUE,
     archiveTaskQueue: set.ARCHIVE_TASK_QUEUE ?? null,
@@ -222,7 +234,7 @@ export function loadConfig(env: Environment = process.env): Config {
   }
 }
 
-/** Spaces around a password belong to it. */
-function isSecret(name: string): boolean {
-  return name === 'ADMIN_PASSWORD' || name === 'API_TOKEN'
+/** Spaces around a password belong to it. Those around a token, such as a newline of its file, reach no server. */
+function isPassword(name: string): boolean {
+  return name === 'ADMIN_PASSWORD'
 }

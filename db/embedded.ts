@@ -3,13 +3,13 @@
 // program: the next start finds it by its postmaster.pid and takes it over. fsync stays on.
 // Never starts a second server on the same files, and never hands a password to a command line.
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { isAlive } from './process-identity.ts'
+import { freePort } from './free-port.ts'
+import { isPostmaster, notedPostmaster, postmasterGone } from './postmaster.ts'
 import { StartupError } from './startup-error.ts'
 import { createRunner, type Runner } from './unprivileged.ts'
 
@@ -17,6 +17,8 @@ export type EmbeddedPostgres = {
   /** Connects as superuser to the database `cloud_sync`. Holds the password: never log it. */
   readonly url: string
   readonly port: number
+  /** Resolves when the server is gone, with `expected` false unless stop() asked for it. Never rejects. */
+  readonly exited: Promise<{ readonly expected: boolean; readonly reason: string }>
   /** Ends open sessions, writes everything down, returns when the server is gone. May be called twice. */
   readonly stop: () => Promise<void>
 }
@@ -75,12 +77,19 @@ export async function startEmbeddedPostgres(options: {
   const port = (await takeOver(cluster)) ?? (await start(cluster))
   await createDatabase(password, port)
 
+  const pid = await notedPostmaster(data)
+  if (pid === undefined)
+    throw new StartupError(`the embedded PostgreSQL ended at once (log: ${directory}/server.log)`)
   let stopped: Promise<void> | undefined
+  const exited = postmasterGone(pid, data).then(() => ({
+    expected: stopped !== undefined,
+    reason: `PostgreSQL, process ${pid}, is gone; its last words are in ${directory}/server.log`,
+  }))
   const stop = () => {
     stopped ??= stopServer(cluster)
     return stopped
   }
-  return { url: urlOf(password, port, NAME), port, stop }
+  return { url: urlOf(password, port, NAME), port, exited, stop }
 }
 
 function findBinaries(): { initdb: string; pgCtl: string } {
@@ -187,22 +196,6 @@ async function takeOver({ data, password, log }: Cluster): Promise<number | unde
   )
 }
 
-/**
- * True when the process can be the postmaster of these files, which works in their folder all its life. When in doubt
- * it is: taking a living server for a dead one would put two on the same files.
- */
-async function isPostmaster(pid: number, data: string): Promise<boolean> {
-  if (!isAlive(pid)) return false
-  if (process.platform !== 'linux') return true
-  try {
-    return (await readlink(`/proc/${pid}/cwd`)) === data
-  } catch (error) {
-    if (isMissing(error)) return false
-    // Containers often deny a look into another user's process, even to root; its name is for all to read.
-    return (await readIfThere(`/proc/${pid}/comm`)).trim() === 'postgres'
-  }
-}
-
 async function start(cluster: Cluster): Promise<number> {
   const { runner, pgCtl, directory, data } = cluster
   const portFile = join(directory, 'port')
@@ -231,7 +224,9 @@ async function start(cluster: Cluster): Promise<number> {
 }
 
 async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<void> {
-  if (!(await exists(join(data, 'postmaster.pid')))) return
+  const pid = await notedPostmaster(data)
+  // Killed, it leaves its note; the next start removes that.
+  if (pid === undefined || !(await isPostmaster(pid, data))) return
   const stop = (mode: string) =>
     runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', data], directory)
   const { code } = await stop('fast')
@@ -272,20 +267,6 @@ async function ask(
   } finally {
     await client.end().catch(() => undefined)
   }
-}
-
-/** A free port of 127.0.0.1: the wanted one when it is free, else any. */
-function freePort(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error) => (wanted ? freePort(0).then(resolve, reject) : reject(error)))
-    server.listen({ host: '127.0.0.1', port: wanted, exclusive: true }, () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no free port')),
-      )
-    })
-  })
 }
 
 export function urlOf(password: string, port: number, database: string): string {

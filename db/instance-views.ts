@@ -1,5 +1,6 @@
 // Instances as people look at them: whether the newest backup has a whole copy off-site, and since when there is none.
-// "Safe" means that at least one destination of the newest run is uploaded, which takes a proven copy (design.md, rule 1).
+// "Safe" means that at least one destination of the newest run is uploaded, which takes a proven copy (design.md, rule 1), and
+// that retention has not deleted this copy since.
 
 import { sql } from 'kysely'
 import { z } from 'zod'
@@ -41,7 +42,9 @@ const views = (condition: ReturnType<typeof sql>) => sql<InstanceView>`
     where r.instance_slug = i.slug order by r.created_at desc, r.id desc limit 1) newest on true
   left join lateral (select r.id, r.finished_at, r.created_at from runs r
     where r.instance_slug = i.slug and exists (
-      select 1 from destinations d where d.run_id = r.id and d.status = 'uploaded')
+      select 1 from destinations d where d.run_id = r.id and d.status = 'uploaded' and not exists (
+        select 1 from uploaded_files f where f.account_id = d.account_id and f.remote_id = d.remote_id
+          and f.deleted_at is not null))
     order by r.created_at desc, r.id desc limit 1) safe on true
   ${condition}`
 

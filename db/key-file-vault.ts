@@ -1,10 +1,11 @@
 // A vault that follows its key file: a key that is put in front (`cloud-sync rotate-key`) seals from then on, and opens
 // what was sealed anew, without a restart. One look at the file's own data tells whether it has changed. A file that
-// cannot be read at that moment changes nothing: the keys that were read last stay.
+// cannot be used at that moment (gone, malformed, open to others) changes nothing: the keys that were read last stay, and
+// one warning says so.
 
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { Logger } from './log.ts'
-import { keysOfFile } from './secret-key.ts'
+import { readKeyFileSync } from './secret-key.ts'
 import { openVault, type Vault } from './vault.ts'
 
 /** `keys` are those that were read from the file just now. */
@@ -15,16 +16,24 @@ export function openKeyFileVault(
 ): Vault {
   let vault = openVault(keys)
   let seen = signatureOf(path)
+  let warnedOf: string | null = null
 
   function current(): Vault {
     const now = signatureOf(path)
-    if (now === null || now === seen) return vault
+    if (now === seen) {
+      warnedOf = null
+      return vault
+    }
     try {
-      vault = openVault(keysOfFile(path, readFileSync(path, 'utf8')))
+      vault = openVault(readKeyFileSync(path))
       seen = now
       log.info({ keys: vault.fingerprints }, 'the key file has changed: its keys are in use')
     } catch (err) {
-      log.warn({ err }, 'the key file has changed and cannot be used: the keys from before stay in use')
+      // It is tried again at each call, since what stood in the way may be gone without a change of the file.
+      if (warnedOf !== now) {
+        log.warn({ err }, 'the key file has changed and cannot be used: the keys from before stay in use')
+      }
+      warnedOf = now
     }
     return vault
   }
@@ -41,8 +50,13 @@ export function openKeyFileVault(
   }
 }
 
-/** Changes whenever the file does; null when it is not there. */
-function signatureOf(path: string): string | null {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true })
-  return found === undefined ? null : `${found.ino} ${found.mtimeNs} ${found.size}`
+/** Changes whenever the file or its mode does. */
+function signatureOf(path: string): string {
+  try {
+    const { ino, mtimeNs, size, mode } = statSync(path, { bigint: true })
+    return `${ino} ${mtimeNs} ${size} ${mode}`
+  } catch (error) {
+    // Reading it fails as well, and says why.
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+  }
 }

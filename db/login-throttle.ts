@@ -1,6 +1,6 @@
 // Failed logins, counted by user name and by address. An attempt counts before the password is looked at, so that
 // many at once do not slip through; a login that succeeds takes its count back. A block grows with each failure and is
-// forgotten after a quarter of an hour without one.
+// forgotten, with its row, after a quarter of an hour without one.
 
 import { sql } from 'kysely'
 import type { Db, DbOrTransaction } from './database.ts'
@@ -13,15 +13,18 @@ export type ThrottleRule = {
 }
 
 export type ThrottleVerdict =
-  | { readonly allowed: true }
+  /** `blockSeconds`: of the block that this attempt has begun, 0 for none. */
+  | { readonly allowed: true; readonly blockSeconds: number }
   | { readonly allowed: false; readonly retryAfterSeconds: number }
 
 const FORGET_AFTER = '15 minutes'
 /** Beyond 2^20 seconds the power only overflows. */
 const MAX_EXPONENT = 20
+const SWEPT_AT_ONCE = 1_000
 
 /** Counts one attempt. Refused while a block lasts; a refused attempt does not make it longer. */
 export async function countAttempt(db: Db, key: string, rule: ThrottleRule): Promise<ThrottleVerdict> {
+  await sweep(db)
   return db.transaction().execute(async (trx) => {
     const failures = sql<number>`case
       when login_throttles.last_failed_at < now() - interval '${sql.raw(FORGET_AFTER)}' then 1
@@ -42,16 +45,27 @@ export async function countAttempt(db: Db, key: string, rule: ThrottleRule): Pro
     if (counted === undefined) {
       return { allowed: false, retryAfterSeconds: await secondsLeft(trx, key) }
     }
-    if (counted.failures >= rule.free) {
-      const seconds = Math.min(2 ** Math.min(counted.failures - rule.free, MAX_EXPONENT), rule.maxSeconds)
-      await trx
-        .updateTable('login_throttles')
-        .set({ blocked_until: sql<string>`now() + make_interval(secs => ${seconds})` })
-        .where('key', '=', key)
-        .execute()
-    }
-    return { allowed: true }
+    if (counted.failures < rule.free) return { allowed: true, blockSeconds: 0 }
+    const seconds = Math.min(2 ** Math.min(counted.failures - rule.free, MAX_EXPONENT), rule.maxSeconds)
+    await trx
+      .updateTable('login_throttles')
+      .set({ blocked_until: sql<string>`now() + make_interval(secs => ${seconds})` })
+      .where('key', '=', key)
+      .execute()
+    return { allowed: true, blockSeconds: seconds }
   })
+}
+
+/**
+ * Rows that mean nothing any more; names and addresses are chosen by whoever tries. A statement of its own, which passes
+ * over locked rows: attempts at once must not wait for each other in a circle.
+ */
+async function sweep(db: Db): Promise<void> {
+  await sql`delete from login_throttles where key in (
+    select key from login_throttles
+    where last_failed_at < now() - interval '${sql.raw(FORGET_AFTER)}'
+      and (blocked_until is null or blocked_until <= now())
+    limit ${SWEPT_AT_ONCE} for update skip locked)`.execute(db)
 }
 
 async function secondsLeft(trx: DbOrTransaction, key: string): Promise<number> {

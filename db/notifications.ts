@@ -16,7 +16,7 @@ export type NotificationHandlers = {
   /** A run was written or changed. */
   readonly onRun: (runId: string) => void
   readonly onSetup: (change: SetupChange) => void
-  /** Listening began, or began again: anything may have changed. */
+  /** Listening began, or began again, or an announcement is not understood: anything may have changed. */
   readonly onListening: () => void
 }
 
@@ -66,7 +66,15 @@ export function listenForChanges(
 
   function dispatch(channel: string, payload: string): void {
     if (channel === RUNS) handlers.onRun(payload)
-    if (channel === SETUP) handlers.onSetup(setupChange.parse(JSON.parse(payload)))
+    if (channel !== SETUP) return
+    const change = readSetupChange(payload)
+    if (change !== null) {
+      handlers.onSetup(change)
+      return
+    }
+    // Of a newer release that shares the database, while the hosts are upgraded: something has changed.
+    log.warn({ channel }, 'an announcement of the database is of an unknown kind: everything is read anew')
+    handlers.onListening()
   }
 
   async function listenForEver(): Promise<void> {
@@ -92,6 +100,15 @@ export function listenForChanges(
       await client?.end()
       await running
     },
+  }
+}
+
+function readSetupChange(payload: string): SetupChange | null {
+  try {
+    return setupChange.safeParse(JSON.parse(payload)).data ?? null
+  } catch {
+    // No JSON: of an unknown kind like any other.
+    return null
   }
 }
 

@@ -1,12 +1,12 @@
 // How fast the uploads of runs go: what the open attempt of each destination has handed to the network, and since when.
 
-import { sql } from 'kysely'
+import { openAttemptBytes } from './attempts.ts'
 import type { DbOrTransaction } from './database.ts'
 
 export type AttemptProgress = {
   readonly run_id: string
   readonly account_id: string
-  /** Bytes of the open attempt, as of the last save (every two seconds). */
+  /** Bytes of the open attempt, as of the last save (every second). */
   readonly attempt_bytes: number
   readonly attempt_started_at: string
 }
@@ -17,7 +17,7 @@ export async function listAttemptProgress(
   runIds: readonly string[],
 ): Promise<readonly AttemptProgress[]> {
   if (runIds.length === 0) return []
-  const rows = await db
+  return db
     .selectFrom('upload_sessions as session')
     .innerJoin('attempts as open', (join) =>
       join
@@ -29,14 +29,8 @@ export async function listAttemptProgress(
       'session.run_id',
       'session.account_id',
       'open.started_at as attempt_started_at',
-      sql<number>`(session.sent_bytes - coalesce((
-        select sum(ended.bytes_sent) from attempts ended
-        where ended.run_id = session.run_id and ended.account_id = session.account_id
-          and ended.outcome is not null and ended.started_at >= session.created_at), 0))::bigint`.as(
-        'attempt_bytes',
-      ),
+      openAttemptBytes('open').as('attempt_bytes'),
     ])
     .where('session.run_id', 'in', runIds)
     .execute()
-  return rows.map((row) => ({ ...row, attempt_bytes: Math.max(row.attempt_bytes, 0) }))
 }

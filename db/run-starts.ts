@@ -1,19 +1,26 @@
 // Starts that are owed to Temporal. A run is written together with the wish to start its sync, and the wish is cleared
-// when Temporal has taken it; so a process that dies in between loses nothing: whoever finds the wish carries it out.
-// A sync that began or ended after the wish was written needs no start any more.
+// when Temporal has taken it; so a process that dies in between loses nothing: whoever finds the wish carries it out, on
+// the row as it is under its lock and never as a list showed it. A sync that began or ended after the wish was written
+// needs no start any more.
 
 import { sql } from 'kysely'
+import { DbConflict } from './conflict.ts'
 import type { DbOrTransaction } from './database.ts'
 import { type NewRun, type RecordedRun, recordRun } from './runs.ts'
 import type { Run } from './schema.ts'
 
 /**
  * Records a run and owes its start; a run that is there already is left as it is. To be called in a transaction.
- * Throws as `recordRun` does.
+ * Throws as `recordRun` does, and DbConflict `run_id_conflict` naming the field of `values` that is not the run's; what is
+ * null or left out asks for nothing.
  */
 export async function recordRunToStart(trx: DbOrTransaction, values: NewRun): Promise<RecordedRun> {
   const recorded = await recordRun(trx, values)
-  if (!recorded.created) return recorded
+  if (!recorded.created) {
+    const field = await fieldOfAnotherRun(trx, recorded.run, values)
+    if (field === null) return recorded
+    throw new DbConflict('run_id_conflict', field, `The run of this ID was started with another ${field}.`)
+  }
   const run = await trx
     .updateTable('runs')
     .set({ start_requested_at: sql<string>`now()` })
@@ -21,6 +28,29 @@ export async function recordRunToStart(trx: DbOrTransaction, values: NewRun): Pr
     .returningAll()
     .executeTakeFirstOrThrow()
   return { run, created: true }
+}
+
+async function fieldOfAnotherRun(
+  trx: DbOrTransaction,
+  run: Run,
+  { database, finished_at, archive_task_queue, account_ids }: NewRun,
+): Promise<string | null> {
+  if (database != null && database !== run.database) return 'database'
+  if (archive_task_queue != null && archive_task_queue !== run.archive_task_queue) return 'archive_task_queue'
+  if (account_ids != null && !isSameSet(account_ids, run.account_ids)) return 'account_ids'
+  if (finished_at == null) return null
+  // Compared where it is read and rounded: one time has many spellings.
+  const { rows } = await sql<{ is_same: boolean }>`select
+    ${finished_at}::timestamptz(3) is not distinct from ${run.finished_at}::timestamptz(3) as is_same`.execute(
+    trx,
+  )
+  return rows[0]?.is_same === true ? null : 'finished_at'
+}
+
+function isSameSet(one: readonly string[], other: readonly string[] | null): boolean {
+  if (other === null) return false
+  const [left, right] = [new Set(one), new Set(other)]
+  return left.size === right.size && [...left].every((id) => right.has(id))
 }
 
 /**
@@ -51,32 +81,37 @@ export async function requestRestart(
   return row ?? null
 }
 
-/** Temporal has the start. Does nothing when the wish was renewed in the meantime. */
-export async function confirmStart(
-  db: DbOrTransaction,
-  run: Pick<Run, 'id' | 'start_requested_at'>,
-): Promise<void> {
-  await db
-    .updateTable('runs')
-    .set({ start_requested_at: null, start_account_ids: null })
-    .where('id', '=', run.id)
-    .where('start_requested_at', '=', run.start_requested_at)
-    .execute()
-}
+type Wish = Pick<Run, 'id' | 'start_requested_at'>
 
-/** Starts that were not confirmed within `olderThanMs`, the oldest first. */
-export async function listOwedStarts(
-  db: DbOrTransaction,
-  olderThanMs: number,
-  limit = 100,
-): Promise<readonly Run[]> {
-  return db
+/**
+ * Takes a start in hand until the transaction ends, and resolves with the run as it is now. Null when the wish that was
+ * seen is no longer there, or somebody else has it in hand: they carry it out, or it stays owed.
+ */
+export async function takeOwedStart(trx: DbOrTransaction, seen: Wish): Promise<Run | null> {
+  const row = await trx
     .selectFrom('runs')
     .selectAll()
-    .where('start_requested_at', '<=', sql<string>`now() - make_interval(secs => ${olderThanMs / 1000})`)
-    .orderBy('start_requested_at')
-    .limit(limit)
-    .execute()
+    .where('id', '=', seen.id)
+    .where('start_requested_at', '=', seen.start_requested_at)
+    .forNoKeyUpdate()
+    .skipLocked()
+    .executeTakeFirst()
+  return row ?? null
+}
+
+/**
+ * Nothing is owed any more: resolves with the run. Null when the wish that was seen is no longer there; whoever has it in
+ * hand is waited for.
+ */
+export async function confirmStart(db: DbOrTransaction, seen: Wish): Promise<Run | null> {
+  const row = await db
+    .updateTable('runs')
+    .set({ start_requested_at: null, start_account_ids: null })
+    .where('id', '=', seen.id)
+    .where('start_requested_at', '=', seen.start_requested_at)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? null
 }
 
 /** True when a sync has begun or ended since the start was asked for. */
@@ -88,19 +123,45 @@ export function hasStarted(
   return [run.sync_started_at, run.sync_finished_at].some((at) => at !== null && at >= asked)
 }
 
-/** Runs that nothing has been written of for `quietForMs` although they are pending, and no start is owed. */
-export async function listQuietRuns(
+const PAGE = 100
+
+/** All starts that are owed, the oldest first, read page by page: each may be somebody else's by the time it is reached. */
+export async function* owedStarts(db: DbOrTransaction, page = PAGE): AsyncGenerator<Run, void> {
+  let last: Run | undefined
+  do {
+    let query = db.selectFrom('runs').selectAll().where('start_requested_at', 'is not', null)
+    if (last !== undefined) {
+      query = query.where(
+        sql<boolean>`(start_requested_at, id) > (${last.start_requested_at}::timestamptz, ${last.id}::text)`,
+      )
+    }
+    const runs = await query.orderBy('start_requested_at').orderBy('id').limit(page).execute()
+    yield* runs
+    last = runs.length < page ? undefined : runs.at(-1)
+  } while (last !== undefined)
+}
+
+/** All runs that nothing has been written of for `quietForMs` although they are pending, and no start is owed. */
+export async function* quietRuns(
   db: DbOrTransaction,
   quietForMs: number,
-  limit = 100,
-): Promise<readonly Run[]> {
-  return db
-    .selectFrom('runs')
-    .selectAll()
-    .where('cloud_status', '=', 'pending')
-    .where('start_requested_at', 'is', null)
-    .where('updated_at', '<', sql<string>`now() - make_interval(secs => ${quietForMs / 1000})`)
-    .orderBy('created_at', 'desc')
-    .limit(limit)
-    .execute()
+  page = PAGE,
+): AsyncGenerator<Run, void> {
+  let last: Run | undefined
+  do {
+    let query = db
+      .selectFrom('runs')
+      .selectAll()
+      .where('cloud_status', '=', 'pending')
+      .where('start_requested_at', 'is', null)
+      .where('updated_at', '<', sql<string>`now() - make_interval(secs => ${quietForMs / 1000})`)
+    if (last !== undefined) {
+      query = query.where(
+        sql<boolean>`(created_at, id) < (${last.created_at}::timestamptz, ${last.id}::text)`,
+      )
+    }
+    const runs = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(page).execute()
+    yield* runs
+    last = runs.length < page ? undefined : runs.at(-1)
+  } while (last !== undefined)
 }

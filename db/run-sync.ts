@@ -6,6 +6,7 @@ import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from
 import { DbConflict } from './conflict.ts'
 import type { Db, DbOrTransaction } from './database.ts'
 import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from './schema.ts'
+import { assertClaim, ClaimLost } from './upload-sessions.ts'
 
 /** The fields that change; a field that is left out stays. */
 export type DestinationPatch = {
@@ -56,7 +57,8 @@ export async function beginSync(db: Db, runId: string, destinations: CloudSyncSt
 /**
  * Changes one destination and resolves with the whole status. Refused by the database: `uploaded` without
  * remote_id, remote_path, size, hash and finished_at, or with an error; `failed` without an error.
- * Throws DbConflict `not_found` when the run has no such destination.
+ * Throws DbConflict `not_found` when the run has no such destination, ClaimLost when a settled one is to become `uploading`
+ * or `retrying`: only the beginning of a sync does that.
  */
 export async function saveDestination(
   db: Db,
@@ -66,23 +68,64 @@ export async function saveDestination(
 ): Promise<CloudSyncStatus> {
   return db.transaction().execute(async (trx) => {
     await lockRun(trx, runId)
-    const result = await trx
-      .updateTable('destinations')
-      .set({ ...toPatch(patch), updated_at: sql<string>`now()` })
-      .where('run_id', '=', runId)
-      .where('account_id', '=', accountId)
-      .executeTakeFirst()
-    if (result.numUpdatedRows === 0n) {
-      throw new DbConflict('not_found', 'account_id', 'The run has no such destination.')
-    }
-    const status = await readStatus(trx, runId)
-    await trx
-      .updateTable('runs')
-      .set({ cloud_sync_status: JSON.stringify(status), updated_at: sql<string>`now()` })
-      .where('id', '=', runId)
-      .execute()
-    return status
+    if (patch.status === 'uploading' || patch.status === 'retrying')
+      await refuseSettled(trx, runId, accountId)
+    return changeDestination(trx, runId, accountId, patch)
   })
+}
+
+/**
+ * Changes a destination while it is open: what is settled stays so until the next sync begins. An attempt names its claim,
+ * and writes nothing once another one has it. Throws ClaimLost; DbConflict `not_found` as above.
+ */
+export async function saveOpenDestination(
+  db: Db,
+  owner: { readonly run_id: string; readonly account_id: string; readonly claim?: number },
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  const { run_id, account_id, claim } = owner
+  return db.transaction().execute(async (trx) => {
+    await lockRun(trx, run_id)
+    if (claim !== undefined) await assertClaim(trx, { run_id, account_id, claim })
+    await refuseSettled(trx, run_id, account_id)
+    return changeDestination(trx, run_id, account_id, patch)
+  })
+}
+
+async function refuseSettled(trx: DbOrTransaction, runId: string, accountId: string): Promise<void> {
+  const settled = await trx
+    .selectFrom('destinations')
+    .select('status')
+    .where('run_id', '=', runId)
+    .where('account_id', '=', accountId)
+    .where('finished_at', 'is not', null)
+    .executeTakeFirst()
+  if (settled !== undefined) throw new ClaimLost()
+}
+
+/** Under the lock on the run. */
+export async function changeDestination(
+  trx: DbOrTransaction,
+  runId: string,
+  accountId: string,
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  const result = await trx
+    .updateTable('destinations')
+    .set({ ...toPatch(patch), updated_at: sql<string>`now()` })
+    .where('run_id', '=', runId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 0n) {
+    throw new DbConflict('not_found', 'account_id', 'The run has no such destination.')
+  }
+  const status = await readStatus(trx, runId)
+  await trx
+    .updateTable('runs')
+    .set({ cloud_sync_status: JSON.stringify(status), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .execute()
+  return status
 }
 
 /** Closes a sync; `error` is what stopped the run as a whole. */

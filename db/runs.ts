@@ -4,11 +4,16 @@
 import { sql } from 'kysely'
 import { DbConflict, withConflicts } from './conflict.ts'
 import type { DbOrTransaction } from './database.ts'
-import { pageSize } from './page.ts'
 import type { PinKind, Run } from './schema.ts'
 
 export { listRuns, type RunFilter } from './run-history.ts'
-export { beginSync, type DestinationPatch, finishSync, saveDestination } from './run-sync.ts'
+export {
+  beginSync,
+  type DestinationPatch,
+  finishSync,
+  saveDestination,
+  saveOpenDestination,
+} from './run-sync.ts'
 
 export type NewRun = {
   readonly id: string
@@ -99,22 +104,6 @@ export async function keepPinUntil(db: DbOrTransaction, runId: string, until: st
     .returningAll()
     .executeTakeFirst()
   return existing(row)
-}
-
-/** Settled runs whose pin may go at `at`, the longest overdue first. A run that is being synced is not among them. */
-export async function listPinsDue(
-  db: DbOrTransaction,
-  options: { readonly at: string; readonly limit?: number },
-): Promise<readonly Run[]> {
-  return db
-    .selectFrom('runs')
-    .selectAll()
-    .where('pin', '=', 'linked')
-    .where('kept_until', '<=', options.at)
-    .where('cloud_status', '<>', 'pending')
-    .orderBy('kept_until')
-    .limit(pageSize(options.limit ?? 100))
-    .execute()
 }
 
 /**

@@ -3,6 +3,7 @@
 // Neither a key nor a line of the file ever stands in a message.
 
 import { randomBytes } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import {
   constants,
   copyFile,
@@ -10,6 +11,7 @@ import {
   link,
   mkdir,
   open,
+  realpath,
   rename,
   stat,
   unlink,
@@ -59,16 +61,30 @@ export async function readKeyFile(path: string): Promise<readonly string[] | nul
     return null
   }
   try {
-    const stat = await file.stat()
-    if (!stat.isFile() || stat.size > MAX_FILE_BYTES) {
-      throw new KeyFileError(`The key file ${path} is no file of keys.`)
-    }
-    if ((stat.mode & OTHERS_MAY) !== 0) {
-      throw new KeyFileError(`The key file ${path} is open to group or others: run chmod 600 on it.`)
-    }
+    refuseUnsafe(path, await file.stat())
     return keysOfFile(path, await file.readFile('utf8'))
   } finally {
     await file.close()
+  }
+}
+
+/** As `readKeyFile`, for who cannot wait; a file that is not there is an error of the system here. */
+export function readKeyFileSync(path: string): readonly string[] {
+  const file = openSync(path, constants.O_RDONLY)
+  try {
+    refuseUnsafe(path, fstatSync(file))
+    return keysOfFile(path, readFileSync(file, 'utf8'))
+  } finally {
+    closeSync(file)
+  }
+}
+
+function refuseUnsafe(path: string, found: Stats): void {
+  if (!found.isFile() || found.size > MAX_FILE_BYTES) {
+    throw new KeyFileError(`The key file ${path} is no file of keys.`)
+  }
+  if ((found.mode & OTHERS_MAY) !== 0) {
+    throw new KeyFileError(`The key file ${path} is open to group or others: run chmod 600 on it.`)
   }
 }
 
@@ -86,7 +102,7 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
 }
 
 /** Throws KeyFileError, which names the line and not its content. */
-export function keysOfFile(path: string, text: string): readonly string[] {
+function keysOfFile(path: string, text: string): readonly string[] {
   const keys = text.split('\n').flatMap((line, index) => {
     const key = line.trim()
     if (key !== '' && !isFernetKey(key)) {
@@ -125,11 +141,29 @@ async function createKeyFile(path: string): Promise<void> {
   await syncFolder(folder)
 }
 
-/** Replaces the whole file at once, readable by its owner only: what reads it finds the old keys or the new ones. */
+/**
+ * Replaces the whole file at once, readable by its owner only: what reads it finds the old keys or the new ones. Throws
+ * KeyFileError, and leaves everything as it was, where the file cannot be replaced. Callers hold the lock of the file.
+ */
 export async function replaceKeyFile(path: string, keys: readonly string[]): Promise<void> {
-  const folder = dirname(path)
+  const target = await realpath(path)
+  const folder = dirname(target)
   const draft = join(folder, `.secret-key-${randomBytes(8).toString('hex')}`)
-  const owner = await stat(path)
+  const owner = await stat(target)
+  try {
+    await writeDraft(draft, keys, owner)
+    await rename(draft, target)
+  } catch (error) {
+    // All keys stand in it.
+    await unlink(draft).catch((left: unknown) => {
+      if (!isErrno(left, 'ENOENT')) throw new KeyFileError(`Remove ${draft}: it holds keys.`, { cause: left })
+    })
+    throw new KeyFileError(notReplaceable(path, error), { cause: error })
+  }
+  await syncFolder(folder)
+}
+
+async function writeDraft(draft: string, keys: readonly string[], owner: Stats): Promise<void> {
   const file = await open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
     await file.writeFile(`${keys.join('\n')}\n`)
@@ -138,8 +172,15 @@ export async function replaceKeyFile(path: string, keys: readonly string[]): Pro
   } finally {
     await file.close()
   }
-  await rename(draft, path)
-  await syncFolder(folder)
+}
+
+function notReplaceable(path: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  const advice =
+    code === 'EBUSY'
+      ? 'it is mounted as a single file, so mount its folder instead'
+      : 'its folder must be writable and have space'
+  return `The key file ${path} cannot be replaced (${code}): ${advice}. Nothing was changed.`
 }
 
 const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']

@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely'
 import type { DestinationStatus, ProviderKind } from '../workflows/types.ts'
+import { newestCopy } from './binding-views.ts'
 import type { DbOrTransaction } from './database.ts'
 
 export type BindingFigures = {
@@ -11,6 +12,7 @@ export type BindingFigures = {
   readonly enabled: boolean
   /** Of the newest run that had this destination. */
   readonly newest_status: DestinationStatus | null
+  /** When the newest whole copy was proven. */
   readonly last_copy_at: string | null
   readonly last_copy_size: number | null
 }
@@ -40,8 +42,7 @@ export async function readSyncFigures(db: DbOrTransaction): Promise<SyncFigures>
       join cloud_accounts a on a.id = b.account_id
       left join lateral (select d.status from destinations d
         where d.binding_id = b.id order by d.run_created_at desc limit 1) newest on true
-      left join lateral (select d.finished_at, d.size from destinations d
-        where d.binding_id = b.id and d.status = 'uploaded' and d.bytes_sent > 0 order by d.run_created_at desc limit 1) copy on true
+      left join lateral (${newestCopy}) copy on true
       order by b.instance_slug, a.name`.execute(db),
   ])
   return {

@@ -1,6 +1,7 @@
 // The provider's upload session of one run and account, sealed, and how far it came. After a lost heartbeat an
 // old attempt may still be running beside the new one: each attempt claims the row, and every write names its
-// claim, so only the newest attempt can change anything.
+// claim, so only the newest attempt can change anything. The number of a claim is never given twice: an attempt that
+// wakes up after its row was forgotten must not find it in another one's hands under its own number.
 
 import { sql } from 'kysely'
 import { z } from 'zod'
@@ -11,7 +12,7 @@ import type { Vault } from './vault.ts'
 /** The holder of a session; `claim` is the number that claimSession gave it. */
 export type SessionClaim = { readonly run_id: string; readonly account_id: string; readonly claim: number }
 
-/** Another attempt has claimed the session since, or it was forgotten: stop without writing. Code `claim_lost`. */
+/** Another attempt has claimed the session since, or the upload is settled: stop without writing. Code `claim_lost`. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost'
   readonly code = 'claim_lost'
@@ -44,7 +45,7 @@ function sealedRow(claim: Pick<SessionClaim, 'run_id' | 'account_id'>): string {
 /**
  * Takes the session over from every earlier attempt. A new row has the target as given; an existing row keeps its
  * own target: when that is of another archive (size or mtime) or name, abort it at the provider and call
- * `restartSession` with the new one.
+ * `restartSession` with the new one. In one transaction with startAttempt, which remembers the number of the claim.
  */
 export async function claimSession(
   db: DbOrTransaction,
@@ -54,7 +55,16 @@ export async function claimSession(
 ): Promise<UploadSessionRow> {
   return db
     .insertInto('upload_sessions')
-    .values({ run_id: runId, account_id: accountId, claim: 1, ...target })
+    .values((own) => ({
+      run_id: runId,
+      account_id: accountId,
+      claim: own
+        .selectFrom('attempts')
+        .select(({ fn, val }) => sql<number>`${fn.coalesce(fn.max('attempt'), val(0))} + 1`.as('next'))
+        .where('run_id', '=', runId)
+        .where('account_id', '=', accountId),
+      ...target,
+    }))
     .onConflict((conflict) =>
       conflict
         .columns(['run_id', 'account_id'])
@@ -149,10 +159,17 @@ export async function restartSession(
   return row
 }
 
-/** Throws ClaimLost when the claim is no longer the newest; for a check before something that cannot be undone. */
+/** Throws ClaimLost when the claim is not the newest. In a transaction nobody else can claim the row until its end. */
 export async function assertClaim(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
-  const row = await getSession(db, claim.run_id, claim.account_id)
-  if (row?.claim !== claim.claim) {
+  const row = await db
+    .selectFrom('upload_sessions')
+    .select('claim')
+    .where('run_id', '=', claim.run_id)
+    .where('account_id', '=', claim.account_id)
+    .where('claim', '=', claim.claim)
+    .forShare()
+    .executeTakeFirst()
+  if (row === undefined) {
     throw new ClaimLost()
   }
 }

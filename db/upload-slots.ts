@@ -4,6 +4,7 @@
 import { sql } from 'kysely'
 import { DbConflict } from './conflict.ts'
 import type { Db, DbOrTransaction } from './database.ts'
+import type { SessionClaim } from './upload-sessions.ts'
 
 export type SlotRequest = {
   readonly accountId: string
@@ -76,6 +77,24 @@ export async function releaseSlot(db: DbOrTransaction, accountId: string, runId:
     .deleteFrom('upload_slots')
     .where('account_id', '=', accountId)
     .where('run_id', '=', runId)
+    .execute()
+}
+
+/** What an attempt leaves at its end. Does nothing when another attempt has claimed the upload: the slot is its own. */
+export async function releaseOwnSlot(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+  await db
+    .deleteFrom('upload_slots')
+    .where('account_id', '=', claim.account_id)
+    .where('run_id', '=', claim.run_id)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('upload_sessions')
+          .select('claim')
+          .where('account_id', '=', claim.account_id)
+          .where('run_id', '=', claim.run_id)
+          .where('claim', '=', claim.claim),
+      ),
+    )
     .execute()
 }
 

@@ -1,5 +1,6 @@
 // The ledger of files that this program put somewhere: retention scope `own` counts nothing else.
 
+import { sql } from 'kysely'
 import type { FileHash } from '../workflows/types.ts'
 import type { DbOrTransaction } from './database.ts'
 import type { UploadedFile } from './schema.ts'
@@ -54,6 +55,26 @@ export async function ownRemoteIds(
     .where('account_id', '=', accountId)
     .where('remote_id', 'in', remoteIds)
     .where('deleted_at', 'is', null)
+    .execute()
+  return new Set(rows.map((row) => row.remote_id))
+}
+
+/** Which of these files at the account are copies of backups that were reported after this run. */
+export async function remoteIdsOfLaterRuns(
+  db: DbOrTransaction,
+  of: { readonly account_id: string; readonly run_id: string },
+  remoteIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('uploaded_files')
+    .innerJoin('runs', 'runs.id', 'uploaded_files.run_id')
+    .select('uploaded_files.remote_id')
+    .where('uploaded_files.account_id', '=', of.account_id)
+    // An array is one parameter: a folder may hold more files than a statement may have parameters.
+    .where('uploaded_files.remote_id', '=', sql<string>`any(${remoteIds}::text[])`)
+    .where('runs.created_at', '>', (own) =>
+      own.selectFrom('runs').select('created_at').where('id', '=', of.run_id),
+    )
     .execute()
   return new Set(rows.map((row) => row.remote_id))
 }

@@ -53,7 +53,8 @@ export async function touchUserSession(db: DbOrTransaction, tokenHash: string): 
     .execute()
 }
 
-/** Does nothing when there is no such session. */
-export async function deleteUserSession(db: DbOrTransaction, tokenHash: string): Promise<void> {
-  await db.deleteFrom('user_sessions').where('token_hash', '=', tokenHash).execute()
+/** False when there is no such session. */
+export async function deleteUserSession(db: DbOrTransaction, tokenHash: string): Promise<boolean> {
+  const result = await db.deleteFrom('user_sessions').where('token_hash', '=', tokenHash).executeTakeFirst()
+  return result.numDeletedRows > 0n
 }

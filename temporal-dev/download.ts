@@ -1,11 +1,13 @@
 // Downloads a file into memory within limits. A machine without a way out must learn so in seconds, a slow line may
-// take its time: the first answer has a short deadline, the whole has a long one.
+// take its time: the first answer has a short deadline, the whole has a long one. What begins over HTTPS never goes on
+// over HTTP, since programs come this way; and no address is ever told, because an index's may hold a password.
 
 const ANSWER_TIMEOUT_MS = 5_000
 const TOTAL_TIMEOUT_MS = 15 * 60_000
 const MAX_BYTES = 500 * 1024 * 1024
+const MAX_REDIRECTS = 5
 
-/** The body of a successful GET. Throws on any other status, on silence, and on more than 500 MiB. */
+/** The body of a successful GET. Throws on any other status, on silence, on a way out of HTTPS, and on more than 500 MiB. */
 export async function download(url: string, accept = '*/*'): Promise<Buffer> {
   const controller = new AbortController()
   const silence = setTimeout(
@@ -14,7 +16,7 @@ export async function download(url: string, accept = '*/*'): Promise<Buffer> {
   )
   const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(TOTAL_TIMEOUT_MS)])
   try {
-    const response = await fetch(url, { headers: { accept }, signal })
+    const response = await follow(new URL(url), accept, signal)
     clearTimeout(silence)
     if (!response.ok || !response.body) throw new Error(`HTTP status ${response.status}`)
     const pieces: Uint8Array[] = []
@@ -28,4 +30,35 @@ export async function download(url: string, accept = '*/*'): Promise<Buffer> {
   } finally {
     clearTimeout(silence)
   }
+}
+
+async function follow(start: URL, accept: string, signal: AbortSignal): Promise<Response> {
+  let url = start
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await get(url, accept, signal)
+    const location = response.headers.get('location')
+    if (response.status < 300 || response.status > 399 || location === null) return response
+    await response.body?.cancel()
+    if (!URL.canParse(location, url.href)) throw new Error('it is redirected to no address')
+    const next = new URL(location, url)
+    if (url.protocol === 'https:' && next.protocol !== 'https:') {
+      throw new Error('it is redirected from HTTPS to another protocol')
+    }
+    url = next
+  }
+  throw new Error(`it is redirected more than ${MAX_REDIRECTS} times`)
+}
+
+/** fetch takes no address with a user name in it, and would quote it. */
+function get(url: URL, accept: string, signal: AbortSignal): Promise<Response> {
+  const { username, password } = url
+  const plain = new URL(url)
+  plain.username = ''
+  plain.password = ''
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  const headers = {
+    accept,
+    ...(username === '' && password === '' ? {} : { authorization: `Basic ${login.toString('base64')}` }),
+  }
+  return fetch(plain.href, { headers, redirect: 'manual', signal })
 }

@@ -64,14 +64,21 @@ export async function findTemporalCli({ environment, log, officialRoot }: FindCl
   )
 }
 
+/** The first usable one; throws why when there are only others. */
 async function findOnPath(path: string): Promise<string | undefined> {
+  const reasons: string[] = []
   for (const folder of path.split(delimiter)) {
     if (!folder) continue
     const candidate = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal')
     if (!(await isProgram(candidate))) continue
-    await checkCli(candidate)
-    return candidate
+    try {
+      await checkCli(candidate)
+      return candidate
+    } catch (error) {
+      reasons.push(firstLine(error))
+    }
   }
+  if (reasons.length > 0) throw new Error(reasons.join('; '))
   return undefined
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { processIdentity } from '../db/process-identity.ts'
+import { StartupError } from '../db/startup-error.ts'
 import type { Log } from './log.ts'
 
 export type ServerProcess = {
@@ -26,7 +27,10 @@ const POLL_MS = 50
 
 const noteFile = z.object({ pid: z.number(), identity: z.string() })
 
-/** Starts the program with its output in `server.log` and its number in `server.pid` of the folder. */
+/**
+ * Starts the program with its output in `server.log` and its number in `server.pid` of the folder. Throws StartupError,
+ * and leaves nothing running, when the number cannot be noted.
+ */
 export async function startProcess(
   cli: string,
   args: readonly string[],
@@ -53,7 +57,20 @@ export async function startProcess(
   })
   if (child.pid !== undefined) {
     const identity = await processIdentity(child.pid)
-    if (identity !== null) writeFileSync(note, `${JSON.stringify({ pid: child.pid, identity })}\n`)
+    try {
+      if (identity !== null) writeFileSync(note, `${JSON.stringify({ pid: child.pid, identity })}\n`)
+    } catch (cause) {
+      // Without its note nobody would find it after a crash, and a second one would be started on its files.
+      child.kill('SIGKILL')
+      await ended
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+      throw new StartupError(
+        `${note} cannot be written (${code}): give its folder space and write permission`,
+        {
+          cause,
+        },
+      )
+    }
   }
   // Whoever waits for the end holds the program; the child alone does not.
   child.unref()

@@ -1,5 +1,7 @@
 // `npm start`: everything on one machine, in the order database → Temporal → workers → API, and stopped the other way
-// round. With DATABASE_URL or TEMPORAL_ADDRESS set, that server is used instead of the embedded one.
+// round. With DATABASE_URL or TEMPORAL_ADDRESS set, that server is used instead of the embedded one. A part that ends by
+// itself ends the whole, with a code that makes a service manager start it again. The one place outside api/ that knows
+// api/, activities/ and the embedded servers at once; it lies here because it is for one machine, as they are.
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,14 +10,13 @@ import { connectWorker, installRuntime } from '../activities/temporal-runtime.ts
 import { startWorkers } from '../activities/workers.ts'
 import { startApi } from '../api/server.ts'
 import { connectTemporal } from '../api/temporal-client.ts'
-import { type Config, ConfigError, loadConfig } from '../db/config.ts'
+import { type Config, loadConfig } from '../db/config.ts'
 import { openDatabase } from '../db/database.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
+import { startFailureText } from '../db/error-for-people.ts'
 import { createLogger, type Logger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
-import { KeyFileError } from '../db/secret-key.ts'
 import { StartupError } from '../db/startup-error.ts'
-import { VaultError } from '../db/vault.ts'
 import { lockDataDir } from './data-lock.ts'
 import { findTemporalCli } from './find-cli.ts'
 import { startTemporalServer } from './server.ts'
@@ -80,27 +81,27 @@ async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
   await makeFolder('DATA_DIR', config.dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
   const lock = await lockDataDir(config.dataDir)
   stops.push({ what: 'data folder', stop: lock.release })
+  void lock.lost.then(() => endBecause(log, `another program has taken ${config.dataDir} over`))
   await makeFolder('BACKUP_ROOT', config.backupRoot, 0o755)
 
   const plainLog = {
     info: (message: string) => log.info(message),
     warn: (message: string) => log.warn(message),
   }
-  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(config, plainLog, stops))
+  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(config, log, plainLog, stops))
   const db = openDatabase(databaseUrl, { log })
   stops.push({ what: 'database connections', stop: () => db.destroy() })
   const vault = await prepareDatabase(config, db, log)
 
   installRuntime(log)
-  const embedded = config.temporalAddress === null ? await embeddedTemporal(config, plainLog, stops) : null
+  const embedded =
+    config.temporalAddress === null ? await embeddedTemporal(config, log, plainLog, stops) : null
   const temporal = await connectWorker(embedded?.address ?? null)
   stops.push({ what: 'Temporal connection', stop: () => temporal.connection.close() })
   const workers = await startWorkers({ config, db, vault, log, temporal })
   stops.push({ what: 'workers', stop: workers.stop })
   workers.running.catch((error: unknown) => {
-    log.fatal({ err: error }, 'a worker failed; ending')
-    process.kill(process.pid, 'SIGTERM')
-    process.exitCode = 1
+    endBecause(log, 'a worker failed', error)
   })
 
   const client = connectTemporal({
@@ -129,14 +130,21 @@ async function makeFolder(variable: string, path: string, mode: number): Promise
 
 type PlainLog = { info(message: string): void; warn(message: string): void }
 
-async function embeddedDatabase(config: Config, log: PlainLog, stops: Stops): Promise<string> {
-  const postgres = await startEmbeddedPostgres({ directory: join(config.dataDir, 'postgres'), log })
+async function embeddedDatabase(
+  config: Config,
+  log: Logger,
+  plainLog: PlainLog,
+  stops: Stops,
+): Promise<string> {
+  const directory = join(config.dataDir, 'postgres')
+  const postgres = await startEmbeddedPostgres({ directory, log: plainLog })
   stops.push({ what: 'PostgreSQL', stop: postgres.stop })
+  endWith(postgres.exited, log)
   return postgres.url
 }
 
-async function embeddedTemporal(config: Config, log: PlainLog, stops: Stops) {
-  const cli = await findTemporalCli({ environment: process.env, log })
+async function embeddedTemporal(config: Config, log: Logger, plainLog: PlainLog, stops: Stops) {
+  const cli = await findTemporalCli({ environment: process.env, log: plainLog })
   const server = await startTemporalServer({
     cli,
     directory: join(config.dataDir, 'temporal'),
@@ -144,21 +152,30 @@ async function embeddedTemporal(config: Config, log: PlainLog, stops: Stops) {
     portAsked: config.temporalPort.asked,
     uiPort: config.temporalUiPort.port,
     uiPortAsked: config.temporalUiPort.asked,
-    log,
+    log: plainLog,
   })
   stops.push({ what: 'Temporal server', stop: server.stop })
-  server.exited
-    .then(({ expected, reason }) => {
-      if (expected) return
-      log.warn(`the Temporal server ended by itself (${reason}); ending too, start again to go on`)
-      process.exitCode = 1
-      process.kill(process.pid, 'SIGTERM')
-    })
-    .catch((error: unknown) => log.warn(String(error)))
+  endWith(server.exited, log)
   const connection = await Connection.connect({ address: server.address })
   await prepareNamespace(connection, server.namespace)
   await connection.close()
   return server
+}
+
+/** For a server of our own: nothing works without it, and only a new start brings it back. */
+function endWith(
+  exited: Promise<{ readonly expected: boolean; readonly reason: string }>,
+  log: Logger,
+): void {
+  void exited.then(({ expected, reason }) => {
+    if (!expected) endBecause(log, reason)
+  })
+}
+
+function endBecause(log: Logger, reason: string, err?: unknown): void {
+  log.fatal({ err }, `${reason}; ending: a new start goes on from here`)
+  process.exitCode = 1
+  process.kill(process.pid, 'SIGTERM')
 }
 
 async function stopAll(stops: Stops, log: Logger): Promise<void> {
@@ -174,18 +191,8 @@ async function stopAll(stops: Stops, log: Logger): Promise<void> {
   log.info('stopped')
 }
 
-/** Errors that a person mends: the sentence is enough; anything else shows where it came from. */
-function isForPeople(error: unknown): error is Error {
-  return [ConfigError, KeyFileError, VaultError, StartupError].some((kind) => error instanceof kind)
-}
-
 main().catch((error: unknown) => {
-  const text = isForPeople(error)
-    ? error.message
-    : error instanceof Error
-      ? (error.stack ?? error.message)
-      : String(error)
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${startFailureText(error)}\n`)
   // Everything is stopped; Temporal's runtime would keep the process alive without a Worker that ends it.
   process.exit(1)
 })

@@ -13,7 +13,7 @@ export const recordOptions: ActivityOptions = {
   cancellationType: WAIT,
 }
 
-/** How long a queue that belongs to one host may stay unserved before the run says so. */
+/** How long the queue of short activities of one host may stay unserved before the run says so. */
 const HOST_QUEUE_PATIENCE = '15m'
 
 /** Linking, measuring and unlinking the archive, on a host that has it. */
@@ -53,14 +53,15 @@ export function releaseOptions(queue: string): ActivityOptions {
 /**
  * One attempt may carry the whole file: 500 GB take 56 h at 20 Mbit/s. There is no limit in total, because it would count
  * healthy progress too: the activity itself gives up after 24 h without a byte. It beats every second; a
- * worker that is silent for half a minute is taken for dead.
+ * worker that is silent for half a minute is taken for dead. There is no limit to the wait for a worker either: a host
+ * whose slots are all taken by other uploads, or that is being rebooted, is no failure, and that a worker is there
+ * was shown when it linked the archive.
  */
-export function uploadOptions(queue: string, isHostQueue: boolean, summary: string): ActivityOptions {
+export function uploadOptions(queue: string, summary: string): ActivityOptions {
   return {
     taskQueue: queue,
     startToCloseTimeout: '7 days',
     heartbeatTimeout: '30s',
-    ...(isHostQueue ? { scheduleToStartTimeout: HOST_QUEUE_PATIENCE } : {}),
     retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m' },
     cancellationType: WAIT,
     summary,
@@ -74,26 +75,41 @@ export const turnOptions: ActivityOptions = {
   cancellationType: WAIT,
 }
 
-/** Proving the copy: the provider may be away for hours, the copy stays unproven until then. */
+/** Proving the copy: the provider may be away for hours, the copy stays unproven until then; reading a large one back takes hours too. */
 export const verifyOptions: ActivityOptions = {
-  startToCloseTimeout: '10m',
+  startToCloseTimeout: '24h',
   scheduleToCloseTimeout: '25h',
   heartbeatTimeout: '60s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
   cancellationType: WAIT,
 }
 
-/** Retention may wait for the next run: it is tried for two hours. A folder of 10,000 files takes minutes to list. */
+/** How often a plan of what to delete is tried. */
+export const PLAN_TRIES = 5
+
+/**
+ * Retention may wait for the next run, and whoever waits for this one is not to be kept by a folder that cannot be listed: five
+ * tries in half a minute, or with the pauses that the provider asks for. One listing of 10,000 files takes minutes.
+ */
 export const retentionOptions: ActivityOptions = {
   startToCloseTimeout: '30m',
-  scheduleToCloseTimeout: '2h',
+  scheduleToCloseTimeout: '40m',
   heartbeatTimeout: '60s',
-  retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m' },
+  retry: {
+    initialInterval: '2s',
+    backoffCoefficient: 2,
+    maximumInterval: '1m',
+    maximumAttempts: PLAN_TRIES,
+  },
   cancellationType: WAIT,
 }
 
-/** Deleting from a plan that is minutes old at most: after a failure the folder is listed anew instead. */
+/**
+ * Deleting from a plan that is minutes old at most: after a failure the folder is listed anew instead, and so it is when
+ * no worker was there to carry the plan out.
+ */
 export const pruneOptions: ActivityOptions = {
+  scheduleToStartTimeout: '15m',
   startToCloseTimeout: '30m',
   heartbeatTimeout: '60s',
   retry: { maximumAttempts: 1 },

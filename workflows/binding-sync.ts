@@ -1,7 +1,7 @@
 // bindingSyncWorkflow: one archive to one destination: wait for the account's turn, upload, verify, prune. It ends normally
 // whatever became of the upload; only cancellation ends it otherwise, after the provider's session was given up.
 
-import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common'
 import {
   allHandlersFinished,
   CancellationScope,
@@ -17,6 +17,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
+import type { PruneOutcome } from '../activities/remote-retention.ts'
 import {
   abortOptions,
   pruneOptions,
@@ -27,16 +28,14 @@ import {
   verifyOptions,
 } from './activity-options.ts'
 import { type Destination, describeDestination, pendingState } from './destination.ts'
-import { statusErrorOf } from './failures.ts'
+import { statusError, statusErrorOf } from './failures.ts'
 import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
-import type { CloudSyncStatus, DestinationState, RetentionResult } from './types.ts'
+import type { CloudSyncStatus, DestinationState, RetentionResult, StatusError } from './types.ts'
 
 export type BindingSyncInput = {
   readonly run_id: string
   readonly instance: string
   readonly upload_queue: string
-  /** True when the queue belongs to one host: nobody else could take the upload. */
-  readonly is_host_queue: boolean
   readonly destination: Destination
 }
 
@@ -51,10 +50,9 @@ const { abortUpload } = proxyActivities<Activities>(abortOptions)
 const UPLOAD_ROUNDS = 2
 /** 500 deletions a pass: a plan stays far below what one payload may hold, and a lowered keep_last is still done. */
 const MAX_PRUNE_PASSES = 40
-/** Failed passes, with pauses from 4 s to 5 min between them: about an hour in all. The next run prunes as well. */
-const MAX_PRUNE_FAILURES = 16
+/** Failed passes, with pauses from 4 s to 32 s between them: a minute in all. The next run prunes as well. */
+const MAX_PRUNE_FAILURES = 5
 const PRUNE_PAUSE_MS = 2_000
-const MAX_PRUNE_PAUSE_MS = 300_000
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
   const { run_id, destination } = input
@@ -125,9 +123,7 @@ async function uploadAndVerify(input: BindingSyncInput): Promise<Settled> {
   const { run_id, instance, destination } = input
   const { account_id, binding_id, folder } = destination
   const summary = `${instance} → ${destination.account}`
-  const { uploadArchive } = proxyActivities<Activities>(
-    uploadOptions(input.upload_queue, input.is_host_queue, summary),
-  )
+  const { uploadArchive } = proxyActivities<Activities>(uploadOptions(input.upload_queue, summary))
   for (let round = 1; ; round += 1) {
     await awaitTurn({ run_id, account_id })
     const copy = await uploadArchive({ run_id, instance, account_id, binding_id, folder })
@@ -147,66 +143,93 @@ function isBadCopy(failure: unknown): boolean {
   )
 }
 
-/** A prune that fails or is cancelled never undoes the upload: it shows in `retention.error`. */
-async function prune(input: BindingSyncInput, keepLast: number, remoteId: string): Promise<RetentionResult> {
+/**
+ * A prune that fails or is cancelled never undoes the upload: it shows in `retention.error`. Each plan goes by the binding
+ * as it is then, and so does `keep_last`; null when the binding does not want anything deleted any more.
+ */
+async function prune(
+  input: BindingSyncInput,
+  keepLast: number,
+  remoteId: string,
+): Promise<RetentionResult | null> {
   const { run_id, instance, destination } = input
-  const { account_id, binding_id, folder, retention_scope } = destination
-  const about = { run_id, instance, account_id, binding_id }
+  const { account_id, binding_id, folder } = destination
+  const about = { run_id, instance, account_id, binding_id, folder }
   const deleted: string[] = []
+  let rule = { keep_last: keepLast, retention_scope: destination.retention_scope }
   let kept = 0
   let failures = 0
+  const result = (rest: Partial<RetentionResult> = {}): RetentionResult => ({
+    keep_last: rule.keep_last,
+    deleted,
+    kept,
+    skipped: null,
+    error: null,
+    ...rest,
+  })
   try {
     for (let pass = 1; pass <= MAX_PRUNE_PASSES; pass += 1) {
-      const plan = await planRemotePrune({
-        ...about,
-        folder,
-        retention_scope,
-        keep_last: keepLast,
-        remote_id: remoteId,
-      })
+      const plan = await planRemotePrune({ ...about, remote_id: remoteId })
+      if (plan.retention === null) return deleted.length === 0 ? null : result()
+      rule = plan.retention ?? rule
       kept = plan.kept
-      if (plan.skipped !== null)
-        return { keep_last: keepLast, deleted, kept, skipped: plan.skipped, error: null }
+      if (plan.skipped !== null) return result({ skipped: plan.skipped })
       if (plan.delete.length === 0) break
-      const outcome = await tryToPrune({ ...about, files: plan.delete })
+      const outcome = await tryToPrune({ ...about, ...rule, files: plan.delete })
       deleted.push(...outcome.deleted)
       if (outcome.error !== null) {
         failures += 1
         if (!outcome.error.retryable || failures === MAX_PRUNE_FAILURES) {
-          return { keep_last: keepLast, deleted, kept, skipped: null, error: outcome.error }
+          return result({ error: outcome.error })
         }
-        await sleep(Math.min(PRUNE_PAUSE_MS * 2 ** failures, MAX_PRUNE_PAUSE_MS))
+        await sleep(PRUNE_PAUSE_MS * 2 ** failures)
         continue
       }
-      if (!plan.has_more) break
+      if (!plan.has_more && outcome.is_outdated !== true) break
     }
-    return { keep_last: keepLast, deleted, kept, skipped: null, error: null }
+    return result()
   } catch (failure) {
-    return { keep_last: keepLast, deleted, kept, skipped: null, error: statusErrorOf(failure) }
+    return result({ error: statusErrorOf(failure) })
   }
 }
 
-/** A worker that was lost in the middle is an error to plan anew after, as any other. */
-async function tryToPrune(input: Parameters<Activities['pruneRemote']>[0]) {
+async function tryToPrune(input: Parameters<Activities['pruneRemote']>[0]): Promise<PruneOutcome> {
   try {
     return await pruneRemote(input)
   } catch (failure) {
     if (isCancellation(failure)) throw failure
-    return { deleted: [], error: statusErrorOf(failure) }
+    return { deleted: [], error: pruneError(failure) }
   }
 }
 
-/** The parent answers queries for all of its destinations; one that is gone needs no answer. */
+const PLAN_TOO_OLD =
+  'No worker took the deletion of old copies before its plan was too old. It is planned anew, at the latest by the next run.'
+
+/**
+ * A worker that was lost in the middle is an error to plan anew after, as any other; and so is a plan that grew too old
+ * while no worker was there, whatever such a wait means elsewhere.
+ */
+export function pruneError(failure: unknown): StatusError {
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure
+  return cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START'
+    ? statusError('worker_lost', PLAN_TOO_OLD)
+    : statusErrorOf(failure)
+}
+
+/**
+ * The parent answers queries for all of its destinations; one that is gone needs no answer. It is told during a cancellation
+ * as well: a signal handler that ended as cancelled would end the workflow before the provider's session is given up.
+ */
 async function tellParent(accountId: string, state: Partial<DestinationState>): Promise<void> {
   const { parent } = workflowInfo()
   if (parent === undefined) return
+  const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId)
   try {
-    await getExternalWorkflowHandle(parent.workflowId, parent.runId).signal(destinationChangedSignal, {
-      account_id: accountId,
-      state,
-    })
+    await CancellationScope.nonCancellable(() =>
+      handle.signal(destinationChangedSignal, { account_id: accountId, state }),
+    )
   } catch (failure) {
-    if (isCancellation(failure)) throw failure
+    log.debug('the parent could not be told', { error: statusErrorOf(failure).code })
   }
 }
 

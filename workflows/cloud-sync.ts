@@ -142,7 +142,6 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
           run_id: runId,
           instance: input.instance,
           upload_queue: sync.queues.uploads,
-          is_host_queue: sync.isHostQueue,
           destination,
         },
       ],

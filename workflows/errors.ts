@@ -54,6 +54,10 @@ const rules = {
   api_not_enabled: { permanent: true, advice: "Enable the provider's API for this application." },
   clock_skewed: { permanent: true, advice: "Set this machine's clock: the provider refuses its time." },
   account_misconfigured: { permanent: true, advice: "Correct the account's settings." },
+  binding_deleted: {
+    permanent: true,
+    advice: 'Bind the instance to the account again, then re-upload, if the copy is wanted.',
+  },
 
   // the destination
   folder_missing: {
@@ -98,7 +102,7 @@ const rules = {
     permanent: true,
     advice: "At the measured rate the file cannot finish within the life of the provider's upload session.",
   },
-  claim_lost: { permanent: false, advice: 'Another attempt has taken this upload over.' },
+  claim_lost: { permanent: false, advice: 'There is nothing to do: the newer attempt goes on.' },
   unexpected_answer: {
     permanent: false,
     advice: 'The provider answered something unknown; it is tried again.',
@@ -111,15 +115,15 @@ const rules = {
   // the proof
   hash_mismatch: {
     permanent: false,
-    advice: 'The copy differed from the archive and was removed; it is sent once more.',
+    advice: 'When it happens again, check memory and disk of this machine and any proxy, then re-upload.',
   },
   size_mismatch: {
     permanent: false,
-    advice: 'The copy had another size than the archive and was removed; it is sent once more.',
+    advice: 'When it happens again, check for a proxy that changes uploads, then re-upload.',
   },
   upload_unverified: {
     permanent: false,
-    advice: 'The provider does not list the copy yet; it is asked again.',
+    advice: 'The copy is not proven yet; the provider is asked again.',
   },
 
   // retention

@@ -19,13 +19,23 @@ export function resolveFolder(
   return `/${filled.split('/').filter(Boolean).join('/')}`
 }
 
+/** Names up to this length (UTF-16 units) are taken everywhere; a mark must not make one longer. */
+const MAX_NAME_LENGTH = 255
+
 /**
  * The names that an archive may have, best first: its own; with the run's short ID ('acme.dump' of run 'r7' →
- * 'acme.r7.dump'); and, should another file of other content hold that one as well, with the whole ID.
+ * 'acme.r7.dump'); and, should another file of other content hold that one as well, with the whole ID. Where the mark would
+ * make a name longer than 255 characters, the end of its stem gives way.
  */
 export function namesForRun(name: string, runId: string): readonly string[] {
   const type = /\.(zip|dump|tar\.gz)$/i.exec(name)?.[0] ?? ''
   const stem = name.slice(0, name.length - type.length)
   const marks = new Set([shortRunId(runId), plainRunId(runId)])
-  return [name, ...[...marks].map((mark) => `${stem}.${mark}${type}`)]
+  const marked = [...marks].map((mark) => {
+    const end = `.${mark}${type}`
+    const room = Math.max(MAX_NAME_LENGTH, name.length) - end.length
+    // Never half of a character.
+    return `${stem.slice(0, room).replace(/[\uD800-\uDBFF]$/, '')}${end}`
+  })
+  return [name, ...marked]
 }

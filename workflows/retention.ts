@@ -33,11 +33,14 @@ export function isArchiveName(name: string): boolean {
  * (`justUploadedId`, null for a preview), also where it is not among them; when it is missing from the listing, the listing
  * is not trusted. An older upload never pushes a newer one out, and the order is total: so two runs that prune one folder at
  * once, from listings of different moments, still leave the newest ones (each deletes only what has `keepLast` newer).
+ * `laterIds` are copies of later backups: they stay as well, because an old backup that is uploaded once more is the newest
+ * by its upload date only.
  */
 export function planPrune(
   listing: readonly ListedFile[],
   keepLast: number,
   justUploadedId: string | null,
+  laterIds: ReadonlySet<string> = new Set(),
 ): PrunePlan {
   if (!Number.isSafeInteger(keepLast) || keepLast < 1)
     throw new RangeError(`keep_last must be at least 1, not ${keepLast}`)
@@ -47,7 +50,8 @@ export function planPrune(
   if (justUploadedId !== null && !archives.some((file) => file.id === justUploadedId)) {
     return { delete: [], keep: archives, skipped: 'new_file_not_listed' }
   }
-  const isKept = (file: ListedFile, rank: number) => rank < keepLast || file.id === justUploadedId
+  const isKept = ({ id }: ListedFile, rank: number) =>
+    rank < keepLast || id === justUploadedId || laterIds.has(id)
   const keep = archives.filter(isKept)
   const remove = archives.filter((file, rank) => !isKept(file, rank)).reverse()
   if (remove.length > 0 && keep.length === 0)

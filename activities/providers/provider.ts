@@ -177,6 +177,12 @@ export interface Provider {
   /** The file by its ID, fresh from the provider; null when it does not exist (or lies in the trash). */
   getFile(id: string, signal: AbortSignal): Promise<RemoteFile | null>
 
+  /**
+   * Bytes [start, end) of the file as they stand there, at most 16 MiB at once: the proof of a copy that the provider states no
+   * hash of. Only where a provider may do that.
+   */
+  readBack?(id: string, start: number, end: number, signal: AbortSignal): Promise<Uint8Array>
+
   /** Every file directly in the folder (no folders, nothing trashed), page by page; rejects when any page fails. */
   listFiles(folder: RemoteFolder, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>
 

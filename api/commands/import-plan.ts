@@ -1,10 +1,13 @@
 // From odoo-backup-app's data to ours: a pure plan of what is created, and what each account still needs. Its instances
 // share one remote folder by default, and remote retention counted every file in it; here each gets a folder of its own.
+// All of it is held against the schemas of the API: what those refuse is never in the plan.
 
 import { z } from 'zod'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { folderPattern, mayCoincide } from '../../db/folder-pattern.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
-import { INSTANCE_SLUG } from '../../workflows/workflow-ids.ts'
+import { newAccountSchema } from '../schemas/accounts.ts'
+import { newBindingSchema } from '../schemas/bindings.ts'
+import { newInstanceSchema } from '../schemas/instances.ts'
 import type { SourceAccount, SourceBinding, SourceData, SourceInstance } from './odoo-backup-app.ts'
 
 export type PlannedAccount = {
@@ -29,8 +32,10 @@ export type ImportPlan = {
   readonly instances: readonly { readonly slug: string; readonly name: string }[]
   readonly accounts: readonly PlannedAccount[]
   readonly bindings: readonly PlannedBinding[]
-  /** What is left out, and why. */
+  /** What is left out or becomes different, and why. */
   readonly notes: readonly string[]
+  /** Bindings that cannot be made here as they are, and why: somebody has to make them. */
+  readonly refused: readonly string[]
 }
 
 /** By the name of an account: what a person adds to it. */
@@ -45,22 +50,48 @@ export type Additions = z.output<typeof additionsSchema>
 
 export function planImport(data: SourceData, additions: Additions = {}): ImportPlan {
   const notes: string[] = []
+  const refused: string[] = []
   const instances = data.instances.filter((instance) => {
-    const fits = INSTANCE_SLUG.test(instance.slug)
-    if (!fits)
-      notes.push(`instance "${instance.slug}" is left out: its slug has other characters, or more than 64`)
-    return fits
+    const reason = refusal(newInstanceSchema.safeParse(newInstance(instance)))
+    if (reason !== null) notes.push(`instance "${instance.slug}" is left out: its ${reason}`)
+    return reason === null
   })
   const names = uniqueNames(data.accounts)
   const accounts = data.accounts.map((account) =>
     plannedAccount(account, names.get(account.id) ?? account.name, additions),
   )
-  return {
-    instances: instances.map(({ slug, name }) => ({ slug, name: name.trim() === '' ? slug : name })),
-    accounts,
-    bindings: plannedBindings(data, instances, notes),
-    notes,
+  const bindings: PlannedBinding[] = []
+  for (const binding of plannedBindings(data, instances, notes)) {
+    const reason = bindingRefusal(binding, bindings)
+    if (reason === null) bindings.push(binding)
+    else {
+      const account = names.get(binding.account_source_id)
+      refused.push(`the binding of "${binding.slug}" to "${account}" is not made: ${reason}`)
+    }
   }
+  return { instances: instances.map(newInstance), accounts, bindings, notes, refused }
+}
+
+function newInstance({ slug, name }: SourceInstance) {
+  return { slug, name: name.trim() === '' ? slug : name }
+}
+
+function refusal(parsed: z.ZodSafeParseResult<unknown>): string | null {
+  if (parsed.success) return null
+  return parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')
+}
+
+function bindingRefusal(binding: PlannedBinding, accepted: readonly PlannedBinding[]): string | null {
+  const { slug, account_source_id, ...values } = binding
+  const reason = refusal(newBindingSchema.safeParse({ account_id: 'of the account', ...values }))
+  if (reason !== null) return `${values.remote_path}: ${reason}`
+  const folder = folderPattern(values.remote_path, slug)
+  const clash = accepted.find(
+    (other) =>
+      other.account_source_id === account_source_id &&
+      mayCoincide(folderPattern(other.remote_path, other.slug), folder),
+  )
+  return clash === undefined ? null : `"${clash.slug}" may use the same folder ${values.remote_path}`
 }
 
 /** Names need not be unique there. */
@@ -84,16 +115,23 @@ function plannedAccount(account: SourceAccount, name: string, additions: Additio
   const added = additions[name]
   const credentials = added?.credentials ?? usableCredentials(provider, account.credentials)
   const settings = added?.settings ?? {}
-  const planned = { source_id: account.id, name, provider }
-  const shapes = accountShapes[provider]
+  const parsed = newAccountSchema.safeParse({ name, provider, credentials, settings })
   const needs = [
     ...(account.credentials === null && added?.credentials === undefined
       ? ['the key does not open its credentials']
       : []),
-    ...(shapes.credentials.safeParse(credentials).success ? [] : [CREDENTIALS_NEEDED[provider]]),
-    ...(shapes.settings.safeParse(settings).success ? [] : [SETTINGS_NEEDED[provider]]),
+    // One line a part, however many faults it has: their messages may not quote what is a secret.
+    ...new Set(
+      (parsed.error?.issues ?? []).map(({ path: [part], message }) => neededOf(provider, part, message)),
+    ),
   ]
-  return { ...planned, credentials, settings, needs }
+  return { source_id: account.id, name, provider, credentials, settings, needs }
+}
+
+function neededOf(provider: ProviderKind, part: PropertyKey | undefined, message: string): string {
+  if (part === 'credentials') return CREDENTIALS_NEEDED[provider]
+  if (part === 'settings') return SETTINGS_NEEDED[provider]
+  return `${String(part)} ${message}`
 }
 
 const CREDENTIALS_NEEDED: Readonly<Record<ProviderKind, string>> = {

@@ -1,41 +1,44 @@
-// `cloud-sync import odoo-backup-app`: shows what it would bring over, and brings it over through the API. May be run
-// again: what is there already stays as it is.
+// `cloud-sync import odoo-backup-app`: shows what it would bring over, and brings it over through the API
+// (import-target.ts). Whatever can be known to be wrong is said before the first thing is made.
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { accountSchema } from '../schemas/accounts.ts'
-import { instanceSchema } from '../schemas/instances.ts'
-import { type ApiClient, createApiClient } from './api-client.ts'
+import { createApiClient } from './api-client.ts'
 import { EXIT, type ExitCode, Failed, type Output } from './command.ts'
-import {
-  type Additions,
-  additionsSchema,
-  type ImportPlan,
-  type PlannedAccount,
-  planImport,
-} from './import-plan.ts'
+import { type Additions, additionsSchema, type ImportPlan, planImport } from './import-plan.ts'
+import { bringOver } from './import-target.ts'
 import { readOdooBackupApp } from './odoo-backup-app.ts'
 
 export const IMPORT_USAGE = `cloud-sync import odoo-backup-app --database app.db --key secret.key [options]
   Brings instances, cloud accounts and bindings over from odoo-backup-app, whose files are only read.
   --dry-run           only show what would be done, and what each account still needs
-  --additions FILE    JSON with what accounts need, by their name:
+  --additions FILE    JSON with what accounts need, by their name as --dry-run shows it:
                       { "My Drive": { "credentials": { … }, "settings": { "folder_id": "…" } } }
   --url, --token-file as for upload; the token needs config:write, accounts:write and read
 `
-
-const bindingSchema = z.object({ id: z.string() })
 
 export async function importCommand(args: readonly string[], output: Output): Promise<ExitCode> {
   const values = parse(args)
   const additions = values.additions === undefined ? {} : readAdditions(values.additions)
   const plan = planImport(readOdooBackupApp(values.database, values.key), additions)
+  refuseUnknown(additions, plan)
   show(plan, output)
   if (values['dry-run'] === true) return EXIT.ok
   const client = await createApiClient({ url: values.url, tokenFile: values['token-file'] })
-  await bringOver(plan, client, output)
-  return plan.accounts.every((account) => account.needs.length === 0) ? EXIT.ok : EXIT.failed
+  const { waiting } = await bringOver(plan, client, output)
+  return waiting.length === 0 && plan.refused.length === 0 ? EXIT.ok : EXIT.failed
+}
+
+/** A name that is misspelt would leave its account without what it needs. */
+function refuseUnknown(additions: Additions, { accounts }: ImportPlan): void {
+  const unknown = Object.keys(additions).filter((name) => !accounts.some((account) => account.name === name))
+  if (unknown.length === 0) return
+  const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
+  throw new Failed(
+    EXIT.badInput,
+    `the additions name accounts that are not there: ${quoted(unknown)}; there are ${quoted(accounts.map(({ name }) => name)) || 'none'}`,
+  )
 }
 
 function parse(args: readonly string[]) {
@@ -87,56 +90,5 @@ function show(plan: ImportPlan, output: Output): void {
     )
   }
   for (const note of plan.notes) output.print(`note      ${note}\n`)
-}
-
-async function bringOver(plan: ImportPlan, client: ApiClient, output: Output): Promise<void> {
-  let made = 0
-  const make = async <T>(path: string, schema: z.ZodType<T>, body: object): Promise<T | null> => {
-    const created = await client.create(path, schema, body)
-    if ('made' in created) {
-      made += 1
-      return created.made
-    }
-    output.print(`note      ${path}: ${created.refused}\n`)
-    return null
-  }
-  for (const instance of plan.instances) await make('/api/instances', instanceSchema, instance)
-  const accountIds = new Map<number, string>()
-  for (const account of plan.accounts.filter(({ needs }) => needs.length === 0)) {
-    const id =
-      (await make('/api/accounts', accountSchema, bodyOf(account)))?.id ?? (await idOf(client, account.name))
-    accountIds.set(account.source_id, id)
-  }
-  let waiting = 0
-  for (const { slug, account_source_id, ...binding } of plan.bindings) {
-    const account_id = accountIds.get(account_source_id)
-    if (account_id === undefined) waiting += 1
-    else await make(`/api/instances/${slug}/bindings`, bindingSchema, { account_id, ...binding })
-  }
-  output.print(`${made} made; what was there already stayed as it is\n`)
-  if (waiting > 0)
-    output.print(
-      `${waiting} bindings wait for their account: complete it by --additions and run this again\n`,
-    )
-}
-
-function bodyOf({ name, provider, credentials, settings }: PlannedAccount) {
-  return { name, provider, credentials, settings }
-}
-
-const accountPage = z.object({ items: z.array(accountSchema), next_cursor: z.string().nullable() })
-
-async function idOf(client: ApiClient, name: string): Promise<string> {
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const query: string = cursor === '' ? '' : `&cursor=${cursor}`
-    const page: z.output<typeof accountPage> = await client.request(
-      'GET',
-      `/api/accounts?limit=200${query}`,
-      accountPage,
-    )
-    const found = page.items.find((account) => account.name === name)
-    if (found !== undefined) return found.id
-    cursor = page.next_cursor
-  }
-  throw new Failed(EXIT.failed, `the account "${name}" is there and cannot be found`)
+  for (const reason of plan.refused) output.print(`refused   ${reason}\n`)
 }

@@ -7,7 +7,15 @@ import { ConfigError, loadConfig } from '../../db/config.ts'
 import { type Db, openDatabase } from '../../db/database.ts'
 import { isDatabaseAway } from '../../db/database-errors.ts'
 import { embeddedPostgresUrl } from '../../db/embedded-url.ts'
-import { dropOldKeys, type Rotation, resealWithFirst, rotateKey, stageKey } from '../../db/key-rotation.ts'
+import {
+  dropOldKeys,
+  type Rotation,
+  RotationCutShort,
+  resealWithFirst,
+  rotateKey,
+  stageKey,
+} from '../../db/key-rotation.ts'
+import { KeyChangeUnderWay } from '../../db/key-rotation-lock.ts'
 import { KeyFileError } from '../../db/secret-key.ts'
 import { EXIT, type ExitCode, Failed, type Output } from './command.ts'
 
@@ -18,6 +26,7 @@ export const ROTATE_KEY_USAGE = `cloud-sync rotate-key [--add | --use-added | --
   --use-added   moves the added key to the front and seals everything with it
   --resume      seals what is left with the first key, after a rotation that was stopped
   --drop-old    takes the old keys out of the file; refused while a sealed value needs one
+  One at a time: while another rotate-key works on the same database or key file, this one is refused.
   Reads DATA_DIR, SECRET_KEY_FILE and DATABASE_URL like the program itself, which must be running.
 `
 
@@ -104,9 +113,15 @@ async function readable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
+    if (error instanceof KeyChangeUnderWay) throw new Failed(EXIT.failed, error.message)
+    if (error instanceof RotationCutShort)
+      throw new Failed(isDatabaseAway(error.cause) ? EXIT.unreachable : EXIT.failed, error.message)
     if (error instanceof KeyFileError) throw new Failed(EXIT.badInput, error.message)
     if (isDatabaseAway(error))
-      throw new Failed(EXIT.unreachable, 'the database cannot be reached: is the program running?')
+      throw new Failed(
+        EXIT.unreachable,
+        'the database cannot be reached: is the program running? Nothing was changed.',
+      )
     throw error
   }
 }

@@ -14,6 +14,7 @@ import {
   updateAccount,
 } from '../../db/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
+import { checkAccount } from '../account-trial.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { credentialsHint } from '../credentials-hint.ts'
 import { needs } from '../permissions.ts'
@@ -28,8 +29,6 @@ import { DEFAULT_PAGE_SIZE, idParam, json, jsonBody, pageOf, pageQuery, problems
 import { fieldErrors } from '../validation.ts'
 
 const tags = ['Accounts']
-/** A provider that does not answer must not hold the request for ever. */
-const CHECK_TIMEOUT_MS = 40_000
 
 const list = createRoute({
   method: 'get',
@@ -104,7 +103,8 @@ const check = createRoute({
   responses: { 200: json(accountCheckSchema, 'What came of it: `ok` tells'), ...problems(404, 502) },
 })
 
-export function accountRoutes({ db, vault, temporal, config }: AppDeps) {
+export function accountRoutes(deps: AppDeps) {
+  const { db, vault } = deps
   const app = new OpenAPIHono<AppEnv>()
 
   app.openapi(list, async (c) => {
@@ -176,17 +176,12 @@ export function accountRoutes({ db, vault, temporal, config }: AppDeps) {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
     if ((await getAccount(db, vault, id)) === null) throw notFound('account')
-    const outcome = await temporal.runActivity({
-      name: 'checkAccount',
-      args: { account_id: id },
-      result: accountCheckSchema,
-      taskQueue: config.taskQueue,
-      timeoutMs: CHECK_TIMEOUT_MS,
-      workerWithinMs: 10_000,
-    })
-    await saveAccountCheck(db, id, outcome)
+    const outcome = await checkAccount(deps, id)
     const details = { ok: outcome.ok, code: outcome.error?.code ?? null }
-    await appendAudit(db, { actor, event: 'account_checked', account_id: id, details })
+    await db.transaction().execute(async (trx) => {
+      await saveAccountCheck(trx, id, outcome)
+      await appendAudit(trx, { actor, event: 'account_checked', account_id: id, details })
+    })
     return c.json(outcome, 200)
   })
 

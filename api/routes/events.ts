@@ -4,7 +4,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { getRun } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { principalOf } from '../auth.ts'
+import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
 import { needs } from '../permissions.ts'
@@ -55,7 +55,7 @@ export function eventRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
     if (run === null) throw notFound('run')
     return streamEvents(c, {
       log: deps.log,
-      isAllowed: async () => (await principalOf(auth, c)) !== null,
+      isAllowed: stillMay(auth, c, 'read'),
       open: (mailbox) => {
         let shown = ''
         const show = (changed: Run) => {
@@ -78,7 +78,7 @@ export function eventRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
   app.openapi(allEvents, (c) =>
     streamEvents(c, {
       log: deps.log,
-      isAllowed: async () => (await principalOf(auth, c)) !== null,
+      isAllowed: stillMay(auth, c, 'read'),
       open: (mailbox) =>
         feed.watch((event) => {
           switch (event.type) {

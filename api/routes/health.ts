@@ -2,8 +2,8 @@
 // say nothing that an intruder could use.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { sql } from 'kysely'
 import type { AppDeps, AppEnv } from '../app-context.ts'
+import { createHealthCheck } from '../health.ts'
 
 const tags = ['Operation']
 
@@ -43,32 +43,23 @@ const readyz = createRoute({
   },
 })
 
-export function healthRoutes({ db, vault, temporal, log }: AppDeps) {
+export function healthRoutes(deps: AppDeps) {
   const app = new OpenAPIHono<AppEnv>()
-
-  async function isUp(part: string, look: () => Promise<unknown>) {
-    try {
-      await look()
-      return 'ok' as const
-    } catch (err) {
-      log.warn({ err, part }, 'not ready')
-      return 'unavailable' as const
-    }
-  }
+  const health = createHealthCheck(deps)
 
   app.openapi(healthz, (c) => c.json({ status: 'ok' as const }, 200))
 
   app.openapi(readyz, async (c) => {
-    const [database, reachable, key] = await Promise.all([
-      isUp('database', () => sql`select 1`.execute(db)),
-      isUp('temporal', () => temporal.check()),
-      isUp('key', async () => vault.open('readyz', 'probe', vault.seal('readyz', 'probe', 'ok'))),
-    ])
-    const checks = { database, temporal: reachable, key }
-    return Object.values(checks).every((state) => state === 'ok')
+    const [database, temporal, key] = await Promise.all([health.database(), health.temporal(), health.key()])
+    const checks = { database: stateOf(database), temporal: stateOf(temporal), key: stateOf(key) }
+    return database && temporal && key
       ? c.json({ status: 'ready' as const, checks }, 200)
       : c.json({ status: 'not_ready' as const, checks }, 503)
   })
 
   return app
+}
+
+function stateOf(isUp: boolean): z.infer<typeof partSchema> {
+  return isUp ? 'ok' : 'unavailable'
 }

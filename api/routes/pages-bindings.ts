@@ -109,14 +109,14 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return send(c, bindingTexts.bindTitle, body, problem === null ? 200 : 422)
   }
 
-  app.get('/instances/:slug/bindings/new', requires('config:write'), async (c) => {
+  app.get('/instances/:slug/bindings/new', requires('read', 'config:write'), async (c) => {
     const query = queryFields(c)
     const values = query.isOn('remote_path') ? valuesOf(query) : NEW_BINDING
     if (asksForPart(c)) return sendPage(c, await preview(c.req.param('slug'), values))
     return show(c, { bindingId: null, values })
   })
 
-  app.post('/instances/:slug/bindings/new', async (c) => {
+  app.post('/instances/:slug/bindings/new', requires('read', 'config:write'), async (c) => {
     const slug = c.req.param('slug')
     const values = valuesOf(await formOf(c))
     const answer = await callApi(
@@ -129,7 +129,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return redirectTo(c, `/instances/${slug}?done=binding_created`)
   })
 
-  app.get('/instances/:slug/bindings/:id', requires('config:write'), async (c) => {
+  app.get('/instances/:slug/bindings/:id', requires('read', 'config:write'), async (c) => {
     const binding = await knownBinding(c)
     const query = queryFields(c)
     const { account_id } = binding
@@ -138,7 +138,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return show(c, { bindingId: binding.id, values })
   })
 
-  app.post('/instances/:slug/bindings/:id', async (c) => {
+  app.post('/instances/:slug/bindings/:id', requires('read', 'config:write'), async (c) => {
     const { id, instance_slug, account_id } = await knownBinding(c)
     const values = { ...valuesOf(await formOf(c)), account_id }
     const { account_id: _account, ...change } = bodyOf(values)
@@ -147,7 +147,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return redirectTo(c, `/instances/${instance_slug}?done=binding_updated`)
   })
 
-  app.post('/instances/:slug/bindings/:id/enabled', async (c) => {
+  app.post('/instances/:slug/bindings/:id/enabled', requires('read', 'config:write'), async (c) => {
     const binding = await knownBinding(c)
     const enabled = (await formOf(c)).text('enabled') === 'true'
     const answer = await callApi(c, 'PATCH', `/api/bindings/${binding.id}`, { enabled })
@@ -156,7 +156,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return redirectTo(c, `/instances/${binding.instance_slug}?done=binding_updated`)
   })
 
-  app.post('/instances/:slug/bindings/:id/delete', async (c) => {
+  app.post('/instances/:slug/bindings/:id/delete', requires('read', 'config:write'), async (c) => {
     const binding = await knownBinding(c)
     const answer = await callApi(c, 'DELETE', `/api/bindings/${binding.id}`)
     if (!answer.ok)

@@ -25,7 +25,7 @@ import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
 import { type FormFields, formOf } from '../ui/form-data.ts'
 import { layout, type Message, messageBox } from '../ui/layout.ts'
 import type { Part } from '../ui/markup.ts'
-import { doneMessage } from '../ui/page-parts.ts'
+import { doneMessage, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
 import { fieldErrors } from '../validation.ts'
 
@@ -71,7 +71,7 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     return send(c, accountTexts.title, body, doneMessage(c.req.query('done')))
   })
 
-  app.get('/cloud/new', requires('accounts:write'), (c) => {
+  app.get('/cloud/new', requires('read', 'accounts:write'), (c) => {
     const provider = providerOf(c.req.query('provider'))
     const body =
       provider === null
@@ -80,7 +80,7 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     return send(c, accountTexts.addTitle, body)
   })
 
-  app.post('/cloud/new', async (c) => {
+  app.post('/cloud/new', requires('read', 'accounts:write'), async (c) => {
     const provider = knownProvider(c)
     const form = await formOf(c)
     const answer = await callApi(c, 'POST', '/api/accounts', accountInput(provider, form))
@@ -90,7 +90,7 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     return send(c, accountTexts.addTitle, body, null, 422)
   })
 
-  app.post('/cloud/test', requires('accounts:write'), async (c) => {
+  app.post('/cloud/test', requires('read', 'accounts:write'), async (c) => {
     const provider = knownProvider(c)
     const form = await formOf(c)
     const result = await trial(provider, form)
@@ -147,14 +147,13 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
       mayCheck: may(c, 'runs:write'),
       check: shown,
     })
-    const message: Message | null =
-      problem === null ? doneMessage(c.req.query('done')) : { kind: 'danger', text: problem.detail }
+    const message: Message | null = problem === null ? doneMessage(c.req.query('done')) : refusal(problem)
     return send(c, account.name, body, message, problem === null ? 200 : 422)
   }
 
   app.get('/cloud/:id', requires('read'), (c) => showAccount(c, c.req.param('id')))
 
-  app.post('/cloud/:id', async (c) => {
+  app.post('/cloud/:id', requires('read', 'accounts:write'), async (c) => {
     const id = c.req.param('id')
     const { provider } = await knownAccount(id)
     const form = await formOf(c)
@@ -167,7 +166,7 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     return redirectTo(c, `/cloud/${encodeURIComponent(id)}?done=account_updated`)
   })
 
-  app.post('/cloud/:id/check', async (c) => {
+  app.post('/cloud/:id/check', requires('read', 'runs:write'), async (c) => {
     const id = c.req.param('id')
     const answer = await callApi(c, 'POST', `/api/accounts/${encodeURIComponent(id)}/check`)
     if (asksForPart(c)) {
@@ -178,7 +177,7 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     return redirectTo(c, `/cloud/${encodeURIComponent(id)}`)
   })
 
-  app.post('/cloud/:id/delete', async (c) => {
+  app.post('/cloud/:id/delete', requires('read', 'accounts:write'), async (c) => {
     const id = c.req.param('id')
     const answer = await callApi(c, 'DELETE', `/api/accounts/${encodeURIComponent(id)}`)
     if (!answer.ok) return showAccount(c, id, { problem: answer.problem, form: null })

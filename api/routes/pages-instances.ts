@@ -14,7 +14,7 @@ import { instanceList, instanceListTexts, instanceTable, newInstancePage } from 
 import { instancePage } from '../ui/instance-page.ts'
 import { layout, type Message } from '../ui/layout.ts'
 import type { Part } from '../ui/markup.ts'
-import { doneMessage } from '../ui/page-parts.ts'
+import { doneMessage, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
 
 const PAGE_SIZE = 50
@@ -46,11 +46,11 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
     return send(c, instanceListTexts.title, body, doneMessage(c.req.query('done')))
   })
 
-  app.get('/instances/new', requires('config:write'), (c) =>
+  app.get('/instances/new', requires('read', 'config:write'), (c) =>
     send(c, instanceListTexts.addTitle, newInstancePage({ slug: '', name: '' }, { slug: null, name: null })),
   )
 
-  app.post('/instances/new', async (c) => {
+  app.post('/instances/new', requires('read', 'config:write'), async (c) => {
     const form = await formOf(c)
     const slug = form.text('slug')
     const name = form.optional('name')
@@ -78,7 +78,7 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
 
   app.get('/instances/:slug', requires('read'), (c) => show(c, c.req.param('slug')))
 
-  app.post('/instances/:slug', async (c) => {
+  app.post('/instances/:slug', requires('read', 'config:write'), async (c) => {
     const slug = c.req.param('slug')
     const name = (await formOf(c)).text('name')
     const answer = await callApi(c, 'PATCH', `/api/instances/${encodeURIComponent(slug)}`, { name })
@@ -87,15 +87,11 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
       : show(c, slug, answer.problem)
   })
 
-  app.post('/instances/:slug/delete', async (c) => {
+  app.post('/instances/:slug/delete', requires('read', 'config:write'), async (c) => {
     const slug = c.req.param('slug')
     const answer = await callApi(c, 'DELETE', `/api/instances/${encodeURIComponent(slug)}`)
     return answer.ok ? redirectTo(c, '/instances?done=instance_deleted') : show(c, slug, answer.problem)
   })
 
   return app
-}
-
-function refusal({ detail }: ApiProblem): Message {
-  return { kind: 'danger', text: detail }
 }

@@ -5,7 +5,7 @@ import { listSafety } from '../../db/instance-views.ts'
 import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../db/overview.ts'
 import { listRuns } from '../../db/runs.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { principalOf } from '../auth.ts'
+import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
 import { requires } from '../permissions.ts'
@@ -55,7 +55,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
   app.get('/live/overview', requires('read'), (c) =>
     streamEvents(c, {
       log,
-      isAllowed: async () => (await principalOf({ ...deps, connectionOf }, c)) !== null,
+      isAllowed: stillMay({ ...deps, connectionOf }, c, 'read'),
       open: (mailbox) => {
         let timer: NodeJS.Timeout | null = null
         const renew = () => {

@@ -8,18 +8,18 @@ import { listBindingViews } from '../../db/binding-views.ts'
 import { getRun, listRuns } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { principalOf } from '../auth.ts'
+import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
-import { streamEvents } from '../event-stream.ts'
+import { createAnswerOrder, streamEvents } from '../event-stream.ts'
 import { liveProgress } from '../live-progress.ts'
 import { requires } from '../permissions.ts'
 import { invalidInput, notFound } from '../problem.ts'
 import { runQuery } from '../schemas/runs.ts'
-import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
+import type { ApiCall } from '../ui/api-call.ts'
 import { formOf } from '../ui/form-data.ts'
 import { layout, type Message } from '../ui/layout.ts'
 import { html, markupText } from '../ui/markup.ts'
-import { doneMessage, pageHead } from '../ui/page-parts.ts'
+import { doneMessage, pageHead, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
 import { rowEvent, runFilters, runListTexts, runRow, runTable } from '../ui/run-list.ts'
 import { type RunView, runPage, runParts, runTitle } from '../ui/run-page.ts'
@@ -33,7 +33,7 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
   const { db, vault, feed, log } = deps
   const app = new Hono<AppEnv>()
   const auth = { ...deps, connectionOf }
-  const isAllowed = (c: Context<AppEnv>) => async () => (await principalOf(auth, c)) !== null
+  const isAllowed = (c: Context<AppEnv>) => stillMay(auth, c, 'read')
 
   app.get('/', requires('read'), async (c) => {
     const query = new URL(c.req.url).searchParams
@@ -116,20 +116,25 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
     return streamEvents(c, {
       log,
       isAllowed: isAllowed(c),
-      open: (mailbox) =>
-        feed.watch((event) => {
+      open: (mailbox) => {
+        const order = createAnswerOrder()
+        return feed.watch((event) => {
           if (event.type === 'end') mailbox.end()
           if (event.type !== 'run') return
+          const isNewest = order.ask()
           viewOf(c, event.run)
-            .then((view) => mailbox.put('run', { event: 'run', markup: markupText(runParts(view)) }))
+            .then((view) => {
+              if (isNewest()) mailbox.put('run', { event: 'run', markup: markupText(runParts(view)) })
+            })
             .catch((err: unknown) => log.warn({ err, run_id: run.id }, 'a run could not be shown'))
-        }, run.id),
+        }, run.id)
+      },
     })
   })
 
   const actions = { reupload: 'reupload', cancel: 'cancel', 'retry-now': 'retry' } as const
   for (const [action, done] of Object.entries(actions)) {
-    app.post(`/runs/:id/${action}`, async (c) => {
+    app.post(`/runs/:id/${action}`, requires('read', 'runs:write'), async (c) => {
       const id = c.req.param('id')
       const path = `/api/runs/${encodeURIComponent(id)}/${action}`
       const chosen = action === 'reupload' ? (await formOf(c)).all('account_ids') : []
@@ -141,10 +146,6 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
   }
 
   return app
-}
-
-function refusal({ detail }: ApiProblem): Message {
-  return { kind: 'danger', text: detail }
 }
 
 /** Empty fields of the form are no filters. Throws a 422 that names the wrong ones. */

@@ -1,7 +1,6 @@
 // /audit and /settings: the trail, and what administrators set up. Health is what /readyz looks at, and whether a worker
 // answers.
 
-import { readFileSync } from 'node:fs'
 import { type Context, Hono } from 'hono'
 import { sql } from 'kysely'
 import { z } from 'zod'
@@ -9,27 +8,32 @@ import { listApiTokens } from '../../db/api-tokens.ts'
 import { listAudit } from '../../db/audit.ts'
 import { listUsers } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
+import { createHealthCheck } from '../health.ts'
 import { requires } from '../permissions.ts'
 import { invalidInput } from '../problem.ts'
+import { PROGRAM_VERSION, TEMPORAL_SDK_VERSION } from '../program.ts'
 import { auditQuery } from '../schemas/audit.ts'
-import { NoWorkerAnswered } from '../temporal-client.ts'
-import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
+import type { ApiCall } from '../ui/api-call.ts'
 import { auditPage, auditPart, auditTexts } from '../ui/audit-page.ts'
 import { formOf } from '../ui/form-data.ts'
 import { layout, type Message } from '../ui/layout.ts'
-import { doneMessage } from '../ui/page-parts.ts'
+import { doneMessage, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
 import { type SettingsView, settingsPage, settingsTexts } from '../ui/settings-page.ts'
 import { fieldErrors } from '../validation.ts'
 
 const AUDIT_PAGE_SIZE = 50
-const packageSchema = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) })
 const createdToken = z.object({ token: z.string() })
+const PROGRAM = [
+  ['Cloud Sync', PROGRAM_VERSION],
+  ['Node.js', process.versions.node],
+  ['Temporal SDK', TEMPORAL_SDK_VERSION],
+] as const
 
 export function settingsPages(deps: AppDeps, callApi: ApiCall) {
-  const { db, vault, temporal } = deps
+  const { db, vault } = deps
   const app = new Hono<AppEnv>()
-  const program = readProgram()
+  const health = createHealthCheck(deps)
 
   app.get('/audit', requires('read'), async (c) => {
     const query = new URL(c.req.url).searchParams
@@ -52,18 +56,17 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
   ) {
     const { message = doneMessage(c.req.query('done')), ...shown } = change
     const maySeeAccess = c.get('principal').permissions.has('users:write')
-    const [database, reachable, workers, access, server] = await Promise.all([
-      answers(() => sql`select 1`.execute(db)),
-      answers(() => temporal.check()),
-      answers(async () => {
-        if ((await temporal.countWorkers()) === 0) throw new NoWorkerAnswered('no worker asks for work')
-      }),
+    const [database, temporal, workers, key, access, server] = await Promise.all([
+      health.database(),
+      health.temporal(),
+      health.workers(),
+      health.key(),
       maySeeAccess ? Promise.all([listUsers(db), listApiTokens(db)]) : null,
       serverVersion(),
     ])
     const body = settingsPage({
-      health: { database, temporal: reachable, workers, key: opensOwnSeal() },
-      versions: [...program, ['PostgreSQL', server]],
+      health: { database, temporal, workers, key },
+      versions: [...PROGRAM, ['PostgreSQL', server]],
       fingerprints: vault.fingerprints,
       access: access === null ? null : { users: access[0], tokens: access[1] },
       newToken: null,
@@ -87,13 +90,9 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     return rows[0]?.server_version ?? ''
   }
 
-  function opensOwnSeal(): boolean {
-    return vault.open('settings', 'probe', vault.seal('settings', 'probe', 'ok')) === 'ok'
-  }
-
   app.get('/settings', requires('read'), (c) => show(c))
 
-  app.post('/settings/users', async (c) => {
+  app.post('/settings/users', requires('read', 'users:write'), async (c) => {
     const form = await formOf(c)
     const body = {
       username: form.text('username'),
@@ -104,7 +103,7 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     return answer.ok ? redirectTo(c, '/settings?done=user_created') : show(c, { userProblem: answer.problem })
   })
 
-  app.post('/settings/users/:id', async (c) => {
+  app.post('/settings/users/:id', requires('read', 'users:write'), async (c) => {
     const role = (await formOf(c)).text('role')
     const answer = await callApi(c, 'PATCH', `/api/users/${encodeURIComponent(c.req.param('id'))}`, { role })
     return answer.ok
@@ -112,14 +111,14 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
       : show(c, { message: refusal(answer.problem) })
   })
 
-  app.post('/settings/users/:id/delete', async (c) => {
+  app.post('/settings/users/:id/delete', requires('read', 'users:write'), async (c) => {
     const answer = await callApi(c, 'DELETE', `/api/users/${encodeURIComponent(c.req.param('id'))}`)
     return answer.ok
       ? redirectTo(c, '/settings?done=user_deleted')
       : show(c, { message: refusal(answer.problem) })
   })
 
-  app.post('/settings/tokens', async (c) => {
+  app.post('/settings/tokens', requires('read', 'users:write'), async (c) => {
     const form = await formOf(c)
     const day = form.optional('expires_at')
     const expires_at = day === undefined ? null : `${day}T23:59:59Z`
@@ -130,7 +129,7 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     return show(c, { newToken: createdToken.parse(answer.body).token })
   })
 
-  app.post('/settings/tokens/:id/delete', async (c) => {
+  app.post('/settings/tokens/:id/delete', requires('read', 'users:write'), async (c) => {
     const answer = await callApi(c, 'DELETE', `/api/tokens/${encodeURIComponent(c.req.param('id'))}`)
     return answer.ok
       ? redirectTo(c, '/settings?done=token_deleted')
@@ -138,26 +137,4 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
   })
 
   return app
-}
-
-function refusal({ detail }: ApiProblem): Message {
-  return { kind: 'danger', text: detail }
-}
-
-async function answers(look: () => Promise<unknown>): Promise<boolean> {
-  return look().then(
-    () => true,
-    () => false,
-  )
-}
-
-/** The program and what it is made of, as package.json pins it. */
-function readProgram(): readonly (readonly [string, string])[] {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  const { version, dependencies } = packageSchema.parse(JSON.parse(text))
-  return [
-    ['Cloud Sync', version],
-    ['Node.js', process.versions.node],
-    ['Temporal SDK', dependencies['@temporalio/client'] ?? ''],
-  ]
 }

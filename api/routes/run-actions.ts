@@ -3,8 +3,9 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/bindings.ts'
-import { confirmStart, requestRestart } from '../../db/run-starts.ts'
-import { finishSync, getRun } from '../../db/runs.ts'
+import { dropOwedStart } from '../../db/run-settling.ts'
+import { requestRestart } from '../../db/run-starts.ts'
+import { getRun } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
@@ -89,11 +90,7 @@ export function runActionRoutes(deps: AppDeps) {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
     const run = await knownRun(deps, id)
-    const isCancelled =
-      run.cloud_status === 'pending' &&
-      ((await temporal.cancelSync(run.workflow_id)) || (await dropOwedStart(deps, run)))
-    if (!isCancelled) throw new Problem(409, 'No sync of this run is open.')
-    await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })
+    if (!(await cancelSync(deps, run, actor))) throw new Problem(409, 'No sync of this run is open.')
     return c.json(runResource(await knownRun(deps, id)), 202)
   })
 
@@ -177,17 +174,16 @@ async function refuseLostArchive(deps: AppDeps, run: Run): Promise<void> {
   throw invalidField('archive', fault.message, fault.code)
 }
 
-/** Ends a run that was recorded but never reached Temporal. False when there is nothing to drop. */
-async function dropOwedStart({ db }: AppDeps, run: Run): Promise<boolean> {
-  if (run.start_requested_at === null) return false
-  return db.transaction().execute(async (trx) => {
-    await confirmStart(trx, run)
-    await finishSync(
-      trx,
-      run.id,
-      'failed',
-      statusError('cancelled', 'The run was cancelled before it began.'),
-    )
-    return true
-  })
+/** False when there is nothing to cancel. */
+async function cancelSync({ db, temporal }: AppDeps, run: Run, actor: string): Promise<boolean> {
+  if (run.cloud_status !== 'pending') return false
+  let isCancelled = await temporal.cancelSync(run.workflow_id)
+  if (!isCancelled && run.start_requested_at !== null) {
+    const error = statusError('cancelled', 'The run was cancelled before it began.')
+    if (await dropOwedStart(db, run, { actor, error })) return true
+    // Somebody has started it in the meantime.
+    isCancelled = await temporal.cancelSync(run.workflow_id)
+  }
+  if (isCancelled) await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })
+  return isCancelled
 }

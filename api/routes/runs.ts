@@ -28,7 +28,7 @@ import {
   runSchema,
 } from '../schemas/runs.ts'
 import { DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
-import { TemporalUnavailable } from '../temporal-client.ts'
+import { isAway, TemporalUnavailable } from '../temporal-client.ts'
 
 const tags = ['Runs']
 
@@ -38,7 +38,7 @@ const start = createRoute({
   operationId: 'startRun',
   summary: 'Upload a finished backup to every destination of its instance',
   description:
-    'The same run_id, or the same Idempotency-Key, gives the same run and no second upload; with another archive it is a 409. ' +
+    'The same run_id, or the same Idempotency-Key, gives the same run and no second upload; with another archive, or another value of a field that is given, it is a 409. ' +
     'A 503 with a run_id means that the run is recorded and starts by itself when Temporal is back.',
   tags,
   ...needs('runs:write'),
@@ -80,7 +80,13 @@ export function runRoutes(deps: AppDeps) {
     const { actor } = c.get('principal')
     const key = c.req.valid('header')['idempotency-key']
     const id = body.run_id ?? (key === undefined ? newId() : runIdOfKey(actor, key))
+    const seen = await getRun(db, id)
+    const isOwed = seen === null || seen.start_requested_at !== null
+    // Asked first and once: a server that is away is waited for neither by each step nor with a row of the database locked.
+    const away = isOwed ? await askWhetherAway(deps) : null
+    if (seen === null) await refuseBadReferences(deps, body, { isArchiveSeen: away === null })
     const run = await recordOnce(deps, actor, id, body)
+    if (away !== null && run.start_requested_at !== null) throw startIsOwed(deps, run, away)
     await startOrExplain(deps, run)
     return c.json(runResource((await getRun(db, id)) ?? run), 202, {
       location: `/api/runs/${encodeURIComponent(id)}`,
@@ -120,10 +126,8 @@ async function recordOnce(
   id: string,
   body: z.output<typeof newRunSchema>,
 ): Promise<Run> {
-  const { db } = deps
-  if ((await getRun(db, id)) === null) await refuseBadReferences(deps, body)
   const { instance, archive, database, finished_at, archive_task_queue, account_ids } = body
-  return db.transaction().execute(async (trx) => {
+  return deps.db.transaction().execute(async (trx) => {
     const { run, created } = await recordRunToStart(trx, {
       id,
       instance_slug: instance,
@@ -142,8 +146,12 @@ async function recordOnce(
   })
 }
 
-/** Throws a 422 for an instance, account or archive that is not there. */
-async function refuseBadReferences(deps: AppDeps, body: z.output<typeof newRunSchema>): Promise<void> {
+/** Throws a 422 for an instance, account or archive that is not there; without Temporal nobody can see the archive. */
+async function refuseBadReferences(
+  deps: AppDeps,
+  body: z.output<typeof newRunSchema>,
+  { isArchiveSeen }: { readonly isArchiveSeen: boolean },
+): Promise<void> {
   const { instance, archive, archive_task_queue = null, account_ids } = body
   if ((await getInstance(deps.db, instance)) === null) {
     throw invalidField('instance', `there is no instance "${instance}"`, 'unknown_instance')
@@ -155,8 +163,20 @@ async function refuseBadReferences(deps: AppDeps, body: z.output<typeof newRunSc
       throw invalidField('account_ids', `"${unbound}" is not bound to this instance`, 'unknown_account')
     }
   }
-  const fault = await inspectArchive(deps, { archive, archive_task_queue })
+  const fault = isArchiveSeen ? await inspectArchive(deps, { archive, archive_task_queue }) : null
   if (fault !== null) throw invalidField('archive', fault.message, fault.code)
+}
+
+/** Null when Temporal answers. */
+async function askWhetherAway({ temporal }: AppDeps): Promise<TemporalUnavailable | null> {
+  try {
+    await temporal.check()
+    return null
+  } catch (error) {
+    // One that answers, and would not tell, may still take a start.
+    if (error instanceof TemporalUnavailable) return isAway(error) ? error : null
+    throw error
+  }
 }
 
 /** 503 with the run's ID when Temporal is away: the run is recorded, its start stays owed, and is looked after. */
@@ -164,13 +184,16 @@ export async function startOrExplain(deps: AppDeps, run: Run): Promise<StartOutc
   try {
     return await startOwed(deps, run)
   } catch (error) {
-    if (!(error instanceof TemporalUnavailable)) throw error
-    deps.log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays owed')
-    deps.healer.wake()
-    throw new Problem(
-      503,
-      'Temporal does not answer at the moment. The run is recorded and starts by itself; asking again with its run_id is safe.',
-      { headers: { 'retry-after': '5' }, runId: run.id },
-    )
+    throw error instanceof TemporalUnavailable ? startIsOwed(deps, run, error) : error
   }
+}
+
+function startIsOwed({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
+  log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays owed')
+  healer.wake()
+  return new Problem(
+    503,
+    'Temporal does not answer at the moment. The run is recorded and starts by itself; asking again with its run_id is safe.',
+    { headers: { 'retry-after': '5' }, runId: run.id },
+  )
 }

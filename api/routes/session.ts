@@ -80,8 +80,9 @@ export function sessionRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
   app.openapi(logOut, async (c) => {
     const { token_hash } = ownSession(c.get('principal'))
     const { actor } = c.get('principal')
-    await deleteUserSession(db, token_hash)
-    await appendAudit(db, { actor, event: 'logged_out' })
+    await db.transaction().execute(async (trx) => {
+      if (await deleteUserSession(trx, token_hash)) await appendAudit(trx, { actor, event: 'logged_out' })
+    })
     clearSessionCookie(c, connectionOf(c).isSecure)
     return c.body(null, 204)
   })

@@ -1,13 +1,10 @@
 // /api/system: what runs here, for people who operate it. Keys are named by their fingerprints.
 
-import { createRequire } from 'node:module'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { needs } from '../permissions.ts'
+import { PROGRAM_VERSION } from '../program.ts'
 import { json, problems } from '../schemas/shared.ts'
-
-const packageSchema = z.object({ version: z.string() })
-const { version } = packageSchema.parse(createRequire(import.meta.url)('../../package.json'))
 
 const systemSchema = z
   .object({
@@ -34,7 +31,10 @@ export function systemRoutes({ vault, config }: AppDeps) {
   const app = new OpenAPIHono<AppEnv>()
   app.openapi(read, (c) => {
     const { taskQueue } = config
-    return c.json({ version, task_queue: taskQueue, key_fingerprints: vault.fingerprints }, 200)
+    return c.json(
+      { version: PROGRAM_VERSION, task_queue: taskQueue, key_fingerprints: vault.fingerprints },
+      200,
+    )
   })
   return app
 }

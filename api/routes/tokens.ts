@@ -1,12 +1,12 @@
 // /api/tokens: tokens for programs. A token is shown once, when it is made, and kept as a hash; nobody can make one
-// that may do more than himself.
+// that may do more than himself, nor come to more by way of a user (api/routes/users.ts).
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { createApiToken, deleteApiToken, listApiTokens } from '../../db/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs } from '../permissions.ts'
-import { notFound, Problem } from '../problem.ts'
+import { needs, refuseMoreThanOwn } from '../permissions.ts'
+import { notFound } from '../problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
 import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 import { newSecret, secretHash } from '../session-cookie.ts'
@@ -60,9 +60,8 @@ export function tokenRoutes({ db }: AppDeps) {
 
   app.openapi(create, async (c) => {
     const { name, scopes, expires_at = null } = c.req.valid('json')
-    const { actor, permissions } = c.get('principal')
-    const excess = scopes.find((scope) => !permissions.has(scope))
-    if (excess !== undefined) throw new Problem(403, `You have not got the permission "${excess}" yourself.`)
+    const { actor } = c.get('principal')
+    refuseMoreThanOwn(c.get('principal'), scopes)
     const token = `${PREFIX}${newSecret()}`
     const made = await db.transaction().execute(async (trx) => {
       const values = { name, scopes, expires_at, created_by: actor, token_hash: secretHash(token) }

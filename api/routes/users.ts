@@ -1,4 +1,6 @@
-// /api/users: the people who may log in, for administrators.
+// /api/users: the people who may log in, for administrators. Nobody comes to more than he may himself by way of a user:
+// whoever makes a user, gives him a role or sets his password needs every permission of that role. One's own password is
+// changed with the old one at hand (api/routes/session.ts), so that a session that was left open is not enough.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
@@ -6,8 +8,8 @@ import type { User } from '../../db/schema.ts'
 import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { hashPassword, passwordFault } from '../passwords.ts'
-import { needs } from '../permissions.ts'
-import { invalidField, notFound } from '../problem.ts'
+import { needs, ROLE_PERMISSIONS, refuseMoreThanOwn } from '../permissions.ts'
+import { invalidField, notFound, Problem } from '../problem.ts'
 import { newUserSchema, userPatchSchema, userSchema } from '../schemas/access.ts'
 import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 
@@ -28,7 +30,7 @@ const create = createRoute({
   path: '/api/users',
   operationId: 'createUser',
   summary: 'Create a user',
-  description: 'The password must be changed at the first login.',
+  description: 'The password must be changed at the first login. Needs every permission of the role as well.',
   tags,
   ...needs('users:write'),
   request: { body: jsonBody(newUserSchema, 'The new user') },
@@ -51,6 +53,9 @@ const patch = createRoute({
   path: '/api/users/{id}',
   operationId: 'updateUser',
   summary: 'Change role or password of a user',
+  description:
+    "Needs every permission of the new role, and with a password of the user's own role as well. " +
+    "One's own password is changed by PUT /api/session/password.",
   tags,
   ...needs('users:write'),
   request: { params: idParam, body: jsonBody(userPatchSchema, 'What changes') },
@@ -84,6 +89,7 @@ export function userRoutes({ db }: AppDeps) {
   app.openapi(create, async (c) => {
     const { username, password, role } = c.req.valid('json')
     const { actor } = c.get('principal')
+    refuseMoreThanOwn(c.get('principal'), ROLE_PERMISSIONS[role])
     const password_hash = await acceptedHash(password, username)
     const user = await db.transaction().execute(async (trx) => {
       const made = await createUser(trx, { username, password_hash, role, must_change_password: true })
@@ -102,9 +108,15 @@ export function userRoutes({ db }: AppDeps) {
   app.openapi(patch, async (c) => {
     const { id } = c.req.valid('param')
     const { role, password } = c.req.valid('json')
-    const { actor } = c.get('principal')
+    const principal = c.get('principal')
+    const { actor } = principal
     const before = await getUser(db, id)
     if (before === null) throw notFound('user')
+    if (password !== undefined && id === principal.session?.user.id) {
+      throw new Problem(403, 'Change your own password by PUT /api/session/password, with the old one.')
+    }
+    if (password !== undefined) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[before.role])
+    if (role !== undefined) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[role])
     const hash = password === undefined ? null : await acceptedHash(password, before.username)
     const after = await db.transaction().execute(async (trx) => {
       if (role !== undefined && role !== before.role) await setRole(trx, id, role)
@@ -116,7 +128,10 @@ export function userRoutes({ db }: AppDeps) {
         new_password: hash !== null,
       }
       await appendAudit(trx, { actor, event: 'user_updated', details })
-      return getUser(trx, id)
+      const changed = await getUser(trx, id)
+      // Somebody else may have given him another role meanwhile.
+      if (hash !== null && changed !== null) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[changed.role])
+      return changed
     })
     if (after === null) throw notFound('user')
     return c.json(resource(after), 200)

@@ -65,7 +65,7 @@ export function overviewPage(view: OverviewView): Markup {
   const t = overviewTexts
   const { instances, openRuns, failures } = view
   const problems = instances.filter(({ safety }) => safety === 'unsafe' || safety === 'unbound')
-  return html`<div id="overview" hx-ext="sse" sse-connect="/live/overview" hx-get="/overview" hx-trigger="sse:changed" hx-swap="outerHTML" hx-sync="this:queue last">
+  return html`<div id="overview" hx-ext="sse" sse-connect="/live/overview" hx-get="/overview" hx-trigger="sse:changed" hx-headers='{"x-renewal":"true"}' hx-swap="outerHTML" hx-sync="this:queue last">
 ${pageHead({ title: t.title })}
 ${
   instances.length === 0

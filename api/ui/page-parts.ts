@@ -1,5 +1,6 @@
 // Pieces that several pages share: heads, empty states, pagers, messages after a form.
 
+import type { ApiProblem } from './api-call.ts'
 import type { IconName } from './icons.ts'
 import { icon } from './icons.ts'
 import type { Message } from './layout.ts'
@@ -85,6 +86,11 @@ const DONE: Readonly<Record<string, string>> = {
   user_updated: 'The user is changed.',
   user_deleted: 'The user is deleted.',
   token_deleted: 'The token is deleted and not accepted any more.',
+}
+
+/** What the API has said to a form that it refused. */
+export function refusal({ detail }: ApiProblem): Message {
+  return { kind: 'danger', text: detail }
 }
 
 /** After a redirect: the address only names the message, so that nobody can write one of his own into a link. */

@@ -49,8 +49,14 @@ export function asksForPart(c: Context<AppEnv>): boolean {
 }
 
 /** After a form was carried out: the browser goes on with GET, so that a reload does nothing twice. */
-export function redirectTo(c: Context<AppEnv>, location: string, cookies: readonly string[] = []): Response {
+export function redirectTo(c: Context<AppEnv>, address: string, cookies: readonly string[] = []): Response {
+  const location = headerText(address)
   const headers = new Headers(asksForPart(c) ? { 'hx-redirect': location } : { location })
   for (const cookie of cookies) headers.append('set-cookie', cookie)
   return new Response(null, { status: asksForPart(c) ? 204 : 303, headers })
+}
+
+/** Of an address, what no header can carry is encoded; what is encoded already stays as it is. */
+function headerText(address: string): string {
+  return address.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent)
 }

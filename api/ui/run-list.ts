@@ -85,7 +85,7 @@ export function runTable({ page, query, readAt }: RunListView): Markup {
   const t = runListTexts
   const isFirstPage = !query.has('cursor')
   const address = addressOf('/', query, {})
-  const renews = html`hx-get="${address}" hx-trigger="sse:new-run" hx-swap="outerHTML" hx-sync="this:queue last"`
+  const renews = html`hx-get="${address}" hx-trigger="sse:new-run" hx-headers='{"x-renewal":"true"}' hx-swap="outerHTML" hx-sync="this:queue last"`
   return html`<section id="runs" aria-label="${t.title}" hx-ext="sse" sse-connect="/live/runs?since=${readAt}" ${isFirstPage ? renews : null}>
 <div data-component="card" data-flush>${
     page.items.length === 0 ? nothing(FILTERS.some((name) => query.get(name))) : runRows(page.items)

@@ -27,6 +27,12 @@ describe('an account', () => {
     assert.ok(pause !== null && pause.until_ms > NOW && pause.until_ms <= NOW + MINUTE)
   })
 
+  it('rests for a day at most, whatever the provider asks for', () => {
+    for (const code of ['rate_limited', 'daily_limit_reached'] as const) {
+      assert.equal(pauseAfter(cause(code, 99_999_999_000), quiet, NOW)?.until_ms, NOW + 24 * HOUR)
+    }
+  })
+
   it('does not rest after faults that say nothing of the account', () => {
     for (const code of ['provider_unavailable', 'network_stalled', 'hash_mismatch'] as const) {
       assert.equal(pauseAfter(cause(code, 5000), quiet, NOW), null)

@@ -25,6 +25,23 @@ describe('the failure of an activity', () => {
     }
   })
 
+  it('goes on with a code that is permanent by itself where the caller knows better', () => {
+    assert.equal(toFailure(causeOf(new StepError('credentials_refused', 'x')), false).nonRetryable, false)
+  })
+
+  it('says each sentence once', () => {
+    for (const code of ERROR_CODES) {
+      const error = code === 'claim_lost' ? new ClaimLost() : new StepError(code, 'x')
+      const sentences = causeOf(error).message.split(/(?<=[.!?]) /)
+      assert.equal(new Set(sentences).size, sentences.length, sentences.join(' '))
+    }
+  })
+
+  it('waits for a day at most', () => {
+    const asked = new ProviderError('provider_unavailable', 'x', { retryAfterMs: 99_999_999_000 })
+    assert.equal(toFailure(causeOf(asked)).nextRetryDelay, 86_400_000)
+  })
+
   it('waits for as long as the provider asked', () => {
     const asked = toFailure(causeOf(new ProviderError('rate_limited', 'slow down', { retryAfterMs: 90_000 })))
     assert.equal(asked.nextRetryDelay, 90_000)
@@ -65,6 +82,8 @@ describe('the failure of an activity', () => {
       new VaultError('no_key_opens', 'no key opens this'),
       new DbConflict('run_id_conflict', 'run_id', 'x'),
       new DbConflict('not_found', 'account_id', 'x'),
+      new DbConflict('not_found', 'instance', 'x'),
+      new DbConflict('not_found', 'run_id', 'x'),
       new TypeError('x'),
       'text',
       undefined,
@@ -73,6 +92,8 @@ describe('the failure of an activity', () => {
       'claim_lost',
       'credentials_unreadable',
       'run_id_conflict',
+      'unknown_account',
+      'unknown_instance',
       'invalid_input',
       'internal_error',
       'internal_error',

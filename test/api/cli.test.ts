@@ -11,11 +11,13 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Api, startApi } from '../../api/server.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
-import { createAccount, openAccount } from '../../db/accounts.ts'
+import { createAccount, deleteAccount, listAccounts, openAccount, updateAccount } from '../../db/accounts.ts'
 import { listAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/bindings.ts'
+import type { Db } from '../../db/database.ts'
 import { fernetSeal, newFernetKey } from '../../db/fernet.ts'
 import { openKeyFileVault } from '../../db/key-file-vault.ts'
+import { withKeysLocked } from '../../db/key-rotation-lock.ts'
 import { createLogger } from '../../db/log.ts'
 import { keyFingerprint, loadOrCreateKeys, readKeyFile } from '../../db/secret-key.ts'
 import { openVault } from '../../db/vault.ts'
@@ -215,6 +217,25 @@ describe('cloud-sync rotate-key', () => {
       DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/x',
     })
     assert.deepEqual([away.code, /cannot be reached/.test(away.err)], [3, true], away.err)
+    const keys = await readKeyFile(join(directory, 'secret.key'))
+    for (let tries = 0; tries < 2; tries += 1) {
+      const { code } = await run(['rotate-key'], { ...env, DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/x' })
+      assert.equal(code, 3)
+    }
+    assert.deepEqual(await readKeyFile(join(directory, 'secret.key')), keys, 'no key was added in vain')
+  })
+
+  it('is refused while another one is at work', async () => {
+    const path = join(directory, 'secret.key')
+    const keys = await readKeyFile(path)
+    await withKeysLocked(database.db, path, async () => {
+      for (const step of [[], ['--drop-old'], ['--resume'], ['--add']]) {
+        const { code, err } = await run(['rotate-key', ...step], env)
+        assert.equal(code, 1)
+        assert.match(err, /The keys are being changed by .*Nothing was changed/)
+      }
+    })
+    assert.deepEqual(await readKeyFile(path), keys)
   })
 })
 
@@ -311,6 +332,58 @@ describe('cloud-sync import odoo-backup-app', () => {
     assert.match(again.out, /^0 made/m)
   })
 
+  it('changes nothing when additions name an account that is not there, and says which', async () => {
+    const additions = join(directory, 'misspelt.json')
+    await writeFile(additions, JSON.stringify({ Dirve: { settings: { folder_id: 'planted' } }, One: {} }))
+    for (const more of [[], ['--dry-run']]) {
+      const { code, out, err } = await importing('--additions', additions, ...more)
+      assert.deepEqual([code, out], [2, ''])
+      assert.match(
+        err,
+        /accounts that are not there: "Dirve"; there are "Drop", "Drop \(2\)", "Drive", "One"/,
+      )
+      assert.ok(!err.includes('planted'))
+    }
+  })
+
+  it('changes nothing when an account of the same name is there for another provider', async () => {
+    const other = await createAccount(system.db, testVault, {
+      name: 'Drop of before',
+      provider: 'google_drive',
+      credentials: {},
+    })
+    const drop = (await listAccounts(system.db, testVault)).items.find(({ name }) => name === 'Drop')
+    await updateAccount(system.db, testVault, drop?.id ?? '', { name: 'Drop away' })
+    await updateAccount(system.db, testVault, other.id, { name: 'Drop' })
+    const before = await everything(system.db)
+    const { code, err } = await importing()
+    assert.equal(code, 2)
+    assert.match(err, /the account "Drop" of odoo-backup-app is for dropbox, .* for google_drive: rename/)
+    assert.deepEqual(await everything(system.db), before)
+    await deleteAccount(system.db, other.id)
+    await updateAccount(system.db, testVault, drop?.id ?? '', { name: 'Drop' })
+  })
+
+  it('takes an account that was completed here by hand, leaves out what no binding can be, and says so', async () => {
+    const database = new DatabaseSync(join(directory, 'app.db'))
+    database.exec(`insert into instances values (9, 'Delta', 'delta', 'keep_last_n', 3);
+      insert into instance_cloud_bindings values (91, 9, 1, 'back\\ups/{date}', 1, 0), (92, 9, 3, '/delta', 1, 0)`)
+    database.close()
+    const dry = await importing('--dry-run')
+    assert.match(dry.out, /^refused {3}the binding of "delta" to "Drop" is not made: .*placeholders/m)
+    for (const made of [2, 0]) {
+      const { code, out, err } = await importing()
+      assert.equal(code, 1, err)
+      assert.match(out, new RegExp(`^${made} made`, 'm'))
+      assert.doesNotMatch(out, /wait for their account/)
+    }
+    const bindings = await listBindings(system.db, 'delta')
+    assert.deepEqual(
+      bindings.map(({ remote_path }) => remote_path),
+      ['/delta'],
+    )
+  })
+
   it('names the file that is not what it should be', async () => {
     const text = join(directory, 'source.key')
     const database = join(directory, 'app.db')
@@ -325,6 +398,11 @@ describe('cloud-sync import odoo-backup-app', () => {
     assert.equal((await readFile(database)).subarray(0, 6).toString(), 'SQLite')
   })
 })
+
+async function everything(db: Db) {
+  const tables = ['instances', 'cloud_accounts', 'bindings', 'audit_log'] as const
+  return Promise.all(tables.map((table) => db.selectFrom(table).selectAll().execute()))
+}
 
 const PRIVATE_KEY = '-----BEGIN PRIVATE KEY-----\nplanted\n-----END PRIVATE KEY-----\n'
 

@@ -108,10 +108,14 @@ function searchingAnswers(app: ReturnType<typeof createApp>): ReturnType<typeof 
   app.request = async (...given) => {
     const answer = await request(...given)
     const type = answer.headers.get('content-type') ?? ''
-    if (!type.startsWith('text/event-stream')) searchAnswer(String(given[0]), await textOf(answer.clone()))
+    if (!type.startsWith('text/event-stream')) searchAnswer(addressOf(given[0]), await textOf(answer.clone()))
     return answer
   }
   return app
+}
+
+function addressOf(request: string | URL | Request): string {
+  return request instanceof Request ? request.url : String(request)
 }
 
 async function textOf(answer: Response): Promise<string> {
@@ -122,11 +126,12 @@ async function textOf(answer: Response): Promise<string> {
 /** A body that is text is sent as it is, anything else as JSON. */
 export function askOf(app: ReturnType<typeof createApp>): Ask {
   return async (method, path, body, headers = {}) => {
-    const answer = await app.request(path, {
-      method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
+    const answer = await app.request(
+      requestOf(method, path, {
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    )
     const text = await answer.text()
     const isJson = text !== '' && answer.headers.get('content-type')?.includes('json') === true
     return {
@@ -136,6 +141,14 @@ export function askOf(app: ReturnType<typeof createApp>): Ask {
       body: isJson ? objectOf(JSON.parse(text)) : {},
     }
   }
+}
+
+/** A Request refuses to be made with TRACE; the HTTP server hands one over all the same. */
+function requestOf(method: string, path: string, init: RequestInit): Request {
+  const isTrace = method === 'TRACE'
+  const request = new Request(`http://localhost${path}`, isTrace ? init : { ...init, method })
+  if (isTrace) Object.defineProperty(request, 'method', { value: method })
+  return request
 }
 
 function objectOf(value: Json): JsonObject {

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { sql } from 'kysely'
 import { createApp } from '../../api/app.ts'
 import { healRuns, startRunHealer } from '../../api/run-healer.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
+import { listAudit } from '../../db/audit.ts'
 import { openDatabase } from '../../db/database.ts'
 import { recordRunToStart } from '../../db/run-starts.ts'
 import { beginSync, getRun } from '../../db/runs.ts'
@@ -14,7 +16,8 @@ import { until } from '../support/until.ts'
 import { type ApiFixture, askOf, assertProblem, createApiFixture, TOKEN, text } from './fixture.ts'
 import { createTcpGate, type TcpGate } from './tcp-gate.ts'
 
-const AT_ONCE = { owedForMs: 0, quietForMs: 0 }
+const AT_ONCE = { quietForMs: 0 }
+const OWED_ONLY = { quietForMs: 3_600_000 }
 
 describe('a run that nobody looks after', () => {
   let server: TestTemporal
@@ -75,7 +78,7 @@ describe('a run that nobody looks after', () => {
   it('is not started again when its sync has begun in the meantime', async () => {
     const run = await owedRun()
     await beginSync(api.db, run.id, {})
-    await healRuns(api, { owedForMs: 0, quietForMs: 3_600_000 })
+    await healRuns(api, OWED_ONLY)
     assert.equal(await owed(run.id), false)
     await assert.rejects(describeRun(run.workflow_id))
   })
@@ -99,8 +102,9 @@ describe('a run that nobody looks after', () => {
     const healer = startRunHealer(api, {
       everyMs: 100,
       firstPauseMs: 50,
-      owedForMs: 0,
-      quietForMs: 3_600_000,
+      longestPauseMs: 100,
+      pinsEveryMs: 3_600_000,
+      ...OWED_ONLY,
     })
     await gate.open()
     await until('the run has started', async () => ((await owed(body.run_id)) ? null : true))
@@ -128,9 +132,64 @@ describe('a run that nobody looks after', () => {
     assert.equal(settled?.error?.code, 'cancelled')
     assert.match(settled?.error?.message ?? '', /terminated/)
     assert.equal(settled?.cloud_sync_status['account-1']?.status, 'cancelled')
+    const { items } = await listAudit(api.db, { limit: 10, run_id: run.id })
+    assert.deepEqual(
+      items.map(({ event, account_id }) => [event, account_id]),
+      [
+        ['sync_finished', null],
+        ['upload_cancelled', 'account-1'],
+      ],
+    )
     const again = await api.ask('POST', `/api/runs/${run.id}/reupload`)
     assert.equal(again.status, 202, again.text)
     assert.equal(await isOpen(run.workflow_id), true)
+  })
+
+  it('is settled together with the word of the audit about it, or not at all', async () => {
+    const run = await owedRun()
+    await healRuns(api, AT_ONCE)
+    await beginSync(api.db, run.id, { 'account-1': pendingDestination() })
+    await server.client.workflow.getHandle(run.workflow_id).terminate('by hand')
+    await sql`alter table audit_log add constraint no_end check (event <> 'sync_finished') not valid`.execute(
+      api.db,
+    )
+    await assert.rejects(healRuns(api, AT_ONCE), /no_end/)
+    const untouched = await getRun(api.db, run.id)
+    assert.equal(untouched?.cloud_status, 'pending')
+    assert.equal(untouched?.cloud_sync_status['account-1']?.status, 'pending')
+    await sql`alter table audit_log drop constraint no_end`.execute(api.db)
+    await healRuns(api, AT_ONCE)
+    assert.equal((await getRun(api.db, run.id))?.cloud_status, 'failed')
+  })
+
+  it('counts as uploaded when only the end of its workflow is missing', async () => {
+    const run = await owedRun()
+    await healRuns(api, AT_ONCE)
+    const hash = { algorithm: 'dropbox_content_hash', value: 'ab'.repeat(32) } as const
+    const time = '2026-11-23T10:00:00.000Z'
+    const proven = { remote_id: 'id:1', remote_path: '/x', size: 1, hash, finished_at: time }
+    const copy = pendingDestination({ ...proven, status: 'uploaded' })
+    await beginSync(api.db, run.id, { 'account-1': copy })
+    await server.client.workflow.getHandle(run.workflow_id).terminate('by hand')
+    await healRuns(api, AT_ONCE)
+    const settled = await getRun(api.db, run.id)
+    assert.deepEqual([settled?.cloud_status, settled?.error], ['uploaded', null])
+    assert.deepEqual(settled?.cloud_sync_status['account-1']?.finished_at, time)
+  })
+
+  it('is looked at behind any number of runs that wait', async () => {
+    const lost = await someRun(api.db)
+    await beginSync(api.db, lost.id, {})
+    for (let count = 0; count < 120; count += 1) await beginSync(api.db, (await someRun(api.db)).id, {})
+    const syncState = async (id: string) =>
+      id === lost.workflow_id ? ({ is: 'closed', failure: null } as const) : ({ is: 'open' } as const)
+    await healRuns({ ...api, temporal: { ...api.temporal, syncState } }, AT_ONCE)
+    const settled = await getRun(api.db, lost.id)
+    assert.equal(settled?.cloud_status, 'failed')
+    assert.equal(settled?.error?.code, 'internal_error')
+    await sql`update runs set cloud_status = 'none', sync_finished_at = now() where cloud_status = 'pending'`.execute(
+      api.db,
+    )
   })
 
   it('is started again when Temporal has lost its workflow with its data', async () => {

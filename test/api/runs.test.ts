@@ -106,6 +106,48 @@ describe('the runs of the API', () => {
     await settled(first)
   })
 
+  it('are a conflict with the same run_id or Idempotency-Key and another value of a field that is given', async () => {
+    const { slug, bindings } = await system.bind()
+    const account_ids = [bindings[0]?.account_id ?? '']
+    const body = {
+      instance: slug,
+      archive: await archive(slug),
+      database: 'prod',
+      finished_at: '2026-11-23T02:10:00.1234+01:00',
+    }
+    const named = { run_id: randomName('nightly') }
+    const key = { 'idempotency-key': randomName('key') }
+    const byName = (change: object) => api.ask('POST', '/api/runs', { ...body, ...named, ...change })
+    const byKey = (change: object) => api.ask('POST', '/api/runs', { ...body, ...change }, key)
+    for (const ask of [byName, byKey]) {
+      const id = idOf(await ask({}))
+      await settled(id)
+      const others = {
+        database: 'test',
+        finished_at: '2026-11-23T02:10:00Z',
+        account_ids,
+        archive_task_queue: 'cloud-host7',
+      }
+      for (const [field, value] of Object.entries(others)) {
+        const answer = await ask({ [field]: value })
+        assert.deepEqual(assertProblem(answer, 409), [field])
+        assert.equal(answer.body.code, 'run_id_conflict')
+      }
+      const sameTime = '2026-11-23t01:10:00.1234z'
+      for (const same of [{ database: null, finished_at: null }, { finished_at: sameTime }]) {
+        assert.equal(idOf(await ask(same)), id)
+      }
+    }
+    const limited = { run_id: randomName('nightly'), account_ids }
+    const id = idOf(await byName(limited))
+    assert.equal(idOf(await byName({ ...limited, account_ids: [...account_ids, ...account_ids] })), id)
+    assert.deepEqual(assertProblem(await byName({ ...limited, account_ids: ['another'] }), 409), [
+      'account_ids',
+    ])
+    assert.equal(idOf(await byName({ run_id: id })), id)
+    await settled(id)
+  })
+
   it('name the field of bad input, and record nothing of it', async () => {
     const { slug } = await system.bind()
     const good = await archive(slug)

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createBinding, deleteBinding, listBindings, updateBinding } from '../../db/bindings.ts'
+import { sql } from 'kysely'
+import {
+  type BindingPatch,
+  createBinding,
+  deleteBinding,
+  getBinding,
+  listBindings,
+  updateBinding,
+} from '../../db/bindings.ts'
 import { DbConflict } from '../../db/conflict.ts'
 import { folderPattern, mayCoincide } from '../../db/folder-pattern.ts'
 import {
@@ -12,6 +20,7 @@ import {
 } from '../../db/instances.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { someAccount, someInstance, someRun } from '../support/rows.ts'
+import { until } from '../support/until.ts'
 
 const conflict = (kind: string, field: string) => (error: unknown) =>
   error instanceof DbConflict && error.kind === kind && error.field === field
@@ -138,6 +147,42 @@ describe('bindings', () => {
     assert.deepEqual(await listBindings(test.db, two.slug, { enabledOnly: true }), [])
     assert.equal(await deleteBinding(test.db, binding.id), true)
     assert.equal(await updateBinding(test.db, binding.id, {}), null)
+  })
+
+  it('keep both of two changes that are made at the same time, each knowing what was before it', async () => {
+    const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]
+    const binding = await createBinding(test.db, {
+      instance_slug: instance.slug,
+      account_id: account.id,
+      remote_path: '/a',
+    })
+    const [written, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    // As the API does it: what was before stands in the audit.
+    const changed = (patch: BindingPatch, end: () => Promise<void>) =>
+      test.db.transaction().execute(async (trx) => {
+        const before = await getBinding(trx, binding.id)
+        const after = await updateBinding(trx, binding.id, patch)
+        await end()
+        return [before?.remote_path, before?.enabled, after?.remote_path, after?.enabled]
+      })
+    const first = changed({ remote_path: '/b' }, () => {
+      written.resolve()
+      return mayEnd.promise
+    })
+    await written.promise
+    const second = changed({ enabled: false }, async () => {})
+    const third = updateBinding(test.db, binding.id, { keep_last: 5 })
+    await until('both wait for the first', async () => {
+      const { rows } = await sql<{ count: number }>`select count(*) as count from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(test.db)
+      return rows[0]?.count === 2 ? true : null
+    })
+    mayEnd.resolve()
+    assert.deepEqual(await first, ['/a', true, '/b', true])
+    assert.deepEqual(await second, ['/b', true, '/b', false])
+    assert.equal((await third)?.remote_path, '/b')
+    const last = await getBinding(test.db, binding.id)
+    assert.deepEqual([last?.remote_path, last?.enabled, last?.keep_last], ['/b', false, 5])
   })
 
   it('refuse an unknown instance or account, and a keep_last below 1', async () => {

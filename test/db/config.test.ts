@@ -24,6 +24,7 @@ describe('the environment', () => {
       temporalNamespace: 'default',
       temporalPort: { port: 7233, asked: false },
       temporalUiPort: { port: 8233, asked: false },
+      temporalUiUrl: null,
       temporalCli: null,
       taskQueue: 'cloud',
       archiveTaskQueue: null,

@@ -78,6 +78,18 @@ describe('embedded PostgreSQL', () => {
     await server.stop()
   })
 
+  it('says when its server is gone by itself, can still be stopped then, and starts again', async () => {
+    const server = await startEmbeddedPostgres({ directory, log })
+    process.kill(Number(await postmasterPid()), 'SIGKILL')
+    const { expected, reason } = await within(30_000, server.exited)
+    assert.deepEqual([expected, reason.includes('server.log')], [false, true])
+    await server.stop()
+    const again = await startEmbeddedPostgres({ directory, log })
+    assert.deepEqual(await query(again.url, 'select word from kept'), [['here']])
+    await again.stop()
+    assert.equal((await within(30_000, again.exited)).expected, true)
+  })
+
   it('starts although a crash left the note of a process whose number now belongs to another', async () => {
     const other = spawn('sleep', ['60'], { cwd: folder, stdio: 'ignore' })
     await writeFile(
@@ -136,6 +148,17 @@ async function query(url: string, text: string): Promise<unknown[][]> {
     return (await client.query<unknown[]>({ text, rowMode: 'array' })).rows
   } finally {
     await client.end()
+  }
+}
+
+/** Keeps the process alive meanwhile, which a look at another one does not. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -1,10 +1,27 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { newFernetKey } from '../../db/fernet.ts'
-import { KeyFileError, keyFingerprint, loadOrCreateKeys } from '../../db/secret-key.ts'
+import {
+  KeyFileError,
+  keyFingerprint,
+  loadOrCreateKeys,
+  readKeyFile,
+  replaceKeyFile,
+} from '../../db/secret-key.ts'
 
 describe('the key file', () => {
   let folder: string
@@ -80,6 +97,27 @@ describe('the key file', () => {
 
   it('is refused when it is a folder', async () => {
     await assert.rejects(loadOrCreateKeys(folder, { sealedRowsExist: false }), KeyFileError)
+  })
+
+  it('is replaced where a link to it leads, and stays for its owner only', async () => {
+    const path = await fileWith('linked', newFernetKey())
+    await symlink(path, `${path}.link`)
+    const keys = [newFernetKey(), newFernetKey()]
+    await replaceKeyFile(`${path}.link`, keys)
+    assert.deepEqual(await readKeyFile(path), keys)
+    assert.equal((await stat(path)).mode & 0o777, 0o600)
+    assert.ok((await lstat(`${path}.link`)).isSymbolicLink())
+  })
+
+  it('leaves no draft with its keys behind when it cannot be replaced', async () => {
+    // Stands for a file that is mounted by itself: it cannot be replaced by renaming either.
+    const path = join(folder, 'fixed', 'secret.key')
+    await mkdir(path, { recursive: true })
+    await assert.rejects(
+      replaceKeyFile(path, [newFernetKey()]),
+      refusal(/cannot be replaced \(EISDIR\).*Nothing was changed/),
+    )
+    assert.deepEqual(await readdir(join(folder, 'fixed')), ['secret.key'])
   })
 
   it('is named by a fingerprint of 8 hex digits', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
+import { startAttempt } from '../../db/attempts.ts'
 import { beginSync } from '../../db/runs.ts'
 import {
   assertClaim,
@@ -16,6 +17,7 @@ import {
 import { VaultError } from '../../db/vault.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { pendingDestination, someRun, testVault } from '../support/rows.ts'
+import { until } from '../support/until.ts'
 
 const target = {
   remote_folder: '/odoo-backups/acme',
@@ -71,6 +73,39 @@ describe('upload sessions', () => {
     assert.equal(saved.stored_bytes, 10)
     await forgetSession(test.db, current)
     assert.equal(await getSession(test.db, id, 'a1'), null)
+  })
+
+  it('never give a number twice, also after they were forgotten', async () => {
+    const { id } = await someRun(test.db)
+    for (const expected of [1, 2]) {
+      const claim = await claimFor(id)
+      assert.equal(claim.claim, expected)
+      await startAttempt(test.db, { run_id: id, account_id: 'a1', attempt: claim.claim })
+      await forgetSession(test.db, claim)
+    }
+    const third = await claimFor(id)
+    await assert.rejects(
+      saveProgress(test.db, { ...third, claim: 1 }, { stored_bytes: 1, sent_bytes: 1 }),
+      ClaimLost,
+    )
+    assert.equal((await claimFor(id, 'a2')).claim, 1)
+  })
+
+  it('keep others from claiming while a transaction relies on them', async () => {
+    const { id } = await someRun(test.db)
+    const claim = await claimFor(id)
+    const next: Promise<{ claim: number }>[] = []
+    await test.db.transaction().execute(async (trx) => {
+      await assertClaim(trx, claim)
+      next.push(claimFor(id))
+      await until('the next one waits', async () => {
+        const { rows } = await sql`select 1 from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`.execute(test.db)
+        return rows.length > 0 ? true : null
+      })
+      await assertClaim(trx, claim)
+    })
+    assert.equal((await next[0])?.claim, 2)
   })
 
   it('give each of many attempts at once a claim of its own', async () => {

@@ -3,9 +3,10 @@ import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { updateAccount } from '../../db/accounts.ts'
 import { DbConflict } from '../../db/conflict.ts'
-import { accountPause, pauseAccount, releaseSlot, takeSlot } from '../../db/upload-slots.ts'
+import { claimSession, forgetSession } from '../../db/upload-sessions.ts'
+import { accountPause, pauseAccount, releaseOwnSlot, releaseSlot, takeSlot } from '../../db/upload-slots.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { someAccount, testVault } from '../support/rows.ts'
+import { someAccount, someRun, testVault } from '../support/rows.ts'
 
 describe('upload slots', () => {
   let test: TestDatabase
@@ -45,6 +46,24 @@ describe('upload slots', () => {
       test.db,
     )
     assert.equal(await take(id, 'r3', 1), true)
+  })
+
+  it('are released by the attempt that holds the claim, and by no earlier one', async () => {
+    const { id } = await someAccount(test.db)
+    const run = await someRun(test.db)
+    const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 5, archive_mtime_ns: '1' }
+    await take(id, run.id, 1)
+    const lost = await claimSession(test.db, run.id, id, target)
+    const current = await claimSession(test.db, run.id, id, target)
+    await releaseOwnSlot(test.db, lost)
+    assert.equal(await take(id, 'r2', 1), false)
+    await releaseOwnSlot(test.db, current)
+    assert.equal(await take(id, 'r2', 1), true)
+    await releaseSlot(test.db, id, 'r2')
+    await take(id, run.id, 1)
+    await forgetSession(test.db, current)
+    await releaseOwnSlot(test.db, current)
+    assert.equal(await take(id, 'r2', 1), false, 'the next round of the upload has taken it')
   })
 
   it('of an account that is gone are refused', async () => {

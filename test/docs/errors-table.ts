@@ -67,7 +67,7 @@ ${table(
 
 ${table(['of the system or TLS', 'meaning', 'code'], networkRows())}
 
-Besides, a connection that does not come about in 30 s, a transfer in which no byte moves for 30 s and an answer that stays
+Besides, a connection that does not come about in 30 s, a transfer in which no byte moves for 60 s and an answer that stays
 away are \`network_stalled\`; a redirect to plain HTTP, and one of anything but a GET, is \`insecure_redirect\`.
 
 ## Google Drive

@@ -12,6 +12,7 @@ import { getRun } from '../../db/runs.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { randomName, testVault } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
+import { until } from '../support/until.ts'
 
 describe('a run', () => {
   let system: TestSystem
@@ -51,6 +52,93 @@ describe('a run', () => {
         return scheduled?.activityType?.name === 'uploadArchive' ? [scheduled.taskQueue?.name] : []
       })
       assert.deepEqual(uploads, [archiveTaskQueue])
+    } finally {
+      await host.stop()
+    }
+  })
+
+  it('waits while all slots of its host are taken, also over a restart of that host', async () => {
+    const { slug } = await system.bind()
+    const [cloud] = system.clouds
+    assert.ok(cloud !== undefined)
+    const archiveTaskQueue = randomName('cloud-host8')
+    const startHost = () =>
+      startWorkers({
+        config: { ...system.config, archiveTaskQueue, taskQueue: randomName('elsewhere'), uploadSlots: 1 },
+        db: system.db,
+        vault: testVault,
+        log: createLogger({ logLevel: 'silent' }),
+        temporal: { connection: system.temporal.nativeConnection, namespace: system.temporal.namespace },
+      })
+    let host = await startHost()
+    try {
+      const struck = cloud.server.faults.add({
+        operation: 'upload',
+        action: { kind: 'stall_after', bytes: 10 },
+      })
+      const startOne = async (name: string) => {
+        const archive = await system.writeArchive(`${slug}/${name}`, randomBytes(1000))
+        return system.start({ instance: slug, archive, archive_task_queue: archiveTaskQueue })
+      }
+      const first = await startOne('first.zip')
+      await until('the only slot is taken', async () => (struck() > 0 ? true : null))
+      const second = await startOne('second.zip')
+      const [accountId] = Object.keys((await getRun(system.db, first.runId))?.cloud_sync_status ?? {})
+      const scheduled = await until('the second upload is in the queue', async () => {
+        const child = system.temporal.client.workflow.getHandle(
+          `cloud-sync/${slug}/${second.runId}/${accountId}`,
+        )
+        const { events } = await child.fetchHistory().catch(() => ({ events: [] }))
+        const found = events?.find(
+          (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'uploadArchive',
+        )
+        return found?.activityTaskScheduledEventAttributes ?? null
+      })
+      assert.equal(Number(scheduled.scheduleToStartTimeout?.seconds ?? 0), 0)
+      assert.equal(
+        (await getRun(system.db, second.runId))?.cloud_sync_status[accountId ?? '']?.status,
+        'pending',
+      )
+      await host.stop()
+      host = await startHost()
+      const results = await Promise.all([first.result(), second.result()])
+      assert.deepEqual(
+        results.map((result) => result.status),
+        ['uploaded', 'uploaded'],
+      )
+    } finally {
+      await host.stop()
+    }
+  })
+
+  it('whose host never comes back can be cancelled', async () => {
+    const { slug } = await system.bind()
+    const archiveTaskQueue = randomName('cloud-host9')
+    const host = await startWorkers({
+      // Only linking is served.
+      config: {
+        ...system.config,
+        archiveTaskQueue: `${archiveTaskQueue}-archives`,
+        taskQueue: randomName('elsewhere'),
+      },
+      db: system.db,
+      vault: testVault,
+      log: createLogger({ logLevel: 'silent' }),
+      temporal: { connection: system.temporal.nativeConnection, namespace: system.temporal.namespace },
+    })
+    try {
+      const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
+      const run = await system.start({ instance: slug, archive, archive_task_queue: archiveTaskQueue })
+      await until('the archive is linked', async () =>
+        (await getRun(system.db, run.runId))?.pin === 'linked' ? true : null,
+      )
+      await run.cancel()
+      await assert.rejects(run.result())
+      const states = Object.values((await getRun(system.db, run.runId))?.cloud_sync_status ?? {})
+      assert.deepEqual(
+        states.map((state) => state.status),
+        ['cancelled'],
+      )
     } finally {
       await host.stop()
     }

@@ -1,7 +1,7 @@
 // Drives a provider as the upload engine does: open, save, send; on a failure that heals, ask the session and send on.
 
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate } from 'node:timers/promises'
 import { createBlockHash } from '../../activities/hashes/dropbox-content-hash.ts'
 import { createHttpClient } from '../../activities/http.ts'
 import { createDropbox, type DropboxDeps } from '../../activities/providers/dropbox/index.ts'
@@ -85,6 +85,7 @@ export type UploadLog = {
   readonly stored: readonly number[]
   readonly sessions: number
   readonly saves: number
+  readonly mostSavesAtOnce: number
 }
 
 export async function uploadThrough(
@@ -108,13 +109,23 @@ export async function uploadThrough(
   let saved = options.saved
   let sessions = 0
   let saves = 0
+  let savesNow = 0
+  let mostSavesAtOnce = 0
   for (let attempt = 0; attempt < (options.attempts ?? 60); attempt += 1) {
     try {
       let offset = 0
       if (saved) {
         const state = await provider.querySession(target, saved, never)
         if (state.kind === 'complete') {
-          return { file: state.file, hash: source.digest(), failures, stored, sessions, saves }
+          return {
+            file: state.file,
+            hash: source.digest(),
+            failures,
+            stored,
+            sessions,
+            saves,
+            mostSavesAtOnce,
+          }
         }
         if (state.kind === 'gone') saved = undefined
         else offset = state.offset
@@ -131,10 +142,14 @@ export async function uploadThrough(
         // What is saved goes through JSON, as it does in the database.
         saveSession: async (session) => {
           saves += 1
+          savesNow += 1
+          mostSavesAtOnce = Math.max(mostSavesAtOnce, savesNow)
+          await setImmediate()
           saved = JSON.parse(JSON.stringify(session))
+          savesNow -= 1
         },
       })
-      return { file, hash: source.digest(), failures, stored, sessions, saves }
+      return { file, hash: source.digest(), failures, stored, sessions, saves, mostSavesAtOnce }
     } catch (error) {
       if (!(error instanceof ProviderError) || !isRetryable(error.code)) throw error
       failures.push(error.code)

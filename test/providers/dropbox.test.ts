@@ -94,7 +94,7 @@ describe('uploads to Dropbox', () => {
     assertOneWhole(cloud, bytes)
   })
 
-  it('makes chunks larger rather than more for very large files', async () => {
+  it('makes chunks small in small files, and larger rather than more in very large ones', async () => {
     const cloud = await cloudWith()
     const provider = client(cloud, { tuning: {} })
     const folder = await provider.ensureFolder(FOLDER, never)
@@ -102,7 +102,9 @@ describe('uploads to Dropbox', () => {
       const target = { folder, name: 'x.dump', size, runId: 'r', instance: 'acme' }
       return (await provider.openSession(target, never)).chunk_bytes
     }
-    assert.equal(await chunkOf(2 ** 26), 2 ** 24)
+    assert.equal(await chunkOf(2 ** 26), 2 ** 22)
+    assert.equal(await chunkOf(200_000_000), 2 ** 23)
+    assert.equal(await chunkOf(2 ** 30), 2 ** 24)
     assert.equal(await chunkOf(100 * 2 ** 30), 28 * 2 ** 20)
     assert.equal(await chunkOf(500 * 2 ** 30), 2 ** 26)
   })
@@ -237,10 +239,11 @@ describe('uploads to Dropbox', () => {
     assert.equal(cloud.server.bytesReceived('chunk'), bytes.byteLength)
   })
 
-  it('saves the ledger every few chunks, not every chunk', async () => {
+  it('saves the ledger as chunks are acknowledged, and never two saves at once', async () => {
     const cloud = await cloudWith()
     const log = await uploadThrough(client(cloud), FOLDER, 'x.dump', bytesOf(13 * BLOCK))
-    assert.ok(log.saves >= 3 && log.saves <= 5, `${log.saves} saves`)
+    assert.ok(log.saves >= 6, `${log.saves} saves`)
+    assert.equal(log.mostSavesAtOnce, 1)
   })
 
   it('stops for good when the ledger cannot be saved any more', async () => {

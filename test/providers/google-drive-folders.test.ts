@@ -114,11 +114,15 @@ describe('folders on Google Drive', () => {
     assert.deepEqual(await setup.drive.findFolder('/a/b', signal), made)
   })
 
-  it('are not made when the search was incomplete', async () => {
+  it('are looked for again when the search was incomplete, and made when it stays so', async () => {
     await using setup = await startDrive()
+    const made = await setup.drive.ensureFolder('/a', signal)
     setup.google.server.faults.add(own('list', 'incomplete_search'))
-    await refusedWith('listing_incomplete', setup.drive.ensureFolder('/a', signal))
-    assert.equal(foldersNamed(setup, 'a'), 0)
+    assert.deepEqual(await setup.drive.ensureFolder('/a', signal), made)
+    assert.equal(foldersNamed(setup, 'a'), 1)
+    setup.google.server.faults.add(own('list', 'incomplete_search', undefined, Infinity))
+    await setup.drive.ensureFolder('/b', signal)
+    assert.equal(foldersNamed(setup, 'b'), 1)
   })
 
   it('say what is wrong with the account folder', async () => {

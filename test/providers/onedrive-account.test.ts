@@ -164,8 +164,6 @@ describe('The check of a OneDrive account', () => {
     const { cloud, another } = await startBench()
     cloud.server.faults.add({ operation: 'token', action: { kind: 'refuse' } })
     assert.equal((await another().check(signal)).error?.code, 'network_unreachable')
-    cloud.server.faults.add({ operation: 'discovery', action: { kind: 'status', status: 503 } })
-    assert.equal((await another().check(signal)).error?.code, 'provider_unavailable')
     cloud.server.faults.add({ operation: 'token', action: { kind: 'status', status: 502, body: '<html>' } })
     assert.equal((await another().check(signal)).error?.code, 'provider_unavailable')
     cloud.server.faults.add({ operation: 'token', action: { kind: 'status', status: 200, body: '<html>' } })

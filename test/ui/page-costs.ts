@@ -141,7 +141,7 @@ async function fill(target: Db): Promise<readonly string[]> {
         select ${chosen(place)}, 'id:' || n || '-${place}', id, '/x', 123456789, '{}', at,
           case when at < now() - interval '30 days' then at + interval '30 days' end from made`,
     ),
-    ...['run_recorded', 'sync_started', 'upload_started', 'upload_verified', 'sync_finished'].map(
+    ...['run_recorded', 'sync_started', 'upload_resumed', 'upload_verified', 'sync_finished'].map(
       (event) => `insert into audit_log (at, actor, event, instance_slug, run_id, details)
         select at, 'workflow', '${event}', slug, id, jsonb_build_object('archive', slug || '/' || id || '.dump', 'size', 123456789) from made`,
     ),

@@ -65,6 +65,16 @@ describe('planPrune', () => {
     assert.deepEqual([ids(plan.keep), ids(plan.delete)], [['y', 'mine'], ['x']])
   })
 
+  it('keeps the copies of later backups when an old one comes once more', () => {
+    const plan = planPrune(
+      [file('again', day(9)), file('later', day(3)), file('old', day(1))],
+      1,
+      'again',
+      new Set(['later']),
+    )
+    assert.deepEqual([ids(plan.keep), ids(plan.delete), plan.skipped], [['again', 'later'], ['old'], null])
+  })
+
   it('leaves the newest archives whatever runs plan at once, from listings of whatever moments', () => {
     const run = fc.record({ id: fc.nat(11), seen: fc.array(fc.nat(11), { maxLength: 12 }) })
     const world = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 12, maxLength: 12 })

@@ -55,10 +55,9 @@ export async function sendConcurrent(
   const plan = planBlocks(target.size)
   const ledger = createBlockLedger(plan, session.stored)
   let finishing = session.finishing
-  const saver = createLedgerSaver({
-    save: () => context.saveSession({ ...session, stored: ledger.ranges(), finishing }),
-    now,
-  })
+  const saver = createLedgerSaver(() =>
+    context.saveSession({ ...session, stored: ledger.ranges(), finishing }),
+  )
   /** Set by the first failure. Others on the way may end, unless nothing can come of them. */
   let failure: { readonly cause: unknown } | undefined
   let isClosed = false

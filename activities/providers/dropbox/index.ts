@@ -44,8 +44,8 @@ export function createDropbox(deps: DropboxDeps): Provider {
   const { credentials, settings, http } = deps
   const now = deps.now ?? Date.now
   const endpoints: DropboxEndpoints = {
-    apiRoot: deps.endpoints.apiRoot.replace(/\/+$/, ''),
-    contentRoot: deps.endpoints.contentRoot.replace(/\/+$/, ''),
+    apiRoot: withoutVersion(deps.endpoints.apiRoot),
+    contentRoot: withoutVersion(deps.endpoints.contentRoot),
   }
   const tokens = createDropboxTokens({ credentials, apiRoot: endpoints.apiRoot, http, now })
   const connection = createDropboxConnection({ endpoints, tokens, http, now })
@@ -75,4 +75,9 @@ export function createDropbox(deps: DropboxDeps): Provider {
     check: (signal) =>
       checkAccount({ connection, baseFolder, isShortLived: 'access_token' in credentials, now }, signal),
   }
+}
+
+/** The SDK adds the version of the API by itself. */
+function withoutVersion(root: string): string {
+  return root.replace(/(\/2)?\/*$/, '')
 }

@@ -1,45 +1,35 @@
-// Saves a growing ledger at intervals: often enough that a crash costs a few chunks, seldom enough that the database
-// is not asked for every chunk, and never two saves at once.
-
-/** Acknowledged chunks after which the ledger is saved. */
-const SAVE_EVERY_CHUNKS = 4
-/** The same in time: slow lines save every chunk. */
-const SAVE_EVERY_MS = 5000
+// Saves a growing ledger after every acknowledged chunk, so that a crash costs no more than the chunks that were on the way,
+// and never two saves at once: what is acknowledged during a save is in the next one.
 
 export interface LedgerSaver {
-  /** A chunk was acknowledged. Resolves when a save that fell due is done; rejects when it failed. */
+  /** A chunk was acknowledged. Resolves when it is saved, or when a save that is under way will see to it. */
   noted(): Promise<void>
   /** Saves what has not been saved. */
   flush(): Promise<void>
 }
 
-export function createLedgerSaver(deps: {
-  /** Saves the ledger as it is at the moment of the call. */
-  save(): Promise<void>
-  now(): number
-}): LedgerSaver {
-  const { save, now } = deps
-  let unsaved = 0
-  let savedAt = now()
+/** `save` saves the ledger as it is at the moment of the call. */
+export function createLedgerSaver(save: () => Promise<void>): LedgerSaver {
+  let isUnsaved = false
   let running: Promise<void> | undefined
-  const start = (): Promise<void> => {
-    unsaved = 0
-    savedAt = now()
-    running = save().finally(() => {
-      running = undefined
-    })
-    return running
+  const drain = async () => {
+    while (isUnsaved) {
+      isUnsaved = false
+      await save()
+    }
   }
   return {
     noted: async () => {
-      unsaved += 1
-      // A lane that finds a save under way goes on sending: its chunk is in the next save.
+      isUnsaved = true
       if (running !== undefined) return
-      if (unsaved >= SAVE_EVERY_CHUNKS || now() - savedAt >= SAVE_EVERY_MS) await start()
+      running = drain().finally(() => {
+        running = undefined
+      })
+      await running
     },
     flush: async () => {
       await running
-      if (unsaved > 0) await start()
+      await drain()
     },
   }
 }

@@ -27,12 +27,18 @@ import type { UploadParts, UploadTuning } from './session-calls.ts'
 import { askSpace } from './space.ts'
 
 /** Some plans count calls by the month: beyond so many chunks they get larger instead of more, up to a limit. */
-const CHUNKS_WANTED = 4096
+const MOST_CHUNKS = 4096
 const MAX_GROWN_CHUNK_BYTES = 64 * 1024 * 1024
+/** Of a small file a chunk is a small part: what a crash takes with it is what was on the way. */
+const FEWEST_CHUNKS = 32
 
 function chunkBytesFor(size: number, tuning: UploadTuning): number {
-  const wanted = Math.ceil(size / CHUNKS_WANTED / DROPBOX_BLOCK_BYTES) * DROPBOX_BLOCK_BYTES
-  return Math.max(tuning.chunkBytes, Math.min(wanted, MAX_GROWN_CHUNK_BYTES))
+  const least = Math.min(wholeBlocks(size / MOST_CHUNKS), MAX_GROWN_CHUNK_BYTES)
+  return Math.max(Math.min(tuning.chunkBytes, wholeBlocks(size / FEWEST_CHUNKS)), least)
+}
+
+function wholeBlocks(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / DROPBOX_BLOCK_BYTES)) * DROPBOX_BLOCK_BYTES
 }
 
 export interface DropboxUploads {
@@ -96,14 +102,17 @@ export function createDropboxUploads(deps: {
   }
 }
 
-/** Dropbox itself would say so only when all bytes have been sent. */
+/** Dropbox itself would say so only when all bytes have been sent. Where it tells nobody how much room there is, it is tried. */
 async function refuseWithoutSpace(
   connection: DropboxConnection,
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const space = await askSpace(connection, signal)
-  if (space.total === null || space.used + size <= space.total) return
+  const space = await askSpace(connection, signal).catch((cause: unknown) => {
+    if (cause instanceof ProviderError) return null
+    throw cause
+  })
+  if (space === null || space.total === null || space.used + size <= space.total) return
   const free = Math.max(0, space.total - space.used)
   throw new ProviderError(
     'storage_quota_exceeded',

@@ -30,15 +30,25 @@ export type RootFolder = z.infer<typeof rootSchema>
 const idsSchema = z.object({ ids: z.array(z.string().min(1)).min(1) })
 
 /** An ID that one creation alone can use: a repeated creation is answered 409, and makes no second item. */
-export async function generateId(api: DriveApi, signal: AbortSignal): Promise<string> {
-  const { ids } = await api.call(
+export async function generateId(api: DriveApi, signal: AbortSignal): Promise<string | null> {
+  const answer = api.call(
     (library, options) => library.files.generateIds({ count: 1, space: 'drive', type: 'files' }, options),
     idsSchema,
     signal,
   )
-  const [id] = ids
-  if (id === undefined) throw new ProviderError('unexpected_answer', 'Google Drive gave no file ID')
-  return id
+  try {
+    const [id] = (await answer).ids
+    if (id === undefined) throw new ProviderError('unexpected_answer', 'Google Drive gave no file ID')
+    return id
+  } catch (cause) {
+    // A gateway without this call: Drive chooses the ID then, and the file is known by its marks.
+    if (cause instanceof ProviderError && isUnknownCall(cause.httpStatus)) return null
+    throw cause
+  }
+}
+
+function isUnknownCall(status: number | undefined): boolean {
+  return status === 404 || status === 405 || status === 501
 }
 
 /** The account's folder as it is now. Throws `folder_missing` or `account_misconfigured`. */
@@ -96,7 +106,7 @@ export function createFolders(
     signal: AbortSignal,
   ): Promise<readonly DriveFile[]> => {
     const query = `${quoted(parentId)} in parents and name = ${quoted(name)} and mimeType = '${FOLDER_TYPE}' and trashed = false`
-    const found = await listing.all(query, signal)
+    const found = await listing.find(query, signal)
     return found.filter((folder) => folder.name === name).toSorted(byAge)
   }
 
@@ -133,7 +143,7 @@ export function createFolders(
         signal,
       )
     const id = await generateId(api, signal)
-    made.set(`${parentId}/${name}`, id)
+    if (id !== null) made.set(`${parentId}/${name}`, id)
     try {
       return await create(id)
     } catch (cause) {

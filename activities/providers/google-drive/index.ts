@@ -67,7 +67,7 @@ export function createGoogleDrive(deps: {
     ensureFolder: folders.ensure,
     findFolder: folders.find,
     findFiles: async (folder, name, signal) => {
-      const found = await listing.all(`${filesIn(folder)} and name = ${quoted(name)}`, signal)
+      const found = await listing.find(`${filesIn(folder)} and name = ${quoted(name)}`, signal)
       // Drive's `=` takes no notice of upper and lower case.
       return remoteFiles(found.filter((file) => file.name === name).toSorted(byAge))
     },

@@ -1,6 +1,7 @@
-// Listings: every page or none. An answer that Drive itself calls incomplete is an error, because retention decides by
-// what is in it. A search may lag behind by minutes (providers.md 1.5): never conclude from it that a file is missing.
+// Listings: every page or none. An answer that Drive itself calls incomplete is an error where retention decides by what is
+// in it. A search may lag behind by minutes (providers.md 1.5): never conclude from it that a file is missing.
 
+import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { ProviderError } from '../provider.ts'
 import type { DriveApi } from './api.ts'
@@ -8,6 +9,9 @@ import { type DriveFile, FILE_FIELDS, fileSchema } from './files.ts'
 
 /** The most that Drive gives; a short or empty page does not mean the end. */
 const PAGE_SIZE = 1000
+/** How often, and how far apart, a search is made that Drive calls incomplete and that found nothing. */
+const INCOMPLETE_TRIES = 3
+const INCOMPLETE_PAUSE_MS = 1_000
 
 const pageSchema = z.object({
   nextPageToken: z.string().min(1).optional(),
@@ -17,9 +21,16 @@ const pageSchema = z.object({
 type Page = z.infer<typeof pageSchema>
 
 export interface Listing {
-  /** Items that match the query, page by page. Rejects with `listing_incomplete`, or `folder_missing` for an unknown parent. */
+  /**
+   * Every item that matches the query, page by page. Rejects with `listing_incomplete`, or `folder_missing` for an unknown
+   * parent.
+   */
   pages(query: string, signal: AbortSignal): AsyncIterable<readonly DriveFile[]>
-  all(query: string, signal: AbortSignal): Promise<readonly DriveFile[]>
+  /**
+   * What a search for a name finds. Where Drive did not search everything and found nothing, it is asked again a little later;
+   * then that is the answer: an upload must not wait for it, and nothing is ever overwritten at Drive.
+   */
+  find(query: string, signal: AbortSignal): Promise<readonly DriveFile[]>
 }
 
 /** `driveIdOf` tells the shared drive in which the account's folder lies, null for My Drive. */
@@ -67,18 +78,12 @@ export function createListing(
     }
   }
 
-  async function* pages(query: string, signal: AbortSignal): AsyncGenerator<readonly DriveFile[]> {
+  async function* read(query: string, signal: AbortSignal): AsyncGenerator<Page> {
     const driveId = await driveIdOf(signal)
     let current = await firstPage(query, driveId, signal)
     const seen = new Set<string>()
     for (;;) {
-      if (current.incompleteSearch === true) {
-        throw new ProviderError(
-          'listing_incomplete',
-          'Google Drive says itself that it did not search everything',
-        )
-      }
-      yield current.files
+      yield current
       const token = current.nextPageToken
       if (token === undefined) return
       if (seen.has(token))
@@ -88,11 +93,28 @@ export function createListing(
     }
   }
   return {
-    pages,
-    all: async (query, signal) => {
-      const found: DriveFile[] = []
-      for await (const files of pages(query, signal)) found.push(...files)
-      return found
+    pages: async function* (query, signal) {
+      for await (const { files, incompleteSearch } of read(query, signal)) {
+        if (incompleteSearch === true) {
+          throw new ProviderError(
+            'listing_incomplete',
+            'Google Drive says itself that it did not search everything',
+          )
+        }
+        yield files
+      }
+    },
+    find: async (query, signal) => {
+      for (let tries = 1; ; tries += 1) {
+        const found: DriveFile[] = []
+        let isComplete = true
+        for await (const { files, incompleteSearch } of read(query, signal)) {
+          found.push(...files)
+          isComplete &&= incompleteSearch !== true
+        }
+        if (isComplete || found.length > 0 || tries === INCOMPLETE_TRIES) return found
+        await setTimeout(INCOMPLETE_PAUSE_MS, undefined, { signal })
+      }
     },
   }
 }

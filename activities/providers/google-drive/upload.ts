@@ -47,7 +47,7 @@ export function createUploads(deps: {
     const { run_id: runId } = marksOf(target)
     const marked = `appProperties has { key = 'run_id' and value = ${quoted(runId)} }`
     const query = `${quoted(target.folder.id)} in parents and name = ${quoted(target.name)} and ${marked} and trashed = false`
-    for (const file of (await listing.all(query, signal)).toSorted(byAge)) {
+    for (const file of (await listing.find(query, signal)).toSorted(byAge)) {
       if (file.name === target.name && file.size === target.size) return remoteFileOf(file)
     }
     return null
@@ -158,8 +158,8 @@ export function createUploads(deps: {
         answer = await requests.start(target, fileId, signal)
       }
       if (!isSuccess(answer)) throw errorOf(answer)
-      const uri = answer.headers.location
-      if (uri === undefined)
+      const uri = URL.parse(answer.headers.location ?? '', apiRoot)?.href
+      if (answer.headers.location === undefined || uri === undefined)
         throw new ProviderError('unexpected_answer', 'Google Drive opened no upload session')
       if (!isTrustedUpload(uri, apiRoot)) {
         throw new ProviderError(

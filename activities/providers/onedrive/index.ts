@@ -118,6 +118,7 @@ export function createOneDrive(deps: OneDriveDeps): Provider {
       const item = await items.byId(await drive.id(signal), id, signal)
       return item === null ? null : fileOf(item)
     },
+    readBack: async (id, start, end, signal) => items.bytes(await drive.id(signal), id, start, end, signal),
     listFiles: async function* (folder, signal) {
       for await (const page of items.children(await drive.id(signal), folder.id, signal)) {
         yield page.map(fileOf).filter((file): file is RemoteFile => file !== null)

@@ -120,11 +120,19 @@ export function createTokenSource(deps: Deps): TokenSource {
 function createApplication(deps: Deps, networkClient: INetworkModule): ConfidentialClientApplication {
   const root = new URL(deps.endpoints.authorityRoot)
   const { tenant_id, client_id, client_secret } = deps.credentials
+  const authority = `${root.href.replace(/\/+$/, '')}/${encodeURIComponent(tenant_id)}`
   return new ConfidentialClientApplication({
     auth: {
       clientId: client_id,
       clientSecret: client_secret,
-      authority: `${root.href.replace(/\/+$/, '')}/${encodeURIComponent(tenant_id)}`,
+      authority,
+      // Known without asking for it: one request less, and nothing but the token endpoint is needed of a gateway.
+      authorityMetadata: JSON.stringify({
+        authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
+        token_endpoint: `${authority}/oauth2/v2.0/token`,
+        jwks_uri: `${authority}/discovery/v2.0/keys`,
+        issuer: `${authority}/v2.0`,
+      }),
       // Without this MSAL would ask login.microsoftonline.com about a host that it does not know.
       ...(MICROSOFT_AUTHORITIES.includes(root.host) ? {} : { knownAuthorities: [root.host] }),
     },

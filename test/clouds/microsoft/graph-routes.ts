@@ -61,7 +61,7 @@ export async function route(request: CloudRequest, services: Services): Promise<
       throw refuse(403, 'accessDenied', 'Access denied')
     return sessions.handle(request)
   }
-  if (operation === 'download' && url.pathname.endsWith('download.aspx')) return download(url, services)
+  if (operation === 'download' && url.pathname.endsWith('download.aspx')) return download(request, services)
   if (host.endsWith('.sharepoint.com') || host.startsWith('login.')) throw notFound()
 
   const roles = entra.authorize(request.headers.authorization)
@@ -200,11 +200,15 @@ function shownDrive(drive: Drive, { world }: Services): unknown {
   }
 }
 
-function download(url: URL, { world }: Services): CloudAnswer {
+/** Takes notice of Range, as the real download hosts do. */
+function download({ url, headers }: CloudRequest, { world }: Services): CloudAnswer {
   const guid = url.searchParams.get('UniqueId')
   for (const drive of world.drives.values()) {
     for (const item of drive.items.values()) {
-      if (item.guid === guid && item.content !== null) return { status: 200, body: item.content }
+      if (item.guid !== guid || item.content === null) continue
+      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
+      if (first === undefined || last === undefined) return { status: 200, body: item.content }
+      return { status: 206, body: item.content.subarray(Number(first), Number(last) + 1) }
     }
   }
   throw notFound()

@@ -1,0 +1,173 @@
+// A lock between programs that share a folder: a file that names its holder. A holder that crashed is recognised, also
+// after a reboot, and one in another container or on another host by its heart no longer beating. Never removes the lock
+// of a living holder, and never beats for somebody else's.
+import { randomBytes } from 'node:crypto'
+import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { processIdentity } from './process-identity.ts'
+
+export type LockFile = {
+  /** Resolves when somebody else's lock stands in its place: this holder was taken for dead. Never rejects. */
+  readonly lost: Promise<void>
+  /** Frees it for the next program. May be called twice. */
+  readonly release: () => Promise<void>
+}
+
+/** Who has it: a process of this machine, a program that cannot be seen from here, or several that try at once. */
+export type LockHolder = { readonly pid: number } | 'elsewhere' | 'many'
+
+const BEAT_MS = 1_000
+const WATCH_MS = 6_000
+const TRIES = 5
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+const holderFile = z.object({ pid: z.number(), identity: z.string().nullable(), place: z.string() })
+
+/**
+ * Takes the lock at `path`, whose folder exists, for this process. Throws what `refusal` makes of the one who has it.
+ * Takes up to six seconds when a lock was left behind by another container or host.
+ */
+export async function takeLockFile(path: string, refusal: (holder: LockHolder) => Error): Promise<LockFile> {
+  const draft = `${path}.${randomBytes(6).toString('hex')}`
+  const place = await ownPlace()
+  const mine = `${JSON.stringify({ pid: process.pid, identity: await processIdentity(process.pid), place })}\n`
+  try {
+    await writeFile(draft, mine, { mode: 0o600 })
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (await tryLink(draft, path)) return keep(path, mine)
+      const theirs = await readIfThere(path)
+      if (theirs === undefined) continue
+      const holder = await livingHolder(path, theirs, place)
+      if (holder !== undefined) throw refusal(holder)
+      await removeStale(path, theirs)
+    }
+  } finally {
+    await rm(draft, { force: true })
+  }
+  throw refusal('many')
+}
+
+function keep(path: string, mine: string): LockFile {
+  const { promise: lost, resolve: lose } = Promise.withResolvers<void>()
+  const timer = setInterval(() => {
+    beat(path, mine).then(
+      (isMine) => {
+        if (isMine) return
+        clearInterval(timer)
+        lose()
+      },
+      // A beat that fails (disk full, folder gone) is no reason to stop: the holder's identity still protects it here.
+      () => undefined,
+    )
+  }, BEAT_MS)
+  timer.unref()
+  const release = async () => {
+    clearInterval(timer)
+    if ((await readIfThere(path)) === mine) await rm(path, { force: true })
+  }
+  return { lost, release }
+}
+
+/** False when another's lock stands there. None at all may be one that is just being replaced: the next beat tells. */
+async function beat(path: string, mine: string): Promise<boolean> {
+  const content = await readIfThere(path)
+  if (content === undefined) return true
+  if (content !== mine) return false
+  const now = new Date()
+  await utimes(path, now, now)
+  return true
+}
+
+async function livingHolder(path: string, content: string, place: string): Promise<LockHolder | undefined> {
+  const holder = parseHolder(content)
+  if (!holder) return undefined
+  if (holder.place === place) {
+    const identity = await processIdentity(holder.pid)
+    const isGone = identity === null || (holder.identity !== null && identity !== holder.identity)
+    return isGone ? undefined : { pid: holder.pid }
+  }
+  // Its processes cannot be seen from here, but its heartbeat on the file can.
+  const before = await beatOf(path)
+  const deadline = Date.now() + WATCH_MS
+  while (Date.now() < deadline) {
+    await delay(BEAT_MS / 2)
+    if ((await beatOf(path)) !== before) return 'elsewhere'
+  }
+  return undefined
+}
+
+/** Removes the lock that was judged, and no other that somebody may have put in its place meanwhile. */
+async function removeStale(path: string, judged: string): Promise<void> {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return
+    throw error
+  }
+  if ((await readFile(aside, 'utf8')) !== judged) await tryLink(aside, path)
+  await rm(aside, { force: true })
+}
+
+function parseHolder(content: string): z.infer<typeof holderFile> | undefined {
+  try {
+    return holderFile.parse(JSON.parse(content))
+  } catch {
+    // Cut off by a crash while it was written by hand or by a full disk: it protects nobody.
+    return undefined
+  }
+}
+
+/** Host and PID namespace: process numbers mean the same only where both are equal. */
+async function ownPlace(): Promise<string> {
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => 'pid')
+  return `${hostname()} ${namespace}`
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    if (NO_LINKS.some((code) => hasCode(error, code)))
+      return await tryCreate(to, await readFile(from, 'utf8'))
+    throw error
+  }
+}
+
+// For file systems without hard links. Less exact: another program may look before the content is written.
+async function tryCreate(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+async function beatOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    // Released while we watched: a change, though one that frees the folder at the next start.
+    if (hasCode(error, 'ENOENT')) return -1
+    throw error
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

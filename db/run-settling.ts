@@ -1,0 +1,86 @@
+// Closing a run from outside of its workflow: one whose workflow ended without saying so, or that was cancelled before it
+// began. All that the end of a run leaves is written in one transaction: its destinations, itself, how long its archive
+// is kept (design.md, rule 6), and the word of the audit.
+
+import type { CloudSyncStatus, StatusError } from '../workflows/types.ts'
+import { appendAudit } from './audit.ts'
+import type { Db, DbOrTransaction } from './database.ts'
+import { KEEP_ARCHIVE_MS } from './kept-archives.ts'
+import { confirmStart, hasStarted } from './run-starts.ts'
+import { changeDestination } from './run-sync.ts'
+import { finishSync, keepPinUntil } from './runs.ts'
+import type { Run } from './schema.ts'
+
+/**
+ * Settles a pending run as it was seen: what is not settled of it gets the error. Resolves with how it ended, null when it
+ * has changed in the meantime, and is left alone then.
+ */
+export async function settleLost(
+  db: Db,
+  seen: Pick<Run, 'id' | 'updated_at'>,
+  error: StatusError,
+): Promise<'uploaded' | 'failed' | null> {
+  return db.transaction().execute(async (trx) => {
+    const run = await trx
+      .selectFrom('runs')
+      .selectAll()
+      .where('id', '=', seen.id)
+      .where('updated_at', '=', seen.updated_at)
+      .where('cloud_status', '=', 'pending')
+      .where('start_requested_at', 'is', null)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    if (run === undefined) return null
+    const about = { actor: 'system', instance_slug: run.instance_slug, run_id: run.id }
+    const status = error.code === 'cancelled' ? 'cancelled' : 'failed'
+    const event = status === 'cancelled' ? 'upload_cancelled' : 'upload_failed'
+    for (const [account_id, { binding_id, finished_at }] of Object.entries(run.cloud_sync_status)) {
+      if (finished_at !== null) continue
+      const patch = { status, error, finished_at: new Date().toISOString() } as const
+      await changeDestination(trx, run.id, account_id, patch)
+      await appendAudit(trx, { ...about, event, account_id, binding_id, details: { error } })
+    }
+    const outcome = await close(trx, run, error)
+    const details = { cloud_status: outcome, ...(outcome === 'failed' ? { error } : {}) }
+    await appendAudit(trx, { ...about, event: 'sync_finished', details })
+    return outcome
+  })
+}
+
+/**
+ * Cancels a run before Temporal has its start. False when nothing is owed (any more): whoever had the start in hand
+ * is waited for, and the sync is open then.
+ */
+export async function dropOwedStart(
+  db: Db,
+  seen: Run,
+  { actor, error }: { readonly actor: string; readonly error: StatusError },
+): Promise<boolean> {
+  const { start_requested_at } = seen
+  if (start_requested_at === null) return false
+  return db.transaction().execute(async (trx) => {
+    const run = await confirmStart(trx, seen)
+    if (run === null || hasStarted({ ...run, start_requested_at })) return false
+    await close(trx, run, error)
+    const { instance_slug, id } = run
+    await appendAudit(trx, { actor, event: 'cancel_requested', instance_slug, run_id: id })
+    return true
+  })
+}
+
+/** A run is safe when every destination has its copy, however its workflow ended. */
+async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<'uploaded' | 'failed'> {
+  const isSafe = isUploaded(run.cloud_sync_status)
+  if (run.pin !== null) {
+    const keptUntil = Date.now() + (isSafe ? 0 : KEEP_ARCHIVE_MS)
+    await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
+  }
+  const outcome = isSafe ? 'uploaded' : 'failed'
+  await finishSync(trx, run.id, outcome, isSafe ? null : error)
+  return outcome
+}
+
+function isUploaded(destinations: CloudSyncStatus): boolean {
+  const states = Object.values(destinations)
+  return states.length > 0 && states.every(({ status }) => status === 'uploaded')
+}
