@@ -49,7 +49,8 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
   const upload = { ...claim, binding_id: failed.binding_id }
   await assertClaim(deps.db, claim)
   const cause = await refuseUnwanted(deps.db, upload).then(() => failed.cause, causeOf)
-  if (isUnwanted(cause.code)) {
+  // The bytes of an archive that has changed are of no use to any session.
+  if (isUnwanted(cause.code) || cause.code === 'archive_changed') {
     await leaveUnwanted(deps, upload, provider)
     return toFailure(cause)
   }

@@ -5,6 +5,7 @@ import { appendAudit } from '../db/audit.ts'
 import { listBindings } from '../db/bindings.ts'
 import type { Db, DbOrTransaction } from '../db/database.ts'
 import { getInstance } from '../db/instances.ts'
+import { KEEP_ARCHIVE_MS } from '../db/kept-archives.ts'
 import { beginSync, finishSync, getRun, keepPinUntil, recordRun, saveDestination } from '../db/runs.ts'
 import type { Binding } from '../db/schema.ts'
 import { type Destination, pendingState } from '../workflows/destination.ts'
@@ -19,8 +20,6 @@ import type {
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from './failures.ts'
 import { knownRun } from './pin-archive.ts'
-
-const KEEP_AFTER_FAILURE_MS = 7 * 86_400_000
 
 export type RunRecordActivities = {
   /** Records the run (once) and opens a sync of its destinations. `destinations` are those to be synced now. */
@@ -143,7 +142,7 @@ export function createRunRecordActivities(deps: ActivityDeps): RunRecordActiviti
       const keepArchive = status === 'failed'
       // Before the sync is closed: a release that comes by just then must find how long the archive is kept.
       if (keepArchive && run.pin !== null) {
-        await keepPinUntil(db, run_id, new Date(Date.now() + KEEP_AFTER_FAILURE_MS).toISOString())
+        await keepPinUntil(db, run_id, new Date(Date.now() + KEEP_ARCHIVE_MS).toISOString())
       }
       await finishSync(db, run_id, status, status === 'failed' ? run.error : null)
       await appendAudit(db, {

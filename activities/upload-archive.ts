@@ -11,6 +11,7 @@ import type { Run, UploadSessionRow } from '../db/schema.ts'
 import {
   assertClaim,
   claimSession,
+  dropSession,
   openSession,
   restartSession,
   type SessionClaim,
@@ -294,7 +295,7 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
   const isOtherArchive = row.archive_size !== archive.size || row.archive_mtime_ns !== archive.mtime_ns
   if (session !== null && isOtherArchive) {
     await provider.abortSession(providerSession(session), signal)
-    await restartSession(db, claim, {
+    await dropSession(db, claim, {
       remote_folder: row.remote_folder,
       remote_name: row.remote_name,
       archive_size: archive.size,
@@ -309,6 +310,10 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
       await saveSession(db, vault, claim, changed)
       session = changed
       rate.enterSession(changed.created_at)
+    },
+    drop: async () => {
+      await dropSession(db, claim)
+      session = null
     },
     restart: async () => {
       const restarted = await restartSession(db, claim)

@@ -21,7 +21,9 @@ import {
 export interface SessionStore {
   load(): UploadSession | null
   save(session: UploadSession): Promise<void>
-  /** Forgets the session for a new one; returns how often that has happened to this upload. */
+  /** Drops a session that was given up here. */
+  drop(): Promise<void>
+  /** Drops a session that the provider has forgotten; returns how often that has happened to this upload. */
   restart(): Promise<number>
 }
 
@@ -153,7 +155,7 @@ async function giveNameUp({ provider, sessions, signal }: TransferOptions): Prom
   const stored = sessions.load()
   if (stored === null) return
   await provider.abortSession(unwrap(stored).session, signal)
-  await sessions.restart()
+  await sessions.drop()
 }
 
 /** What heals by asking the provider where it stands; a pause that it asked for is waited for by Temporal. */

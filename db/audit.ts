@@ -58,7 +58,6 @@ export const AUDIT_EVENTS = [
   'token_deleted',
   'key_created',
   'keys_rotated',
-  'setup_imported',
 ] as const
 export type AuditEvent = (typeof AUDIT_EVENTS)[number]
 
@@ -96,7 +95,7 @@ export type AuditFilter = {
   readonly binding_id?: string | undefined
   readonly event?: AuditEvent | undefined
   readonly actor?: string | undefined
-  /** Text that occurs in an entry, in upper or lower case. */
+  /** Text that occurs in an entry or in the name of its account or instance, in upper or lower case. */
   readonly search?: string | undefined
   readonly limit: number
   readonly cursor?: string | undefined
@@ -136,11 +135,11 @@ export async function listAudit(db: DbOrTransaction, filter: AuditFilter): Promi
 
   const floor = (before ?? (await newestId(db)) + 1) - SEARCHED_AT_ONCE
   const pattern = `%${filter.search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  const found = query
-    .where('id', '>=', floor)
-    .where(
-      sql<boolean>`concat_ws(' ', actor, replace(event, '_', ' '), event, instance_slug, run_id, details::text) ilike ${pattern}`,
-    )
+  const found = query.where('id', '>=', floor).where(
+    sql<boolean>`(concat_ws(' ', actor, replace(event, '_', ' '), event, instance_slug, run_id, details::text) ilike ${pattern}
+        or account_id in (select id from cloud_accounts where name ilike ${pattern})
+        or instance_slug in (select slug from instances where name ilike ${pattern}))`,
+  )
   const page = toPage(await found.execute(), limit, cursorOf)
   return page.next_cursor === null && floor > 1 ? { ...page, next_cursor: encodeCursor([floor]) } : page
 }

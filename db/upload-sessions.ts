@@ -45,7 +45,7 @@ function sealedRow(claim: Pick<SessionClaim, 'run_id' | 'account_id'>): string {
 /**
  * Takes the session over from every earlier attempt. A new row has the target as given; an existing row keeps its
  * own target: when that is of another archive (size or mtime) or name, abort it at the provider and call
- * `restartSession` with the new one. In one transaction with startAttempt, which remembers the number of the claim.
+ * `dropSession` with the new one. In one transaction with startAttempt, which remembers the number of the claim.
  */
 export async function claimSession(
   db: DbOrTransaction,
@@ -134,29 +134,36 @@ export async function saveProgress(
   return row
 }
 
+const NO_SESSION = { sealed_session: null, session_created_at: null, stored_bytes: 0 } as const
+
 /**
- * Drops the session for a new one: nothing is stored, `restarts` counts it, and the clock of progress runs on.
- * `target` replaces what is uploaded, where that has changed. Throws ClaimLost.
+ * Drops a session that the provider has forgotten for a new one: nothing is stored, `restarts` counts it, and the clock of
+ * progress runs on. Throws ClaimLost.
  */
-export async function restartSession(
-  db: DbOrTransaction,
-  claim: SessionClaim,
-  target?: SessionTarget,
-): Promise<UploadSessionRow> {
+export async function restartSession(db: DbOrTransaction, claim: SessionClaim): Promise<UploadSessionRow> {
   const row = await ownRow(db, claim)
-    .set({
-      ...target,
-      sealed_session: null,
-      session_created_at: null,
-      stored_bytes: 0,
-      restarts: sql<number>`restarts + 1`,
-    })
+    .set({ ...NO_SESSION, restarts: sql<number>`restarts + 1` })
     .returningAll()
     .executeTakeFirst()
   if (row === undefined) {
     throw new ClaimLost()
   }
   return row
+}
+
+/**
+ * Drops a session that we have given up ourselves, which is no fault of the provider's. `target` replaces what is uploaded,
+ * where that has changed. Throws ClaimLost.
+ */
+export async function dropSession(
+  db: DbOrTransaction,
+  claim: SessionClaim,
+  target?: SessionTarget,
+): Promise<void> {
+  const result = await ownRow(db, claim)
+    .set({ ...target, ...NO_SESSION })
+    .executeTakeFirst()
+  refuseLostClaim(result.numUpdatedRows)
 }
 
 /** Throws ClaimLost when the claim is not the newest. In a transaction nobody else can claim the row until its end. */

@@ -25,6 +25,9 @@ function anUpload(provider: MemoryProvider, path: string) {
     save: async (session: UploadSession) => {
       stored = JSON.stringify(session)
     },
+    drop: async () => {
+      stored = null
+    },
     restart: async () => {
       stored = null
       restarts += 1

@@ -7,6 +7,7 @@ import {
   assertClaim,
   ClaimLost,
   claimSession,
+  dropSession,
   forgetSession,
   getSession,
   openSession,
@@ -137,17 +138,18 @@ describe('upload sessions', () => {
     assert.notEqual(again.last_progress_at, stalled.last_progress_at, 'a re-upload has its own 24 hours')
   })
 
-  it('keep their own target when claimed again, until they are restarted with another', async () => {
+  it('keep their own target when claimed again, until they are dropped for another', async () => {
     const { id } = await someRun(test.db)
     const first = await claimFor(id)
     await saveSession(test.db, testVault, first, session)
     const changed = { ...target, archive_size: 2000, archive_mtime_ns: '1' }
     const claimed = await claimSession(test.db, id, 'a1', changed)
     assert.equal(claimed.archive_size, 1000)
-    const restarted = await restartSession(test.db, claimed, changed)
+    await dropSession(test.db, claimed, changed)
+    const dropped = await getSession(test.db, id, 'a1')
     assert.deepEqual(
-      [restarted.archive_size, restarted.sealed_session, restarted.stored_bytes, restarted.restarts],
-      [2000, null, 0, 1],
+      [dropped?.archive_size, dropped?.sealed_session, dropped?.stored_bytes, dropped?.restarts],
+      [2000, null, 0, 0],
     )
   })
 

@@ -78,6 +78,16 @@ describe('a name that is taken while an upload is between two attempts', () => {
       assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 2)
     })
 
+    it(`by a folder, is given up for the name with the short ID of the run at ${kind}`, async () => {
+      const cloud = cloudOf()
+      cloud.server.faults.clear()
+      const { slug } = await system.bind({}, [cloud])
+      cloud.putFile(`/odoo-backups/${slug}/latest.zip/inside.txt`, Buffer.from('x'))
+      const content = randomBytes(SIZE)
+      const archive = await system.writeArchive(`${slug}/latest.zip`, content)
+      assertWhole(cloud, slug, await system.sync({ instance: slug, archive }), content)
+    })
+
     it(`by somebody else, leaves his file alone at ${kind}`, async () => {
       const cloud = cloudOf()
       const { slug } = await system.bind({}, [cloud])

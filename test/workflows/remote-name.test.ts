@@ -41,4 +41,17 @@ describe('the name with the run ID in it', () => {
     for (const name of ['a.zip', 'b.dump', 'c.x.tar.gz'])
       assert.ok(namesForRun(name, 'run-7').every(isArchiveName))
   })
+
+  it('is no longer than names may be: the end of the stem gives way, and no character is halved', () => {
+    const id = '3f2504e0-4f89-41d3-9a0c-0305e82c3301'
+    const long = `${'n'.repeat(250)}.zip`
+    for (const name of namesForRun(long, id)) assert.ok(name.length <= 255, String(name.length))
+    assert.ok(
+      namesForRun(long, id)
+        .slice(1)
+        .every((name) => name.endsWith('.zip') && name.includes('3f2504e0')),
+    )
+    for (let length = 100; length < 127; length += 1)
+      assert.ok(namesForRun(`${'💾'.repeat(length)}.dump`, id).every((name) => name.isWellFormed()))
+  })
 })

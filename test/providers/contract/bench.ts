@@ -261,6 +261,9 @@ export function createMemoryStore(): MemoryStore {
       kept = JSON.stringify(session)
       saves += 1
     },
+    drop: async () => {
+      kept = null
+    },
     restart: async () => {
       kept = null
       restarts += 1
