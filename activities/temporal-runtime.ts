@@ -1,6 +1,7 @@
 // Temporal's own runtime in this process: its log lines become ours, and it does not catch signals, because the order of
 // stopping (HTTP, workers, server, database) is decided where the process was started.
 
+import { ApplicationFailure } from '@temporalio/common'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import { type LogMetadata, NativeConnection, Runtime } from '@temporalio/worker'
 import type { Logger } from '../db/log.ts'
@@ -33,12 +34,30 @@ export function installRuntime(log: Logger): void {
   })
 }
 
-/** Without bigints, which JSON cannot carry. */
+/** What a reader of the log has no use for. */
+const NOISE: ReadonlySet<string> = new Set([
+  'taskToken',
+  'isLocal',
+  'sdkComponent',
+  'activityId',
+  'workflowRunId',
+])
+
+/** In a form that JSON can carry: no bigints, and of errors what they say. */
 function plain(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
   if (meta === undefined) return undefined
   return Object.fromEntries(
-    Object.entries(meta).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : value]),
+    Object.entries(meta)
+      .filter(([key]) => !NOISE.has(key))
+      .map(([key, value]) => [key, plainValue(value)]),
   )
+}
+
+function plainValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (!(value instanceof Error)) return value
+  const type = value instanceof ApplicationFailure && value.type ? value.type : value.name
+  return { type, message: value.message }
 }
 
 export type TemporalConnection = { readonly connection: NativeConnection; readonly namespace: string }

@@ -1,38 +1,20 @@
-// A line to an emulator that breaks: passes TCP connections on, counts the bytes towards the cloud, and resets the
-// connection that carries a chosen one. What the client had already given to its kernel is lost with it, as on a real line.
+// A line to an emulator that breaks: counts the bytes towards the cloud, and resets the connection that carries a chosen one.
+// What the client had already given to its kernel is lost with it, as on a real line.
 
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { type Relay, startRelay } from '../support/relay.ts'
 
-export type BreakingLine = {
-  readonly port: number
+export type BreakingLine = Relay & {
   /** Bytes that went towards the cloud, TLS among them. */
   readonly passed: number
   /** Resets that have happened. */
   readonly breaks: number
-  close(): Promise<void>
 }
 
 /** Breaks when so many bytes in all (ascending) have gone towards `target`, on a free port of 127.0.0.1. */
 export async function startBreakingLine(target: number, breakAt: readonly number[]): Promise<BreakingLine> {
-  const sockets = new Set<Socket>()
   let passed = 0
   let breaks = 0
-  const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1')
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket)
-      // 'close' follows on every error, and ends the other side.
-      socket.on('error', () => undefined)
-      socket.once('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-    }
-    far.pipe(near)
+  const relay = await startRelay(target, (near, far) => {
     near.on('data', (piece: Buffer) => {
       passed += piece.byteLength
       if (passed >= (breakAt[breaks] ?? Infinity)) {
@@ -47,23 +29,13 @@ export async function startBreakingLine(target: number, breakAt: readonly number
     })
     near.once('end', () => far.end())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('the line has no port')
   return {
-    port: address.port,
+    ...relay,
     get passed() {
       return passed
     },
     get breaks() {
       return breaks
-    },
-    close: async () => {
-      const closed = once(server, 'close')
-      server.close()
-      for (const socket of sockets) socket.destroy()
-      await closed
     },
   }
 }
