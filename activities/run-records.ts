@@ -3,11 +3,11 @@
 
 import { appendAudit } from '../db/audit.ts'
 import { listBindings } from '../db/bindings.ts'
-import type { Db, DbOrTransaction } from '../db/database.ts'
+import type { DbOrTransaction } from '../db/database.ts'
 import { getInstance } from '../db/instances.ts'
 import { KEEP_ARCHIVE_MS } from '../db/kept-archives.ts'
 import { beginSync, finishSync, getRun, keepPinUntil, recordRun, saveDestination } from '../db/runs.ts'
-import type { Binding } from '../db/schema.ts'
+import type { Binding, Run } from '../db/schema.ts'
 import { type Destination, pendingState } from '../workflows/destination.ts'
 import { resolveFolder } from '../workflows/remote-name.ts'
 import type {
@@ -35,9 +35,10 @@ export type RunRecordActivities = {
   }): Promise<void>
   /** Marks these destinations (null: all that are not settled) and, with null, the run itself with the error. */
   failRun(input: { run_id: string; account_ids: string[] | null; error: StatusError }): Promise<void>
-  /** Closes the sync; `keep_archive` when a destination still lacks its copy. */
+  /** Closes the sync; `keep_archive` when a destination still lacks its copy. What is open ends with `unsettled`. */
   finishRun(input: {
     run_id: string
+    unsettled?: StatusError
   }): Promise<{ status: CloudStatus; destinations: CloudSyncStatus; keep_archive: boolean }>
 }
 
@@ -52,7 +53,7 @@ export function createRunRecordActivities(deps: ActivityDeps): RunRecordActiviti
         )
       }
       const bindings = await chosenBindings(db, input)
-      const run = await recordOnce(db, input)
+      const run = await recordOnce(deps, input)
       const names = await accountNames(db, bindings)
       const destinations: Destination[] = []
       const states: Record<string, DestinationState> = {}
@@ -117,25 +118,12 @@ export function createRunRecordActivities(deps: ActivityDeps): RunRecordActiviti
 
     failRun: async ({ run_id, account_ids, error }) => {
       const run = await knownRun(deps, run_id)
-      const status = error.code === 'cancelled' ? 'cancelled' : 'failed'
-      for (const [accountId, state] of Object.entries(run.cloud_sync_status)) {
-        const isMeant = account_ids === null ? state.finished_at === null : account_ids.includes(accountId)
-        if (!isMeant) continue
-        await saveDestination(db, run_id, accountId, { status, error, finished_at: new Date().toISOString() })
-        await appendAudit(db, {
-          actor: 'workflow',
-          event: status === 'failed' ? 'upload_failed' : 'upload_cancelled',
-          instance_slug: run.instance_slug,
-          run_id,
-          account_id: accountId,
-          binding_id: state.binding_id,
-          details: { error },
-        })
-      }
+      await settleAll(deps, run, account_ids, error)
       if (account_ids === null) await finishSync(db, run_id, 'failed', error)
     },
 
-    finishRun: async ({ run_id }) => {
+    finishRun: async ({ run_id, unsettled }) => {
+      if (unsettled !== undefined) await settleAll(deps, await knownRun(deps, run_id), null, unsettled)
       const run = await knownRun(deps, run_id)
       const states = Object.values(run.cloud_sync_status)
       const status = cloudStatusOf(states)
@@ -162,14 +150,42 @@ export function createRunRecordActivities(deps: ActivityDeps): RunRecordActiviti
   }
 }
 
+/** Ends these destinations (null: all that are not settled) as cancelled or failed. */
+async function settleAll(
+  { db }: ActivityDeps,
+  run: Run,
+  accountIds: readonly string[] | null,
+  error: StatusError,
+): Promise<void> {
+  const status = error.code === 'cancelled' ? 'cancelled' : 'failed'
+  for (const [accountId, state] of Object.entries(run.cloud_sync_status)) {
+    const isMeant = accountIds === null ? state.finished_at === null : accountIds.includes(accountId)
+    if (!isMeant) continue
+    await saveDestination(db, run.id, accountId, { status, error, finished_at: new Date().toISOString() })
+    await appendAudit(db, {
+      actor: 'workflow',
+      event: status === 'failed' ? 'upload_failed' : 'upload_cancelled',
+      instance_slug: run.instance_slug,
+      run_id: run.id,
+      account_id: accountId,
+      binding_id: state.binding_id,
+      details: { error },
+    })
+  }
+}
+
 /** The run and the word of the audit about it: both or none. */
-async function recordOnce(db: Db, input: CloudSyncInput & { run_id: string; workflow_id: string }) {
+async function recordOnce(
+  { db, config }: ActivityDeps,
+  input: CloudSyncInput & { run_id: string; workflow_id: string },
+) {
   return db.transaction().execute(async (trx) => {
     const { run, created } = await recordRun(trx, {
       id: input.run_id,
       instance_slug: input.instance,
       archive: input.archive,
       workflow_id: input.workflow_id,
+      backup_root: config.backupRoot,
       database: input.database,
       finished_at: input.finished_at,
       archive_task_queue: input.archive_task_queue,

@@ -3,7 +3,9 @@
 // that is gone when the answer is there.
 
 import type { z } from 'zod'
-import { deleteDraft, saveDraft } from '../db/account-drafts.ts'
+import { type AccountDraft, deleteDraft, saveDraft } from '../db/account-drafts.ts'
+import type { Account } from '../db/accounts.ts'
+import type { AccountSettings } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 import { accountCheckSchema, type newAccountSchema } from './schemas/accounts.ts'
 
@@ -31,13 +33,25 @@ export function checkAccount(
 }
 
 /** Throws what TemporalClient.runActivity throws. */
-export async function tryAccount(
+export function tryAccount(
   deps: TrialDeps,
-  account: z.output<typeof newAccountSchema>,
+  { name, provider, credentials, settings = {} }: z.output<typeof newAccountSchema>,
 ): Promise<AccountCheckAnswer> {
+  return tryDraft(deps, { name, provider, credentials, settings })
+}
+
+/** Other settings with the credentials that an account has; this process does not open them. Throws as above. */
+export function trySettings(
+  deps: TrialDeps,
+  { id, name, provider }: Pick<Account, 'id' | 'name' | 'provider'>,
+  settings: AccountSettings,
+): Promise<AccountCheckAnswer> {
+  return tryDraft(deps, { name, provider, credentials: { of_account: id }, settings })
+}
+
+async function tryDraft(deps: TrialDeps, draft: AccountDraft): Promise<AccountCheckAnswer> {
   const { db, vault } = deps
-  const { name, provider, credentials, settings = {} } = account
-  const id = await saveDraft(db, vault, { name, provider, credentials, settings })
+  const id = await saveDraft(db, vault, draft)
   try {
     return await checkAccount(deps, id)
   } finally {

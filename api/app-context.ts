@@ -20,7 +20,9 @@ export type AppDeps = {
   readonly log: Logger
   readonly feed: ChangeFeed
   readonly healer: Pick<RunHealer, 'wake'>
-  readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'>
+  /** Where this process knows BACKUP_ROOT, it knows an archive by its absolute path as well. */
+  readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'> &
+    Partial<Pick<Config, 'backupRoot' | 'secretKeyFile'>>
   /** Temporal's Web UI, for links to workflows; missing where it is not known. */
   readonly temporalUi?: TemporalUi | null | undefined
 }

@@ -9,6 +9,7 @@ import { createConnectionReader } from './client-connection.ts'
 import { problemOf } from './failures.ts'
 import { createTrafficMeter } from './metrics.ts'
 import { Problem, problemResponse } from './problem.ts'
+import { checkAddress } from './request-address.ts'
 import { readBody } from './request-body.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { auditRoutes } from './routes/audit.ts'
@@ -56,6 +57,7 @@ export function createApp(deps: AppDeps): App {
     c.header('x-request-id', c.get('requestId'))
   })
   app.use(authenticate({ ...deps, connectionOf }))
+  app.use(checkAddress(app))
   app.use(readBody())
 
   for (const routes of [

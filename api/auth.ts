@@ -4,15 +4,15 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
-import { useApiToken } from '../db/api-tokens.ts'
+import { personBehind, useApiToken } from '../db/api-tokens.ts'
 import { findSessionUser, touchUserSession } from '../db/user-sessions.ts'
 import type { AppDeps, AppEnv } from './app-context.ts'
 import type { ConnectionReader } from './client-connection.ts'
 import {
-  isPermission,
   PERMISSIONS,
   type Permission,
   type Principal,
+  permissionsOfToken,
   ROLE_PERMISSIONS,
 } from './permissions.ts'
 import { Problem } from './problem.ts'
@@ -112,19 +112,27 @@ function warnOfShortToken({ config, log }: Pick<AppDeps, 'config' | 'log'>): voi
 async function ofToken({ db, config }: AuthDeps, token: string | undefined): Promise<Principal | null> {
   if (token === undefined) return null
   if (config.apiToken !== null && sameText(token, config.apiToken)) {
-    return { actor: 'token', permissions: new Set(PERMISSIONS), mustChangePassword: false, session: null }
+    const permissions = new Set(PERMISSIONS)
+    return { actor: 'token', person: null, permissions, mustChangePassword: false, session: null }
   }
   const found = await useApiToken(db, secretHash(token))
   if (found === null) return null
-  const permissions = new Set(found.scopes.filter(isPermission))
-  return { actor: `token:${found.name}`, permissions, mustChangePassword: false, session: null }
+  return {
+    actor: `token:${found.name}`,
+    person: personBehind(found.created_by),
+    permissions: new Set(permissionsOfToken(found)),
+    mustChangePassword: false,
+    session: null,
+  }
 }
 
 async function ofSession({ db }: AuthDeps, tokenHash: string): Promise<Principal | null> {
   const user = await findSessionUser(db, tokenHash, SESSION_IDLE_MS)
   if (user === null) return null
+  const actor = `user:${user.username}`
   return {
-    actor: `user:${user.username}`,
+    actor,
+    person: actor,
     permissions: new Set(ROLE_PERMISSIONS[user.role]),
     mustChangePassword: user.must_change_password,
     session: { token_hash: tokenHash, user },

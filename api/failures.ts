@@ -71,6 +71,10 @@ function refusalProblem({ code, message }: ActivityRefused): Problem {
     case 'unknown_account':
     case 'invalid_input':
       return new Problem(404, message, { code })
+    case 'credentials_unreadable':
+      return new Problem(409, 'The account needs its credentials again: no key opens those that are saved.', {
+        code,
+      })
     case 'database_missing':
       return new Problem(422, message, { code, errors: [{ path: 'database', message }] })
     case 'rate_limited':

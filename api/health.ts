@@ -1,6 +1,8 @@
 // Whether the parts that the program needs can be used: for probes, and for people who look at the settings. What is
-// wrong with a part stands in the log alone.
+// wrong with a part stands in the log alone. A part that hangs is one that is away: no look waits longer than its deadline,
+// and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
 
+import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { AppDeps } from './app-context.ts'
 import { NoWorkerAnswered } from './temporal-client.ts'
@@ -14,19 +16,41 @@ export interface HealthCheck {
   workers(): Promise<boolean>
 }
 
+/** Probes wait a few seconds themselves. */
+const PART_DEADLINE_MS = 3_000
+
 export function createHealthCheck({
   db,
   vault,
   temporal,
   log,
 }: Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'log'>): HealthCheck {
-  async function isUp(part: string, look: () => Promise<unknown>): Promise<boolean> {
+  const underWay = new Map<string, Promise<unknown>>()
+
+  function look(part: string, ask: () => Promise<unknown>): Promise<unknown> {
+    const running = underWay.get(part)
+    if (running !== undefined) return running
+    const asked = ask().finally(() => underWay.delete(part))
+    underWay.set(part, asked)
+    return asked
+  }
+
+  async function isUp(part: string, ask: () => Promise<unknown>): Promise<boolean> {
+    const deadline = new AbortController()
+    const { signal } = deadline
+    const late = setTimeout(PART_DEADLINE_MS, undefined, { signal }).then(() => {
+      throw new Error(`no answer within ${PART_DEADLINE_MS} ms`)
+    })
     try {
-      await look()
+      await Promise.race([look(part, ask), late])
       return true
     } catch (err) {
       log.warn({ err, part }, 'not ready')
       return false
+    } finally {
+      deadline.abort()
+      // It has lost the race by now.
+      late.catch(() => undefined)
     }
   }
 

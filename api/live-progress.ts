@@ -1,12 +1,13 @@
-// The live side of open runs: how far each destination is, how fast, and when it is tried again. Position, attempt and
-// next attempt come from Temporal; when it does not answer, the database's own (a few seconds older) stand in, and
-// `source` says so.
+// The live side of open runs: how far each destination is, how fast, and when it is tried again. State and next attempt come
+// from Temporal, and without it from the database's own (a few seconds older); `source` says which. The position is what the
+// upload saves every second: heartbeats reach Temporal later than that.
 
 import { type AttemptProgress, listAttemptProgress } from '../db/run-progress.ts'
 import type { Run } from '../db/schema.ts'
 import type { DestinationState } from '../workflows/types.ts'
 import { bindingWorkflowId } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
+import { createRateMemory, type RateMemory } from './moving-rate.ts'
 import type { PendingUpload } from './pending-upload.ts'
 import { TemporalUnavailable } from './temporal-client.ts'
 
@@ -46,10 +47,12 @@ export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promis
   )
   const pending = await askTemporal(deps, owed.slice(0, MOST_QUESTIONS))
   const isAnswered = pending !== null && owed.length <= MOST_QUESTIONS
+  const memory = memoryOf(deps.db)
   const source = isAnswered ? 'temporal' : 'database'
   const shown = owed.map(({ run, accountId, state }, index) => {
     const rate = rates.find(({ run_id, account_id }) => run_id === run.id && account_id === accountId)
-    const live = liveDestination(state, isAnswered ? (pending[index] ?? null) : null, rate)
+    const window = windowOf(memory, `${run.id}/${accountId}`)
+    const live = liveDestination(state, isAnswered ? (pending[index] ?? null) : null, rate, window)
     return { runId: run.id, accountId, live }
   })
   return new Map(
@@ -83,11 +86,15 @@ async function askTemporal(
 function liveDestination(
   state: DestinationState,
   upload: PendingUpload | null,
-  rate: AttemptProgress | undefined,
+  progress: AttemptProgress | undefined,
+  window: RateWindow,
 ): LiveDestination {
-  const bytesSent = Math.max(upload?.bytes_sent ?? 0, state.bytes_sent)
   const isSending = state.status === 'uploading' && upload?.state !== 'waiting'
-  const bytesPerSecond = rate === undefined || !isSending ? null : ratePerSecond(rate)
+  // What was sent and refused is not there: while it waits, only what the provider has counts.
+  const isProving = upload !== null && upload.activity === 'verifyUpload'
+  const bytesSent = isSending || isProving ? state.bytes_sent : (progress?.stored_bytes ?? state.bytes_sent)
+  const bytesPerSecond = isSending ? rateOf(bytesSent, progress, window) : null
+  if (!isSending) window.forget()
   return {
     bytes_sent: bytesSent,
     bytes_per_second: bytesPerSecond,
@@ -102,7 +109,29 @@ function liveDestination(
   }
 }
 
-function ratePerSecond({ attempt_bytes, attempt_started_at }: AttemptProgress): number | null {
-  const seconds = (Date.now() - Date.parse(attempt_started_at)) / 1000
-  return seconds < 1 ? null : Math.round(attempt_bytes / seconds)
+type RateWindow = { note(bytes: number): number | null; forget(): void }
+
+/** Of the last half minute, where it was looked at since; else the attempt's average, of what is not lost again. */
+function rateOf(position: number, progress: AttemptProgress | undefined, window: RateWindow): number | null {
+  const now = window.note(position)
+  if (now !== null) return now
+  if (progress === undefined || progress.attempt_started_at === null) return null
+  const seconds = (Date.now() - Date.parse(progress.attempt_started_at)) / 1000
+  return seconds < 1 ? null : Math.round(Math.min(progress.attempt_bytes, position) / seconds)
+}
+
+/** One memory for each database, like its pool: every page and stream of this process looks into it. */
+const memories = new WeakMap<AppDeps['db'], RateMemory>()
+
+function memoryOf(db: AppDeps['db']): RateMemory {
+  const memory = memories.get(db) ?? createRateMemory()
+  memories.set(db, memory)
+  return memory
+}
+
+function windowOf(memory: RateMemory, key: string): RateWindow {
+  return {
+    note: (bytes) => memory.note(key, { at_ms: Date.now(), bytes }),
+    forget: () => memory.forget(key),
+  }
 }

@@ -1,6 +1,7 @@
 // Who may do what: permissions, the roles of people, and the check that stands in front of every operation.
 
 import type { MiddlewareHandler } from 'hono'
+import type { MadeApiToken } from '../db/api-tokens.ts'
 import type { UserRole } from '../db/schema.ts'
 import type { SessionUser } from '../db/user-sessions.ts'
 import type { AppEnv } from './app-context.ts'
@@ -30,10 +31,19 @@ export const ROLE_PERMISSIONS: Readonly<Record<UserRole, readonly Permission[]>>
   viewer: ['read'],
 }
 
+/** What a token is good for now: no more than the person who made it, and nothing when that person is gone. */
+export function permissionsOfToken({ scopes, maker }: MadeApiToken): readonly Permission[] {
+  const own = scopes.filter(isPermission)
+  if (maker === 'program') return own
+  return maker === 'deleted' ? [] : own.filter((scope) => ROLE_PERMISSIONS[maker].includes(scope))
+}
+
 /** Whoever sends a request. */
 export type Principal = {
   /** As it stands in the audit trail: 'user:admin', 'token', 'token:nightly'. */
   readonly actor: string
+  /** The person who stands behind it, as an actor: that of a session, or who made the token; null behind a program. */
+  readonly person: string | null
   readonly permissions: ReadonlySet<Permission>
   /** True until the first password was changed: nothing else is allowed then. */
   readonly mustChangePassword: boolean

@@ -19,8 +19,10 @@ const TITLES = {
   410: 'Gone',
   413: 'Content too large',
   415: 'Unsupported media type',
+  417: 'Expectation failed',
   422: 'Unprocessable content',
   429: 'Too many requests',
+  431: 'Headers too large',
   500: 'Internal error',
   501: 'Not supported here',
   502: 'The provider answered with an error',
@@ -39,6 +41,8 @@ export type ProblemDocument = {
   readonly code?: ErrorCode
   readonly errors?: readonly FieldError[]
   readonly run_id?: string
+  /** Of the readiness: which part is away. */
+  readonly checks?: Readonly<Record<string, string>>
 }
 
 export type ProblemOptions = {
@@ -48,6 +52,7 @@ export type ProblemOptions = {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The run that was recorded although the request as a whole was not carried out. */
   readonly runId?: string | undefined
+  readonly checks?: Readonly<Record<string, string>> | undefined
 }
 
 export class Problem extends Error {
@@ -82,7 +87,7 @@ export function invalidInput(errors: readonly FieldError[]): Problem {
 }
 
 export function problemDocument({ status, message, options }: Problem): ProblemDocument {
-  const { code, errors, runId } = options
+  const { code, errors, runId, checks } = options
   return {
     type: code === undefined ? 'about:blank' : `urn:cloud-sync:error:${code}`,
     title: TITLES[status],
@@ -91,6 +96,7 @@ export function problemDocument({ status, message, options }: Problem): ProblemD
     ...(code === undefined ? {} : { code }),
     ...(errors === undefined ? {} : { errors }),
     ...(runId === undefined ? {} : { run_id: runId }),
+    ...(checks === undefined ? {} : { checks }),
   }
 }
 

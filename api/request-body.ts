@@ -14,7 +14,11 @@ export function readBody(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     if (!WITHOUT_BODY.has(c.req.method)) {
       if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
-      const text = await textOf(c.req.raw.body)
+      const text = await textOf(c.req.raw.body).catch((error: unknown) => {
+        if (error instanceof Problem || !c.req.raw.signal.aborted) throw error
+        // Nobody reads the answer; it is no fault of this program either.
+        throw new Problem(400, 'The connection broke before the body was complete.')
+      })
       if (isJson(c.req.header('content-type'))) refuseUnstorableText(text)
       c.req.raw = withBody(c.req.raw, text)
     }

@@ -11,7 +11,7 @@ import { statusError } from '../workflows/failures.ts'
 import type { AppDeps } from './app-context.ts'
 import { sweepPins } from './pin-sweep.ts'
 import { startOwed } from './run-starter.ts'
-import { isRefusal } from './temporal-client.ts'
+import { isAway, isRefusal, TemporalUnavailable } from './temporal-client.ts'
 
 export interface RunHealer {
   /** Looks again soon: a start has just failed. */
@@ -109,7 +109,11 @@ export async function healRuns(
   { quietForMs }: Pick<HealerTimes, 'quietForMs'>,
 ): Promise<void> {
   const { db, log } = deps
+  let isThere = false
   for await (const run of owedStarts(db)) {
+    // A server that hangs would carry a start out when it wakes up, whatever has become of the run until then.
+    if (!isThere) await refuseAway(deps)
+    isThere = true
     await unlessRefused(deps, run, async () => {
       const outcome = await startOwed(deps, run)
       log.warn({ run_id: run.id, outcome }, 'a start that was owed to Temporal has been looked after')
@@ -117,6 +121,15 @@ export async function healRuns(
   }
   for await (const run of quietRuns(db, quietForMs)) {
     await unlessRefused(deps, run, () => settleIfLost(deps, run))
+  }
+}
+
+/** Throws TemporalUnavailable when the server does not answer; one that would not tell may still take a start. */
+async function refuseAway({ temporal }: HealerDeps): Promise<void> {
+  try {
+    await temporal.check()
+  } catch (error) {
+    if (isAway(error) || !(error instanceof TemporalUnavailable)) throw error
   }
 }
 

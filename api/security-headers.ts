@@ -18,7 +18,8 @@ export const DOCS_CSP = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const HEADERS: Readonly<Record<string, string>> = {
+/** Also on what is answered before the app sees the request (api/http-refusals.ts). */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': DEFAULT_CSP,
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -33,7 +34,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 export function securityHeaders(connectionOf: ConnectionReader): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     await next()
-    for (const [name, value] of Object.entries(HEADERS)) {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       if (!c.res.headers.has(name)) c.header(name, value)
     }
     if (connectionOf(c).isSecure) c.header('strict-transport-security', 'max-age=31536000')

@@ -2,10 +2,10 @@
 // limits; a stop lets requests that run finish and closes idle connections at once.
 
 import { once } from 'node:events'
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { type Config, ConfigError, loadConfig } from '../db/config.ts'
 import { type Db, openDatabase } from '../db/database.ts'
 import { startFailureText } from '../db/error-for-people.ts'
@@ -16,6 +16,7 @@ import { createApp } from './app.ts'
 import type { TemporalUi } from './app-context.ts'
 import { createChangeFeed } from './change-feed.ts'
 import { ensureFirstAdmin } from './first-admin.ts'
+import { answerRefusals, refuseAddress } from './http-refusals.ts'
 import { startRunHealer } from './run-healer.ts'
 import { connectTemporal, type TemporalClient } from './temporal-client.ts'
 
@@ -44,7 +45,11 @@ const LIMITS = {
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,
   connectionsCheckingInterval: 5_000,
+  /** Refused by the listener, in words: Node's own answer has no body. */
+  requireHostHeader: false,
 }
+/** Below this, a password can be found by trying; it is taken all the same, for it must be changed at the first login. */
+const SHORTEST_PASSWORD = 8
 const STOP_DEADLINE_MS = 10_000
 const STOP_SWEEP_MS = 50
 
@@ -57,18 +62,20 @@ function temporalUiOf({ config, temporalUi = null }: ApiOptions): TemporalUi | n
 /** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { config, db, temporal, vault, log } = options
+  if (config.adminPassword !== null && config.adminPassword.length < SHORTEST_PASSWORD)
+    log.warn(`ADMIN_PASSWORD has fewer than ${SHORTEST_PASSWORD} characters: choose a longer one`)
   await ensureFirstAdmin(db, config.adminPassword, (text) => process.stdout.write(text))
   const feed = createChangeFeed({ db, log })
   const healer = startRunHealer({ db, temporal, log })
   const temporalUi = temporalUiOf(options)
   const app = createApp({ config, db, temporal, vault, log, feed, healer, temporalUi })
-  const adaptor = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: LIMITS,
+  const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
+    // The app answers its own errors: what comes here is a request that cannot be put to it.
+    errorHandler: refuseAddress,
   })
-  if (!isHttpServer(adaptor)) throw new Error('the HTTP server is of an unexpected kind')
-  const server: Server = adaptor
+  const server = createServer(LIMITS, (request, answer) => void listener(request, answer))
+  answerRefusals(server)
   const unused = noteUnusedConnections(server)
   const port = await listen(server, config, log).catch(async (error: unknown) => {
     // Nothing of it may keep a process alive that could not open its port.
@@ -97,10 +104,6 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       return stopped
     },
   }
-}
-
-function isHttpServer(server: object): server is Server {
-  return 'closeIdleConnections' in server && 'requestTimeout' in server
 }
 
 async function listen(

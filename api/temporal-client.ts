@@ -9,6 +9,7 @@ import {
   Client,
   Connection,
   isGrpcDeadlineError,
+  makeGrpcRetryInterceptor,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
@@ -28,7 +29,9 @@ import {
 } from '../workflows/messages.ts'
 import type { CloudSyncInput } from '../workflows/types.ts'
 import { pinWorkflowId, runWorkflowId, uploadQueues } from '../workflows/workflow-ids.ts'
+import { createClosableRetry } from './grpc-retry.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
+import { createServerWatch } from './server-watch.ts'
 import {
   activityError,
   closingFailure,
@@ -126,7 +129,12 @@ const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnec
 export function connectTemporal(options: TemporalOptions): TemporalClient {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS
   const { connectionOptions, namespace } = connectConfig(options)
-  const connection = Connection.lazy({ ...connectionOptions, channelArgs: RECONNECT })
+  const retry = createClosableRetry()
+  const connection = Connection.lazy({
+    ...connectionOptions,
+    channelArgs: RECONNECT,
+    interceptors: [makeGrpcRetryInterceptor(retry.options)],
+  })
   const client = new Client({ connection, namespace, identity: `cloud-sync-api@${process.pid}` })
 
   /** The client sleeps between its tries also beyond the deadline; nothing of it reaches the server any more then. */
@@ -157,6 +165,14 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       throw error
     }
   }
+
+  async function check(): Promise<void> {
+    await within(READINESS_DEADLINE_MS, () =>
+      connection.workflowService.describeNamespace({ namespace: client.options.namespace }),
+    )
+  }
+
+  const whileServerAnswers = createServerWatch(check)
 
   /** Servers before 1.31 do not; it is asked once. */
   let knowsStandalone = options.standaloneActivities ?? true
@@ -282,7 +298,8 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
     async runActivity(call) {
       const id = `cloud-sync-api/${call.name}/${randomUUID()}`
       // A little longer than the activity may take, so that its own timeout is what is reported.
-      const ask = <T>(question: () => Promise<T>) => within(call.timeoutMs + 1_000, question)
+      const ask = <T>(question: () => Promise<T>) =>
+        whileServerAnswers(() => within(call.timeoutMs + 1_000, question))
       try {
         if (knowsStandalone) return call.result.parse(await ask(() => executeActivity(id, call)))
       } catch (error) {
@@ -297,11 +314,7 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       }
     },
 
-    async check() {
-      await within(READINESS_DEADLINE_MS, () =>
-        connection.workflowService.describeNamespace({ namespace: client.options.namespace }),
-      )
-    },
+    check,
 
     async countWorkers() {
       const { pollers } = await within(READINESS_DEADLINE_MS, () =>
@@ -314,7 +327,10 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       return pollers?.length ?? 0
     },
 
-    close: () => connection.close(),
+    async close() {
+      await retry.end()
+      await connection.close()
+    },
   }
 }
 

@@ -3,18 +3,29 @@
 // that a crash leaves behind opens for minutes only, and is removed by the next one.
 
 import { sql } from 'kysely'
+import { z } from 'zod'
 import type { ProviderKind } from '../workflows/types.ts'
-import { type Credentials, type OpenAccount, openCredentials, sealedCredentials } from './accounts.ts'
+import {
+  type Credentials,
+  type OpenAccount,
+  openAccount,
+  openCredentials,
+  sealedCredentials,
+} from './accounts.ts'
 import { type DbOrTransaction, newId } from './database.ts'
 import type { AccountSettings } from './schema.ts'
 import type { Vault } from './vault.ts'
 
 const LIFE_MINUTES = 15
 
+/** No provider's credentials have this form (db/account-shapes.ts). */
+const referenceSchema = z.strictObject({ of_account: z.string() })
+
 export type AccountDraft = {
   readonly name: string
   readonly provider: ProviderKind
-  readonly credentials: Credentials
+  /** Or those of a saved account, by its ID: they stay sealed where they are, and the activity opens them there. */
+  readonly credentials: Credentials | { readonly of_account: string }
   readonly settings: AccountSettings
 }
 
@@ -40,7 +51,7 @@ export async function deleteDraft(db: DbOrTransaction, id: string): Promise<void
   await db.deleteFrom('account_drafts').where('id', '=', id).execute()
 }
 
-/** Null when there is none (any more). For activities only. */
+/** Null when there is none (any more), or its account is gone. Throws VaultError. For activities only. */
 export async function openDraft(db: DbOrTransaction, vault: Vault, id: string): Promise<OpenAccount | null> {
   const row = await db
     .selectFrom('account_drafts')
@@ -50,5 +61,10 @@ export async function openDraft(db: DbOrTransaction, vault: Vault, id: string): 
     .executeTakeFirst()
   if (row === undefined) return null
   const { name, provider, settings } = row
-  return { id, name, provider, settings, credentials: openCredentials(vault, id, row.sealed_credentials) }
+  const own = openCredentials(vault, id, row.sealed_credentials)
+  const reference = referenceSchema.safeParse(own)
+  if (!reference.success) return { id, name, provider, settings, credentials: own }
+  const account = await openAccount(db, vault, reference.data.of_account)
+  if (account === null || account.provider !== provider) return null
+  return { id, name, provider, settings, credentials: account.credentials }
 }

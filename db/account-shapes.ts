@@ -50,6 +50,11 @@ const serviceAccountText = z
         return z.NEVER
       }
     }
+    const otherFile = otherFileFault(value)
+    if (otherFile !== null) {
+      context.addIssue({ code: 'custom', message: otherFile })
+      return z.NEVER
+    }
     const parsed = serviceAccountSchema.safeParse(value)
     if (parsed.success) return JSON.stringify(parsed.data)
     for (const issue of parsed.error.issues) {
@@ -57,6 +62,18 @@ const serviceAccountText = z
     }
     return z.NEVER
   })
+
+/** Google's other JSON files, and JSON that is none of its files; null for what may be a key file. */
+function otherFileFault(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return 'is JSON, but no key file: paste the whole key file of the service account'
+  }
+  const isOauthClient = 'installed' in value || 'web' in value
+  const isAuthorizedUser = 'type' in value && value.type === 'authorized_user'
+  return isOauthClient || isAuthorizedUser
+    ? 'is an OAuth client file. Create a key of a service account instead.'
+    : null
+}
 
 export const googleDriveCredentialsSchema = z.strictObject({ credentials_json: serviceAccountText })
 export const googleDriveSettingsSchema = z.strictObject({

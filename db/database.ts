@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
-import { Client, type CustomTypesConfig, Pool, types } from 'pg'
+import { Client, type CustomTypesConfig, Pool, type PoolConfig, types } from 'pg'
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
@@ -19,6 +19,8 @@ export type OpenDatabaseOptions = {
   readonly applicationName?: string
   /** Connections of this process at most; default 10. */
   readonly poolSize?: number
+  /** What the server may take for one statement; default 30 s. A server that hangs is given up 5 s later. */
+  readonly statementTimeoutMs?: number
 }
 
 const INT8 = 20
@@ -27,6 +29,8 @@ const TIMESTAMPTZ = 1184
 const STATEMENT_TIMEOUT_MS = 30_000
 /** A transaction whose process hangs must not hold its locks. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 60_000
+/** A server that hangs does not end its statements itself: the client gives up a little after it should have. */
+const HANG_GRACE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 10_000
 
 function parseInt8(text: string): number {
@@ -53,35 +57,59 @@ const typeParsers: CustomTypesConfig = {
 
 /** Opens lazily: nothing is connected before the first query. `db.destroy()` closes it. */
 export function openDatabase(url: string, options: OpenDatabaseOptions): Db {
-  const pool = new Pool({
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS
+  const pool: PoolConfig = {
     connectionString: url,
     application_name: options.applicationName ?? 'cloud-sync',
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + HANG_GRACE_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
     types: typeParsers,
-  })
+  }
+  return overPool(pool, options.log)
+}
+
+/** For work that may take hours, such as migrations: one connection of its own to the same database, without timeouts. */
+export async function withPatience<T>(db: Db, work: (patient: Db) => Promise<T>): Promise<T> {
+  const { options, log } = poolOf(db)
+  const { statement_timeout: _statement, query_timeout: _query, ...others } = options
+  const patient = overPool({ ...others, max: 1 }, log)
+  try {
+    return await work(patient)
+  } finally {
+    await patient.destroy()
+  }
+}
+
+function overPool(options: PoolConfig, log: DatabaseLog): Db {
+  const pool = new Pool(options)
   // A connection that breaks says so by an event as well, idle or in use; without a listener that event would end the
   // process. The query that was under way fails by itself, and the pool makes a new connection for the next one.
   pool.on('connect', (client) => {
-    client.on('error', (err) => options.log.warn({ err }, 'a connection to the database was lost'))
+    client.on('error', (err) => log.warn({ err }, 'a connection to the database was lost'))
   })
   // Of idle connections, once more.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
-  pools.set(db, pool)
+  pools.set(db, { options, log })
   return db
 }
 
-const pools = new WeakMap<Kysely<Database>, Pool>()
+type OpenedPool = { readonly options: PoolConfig; readonly log: DatabaseLog }
+const pools = new WeakMap<Kysely<Database>, OpenedPool>()
+
+function poolOf(db: Db): OpenedPool {
+  const pool = pools.get(db)
+  if (pool === undefined) throw new TypeError('this database was not opened by openDatabase')
+  return pool
+}
 
 /** A connection of its own to the same database, not yet connected; for LISTEN, which a pool cannot do. */
 export function newClient(db: Db): Client {
-  const pool = pools.get(db)
-  if (pool === undefined) throw new TypeError('this database was not opened by openDatabase')
-  const { connectionString, application_name, connectionTimeoutMillis, keepAlive } = pool.options
+  const { connectionString, application_name, connectionTimeoutMillis, keepAlive } = poolOf(db).options
   const keepAliveInitialDelayMillis = 10_000
   return new Client({
     connectionString,

@@ -4,6 +4,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
+import { withPatience } from './database.ts'
 import * as initial from './migrations/0001-initial.ts'
 import * as access from './migrations/0002-access.ts'
 import * as pages from './migrations/0003-pages.ts'
@@ -23,8 +24,11 @@ const LOCK_KEY = '7166191731551134068'
  * Resolves with the names of those that ran. Rejects when the database is newer than this program.
  */
 export async function migrate(db: Kysely<Database>): Promise<readonly string[]> {
+  return withPatience(db, (patient) => migrateAll(patient))
+}
+
+async function migrateAll(db: Kysely<Database>): Promise<readonly string[]> {
   return db.transaction().execute(async (trx) => {
-    await sql`set local statement_timeout = 0`.execute(trx)
     await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)}::bigint)`.execute(trx)
     const migrator = new Migrator({ db: trx, provider: { getMigrations: async () => migrations } })
     const { error, results } = await migrator.migrateToLatest()

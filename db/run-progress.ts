@@ -1,4 +1,5 @@
-// How fast the uploads of runs go: what the open attempt of each destination has handed to the network, and since when.
+// How far the uploads of runs are at the provider, and how fast they go: what the open attempt of each destination has
+// handed to the network, and since when.
 
 import { openAttemptBytes } from './attempts.ts'
 import type { DbOrTransaction } from './database.ts'
@@ -6,12 +7,15 @@ import type { DbOrTransaction } from './database.ts'
 export type AttemptProgress = {
   readonly run_id: string
   readonly account_id: string
-  /** Bytes of the open attempt, as of the last save (every second). */
+  /** What the provider has of the file, as of the last save (every second). */
+  readonly stored_bytes: number
+  /** Bytes of the open attempt, as of the last save; 0 without one. */
   readonly attempt_bytes: number
-  readonly attempt_started_at: string
+  /** Null while no attempt is open. */
+  readonly attempt_started_at: string | null
 }
 
-/** Of destinations that have an open attempt. */
+/** Of destinations that have begun an upload. */
 export async function listAttemptProgress(
   db: DbOrTransaction,
   runIds: readonly string[],
@@ -19,7 +23,7 @@ export async function listAttemptProgress(
   if (runIds.length === 0) return []
   return db
     .selectFrom('upload_sessions as session')
-    .innerJoin('attempts as open', (join) =>
+    .leftJoin('attempts as open', (join) =>
       join
         .onRef('open.run_id', '=', 'session.run_id')
         .onRef('open.account_id', '=', 'session.account_id')
@@ -28,6 +32,7 @@ export async function listAttemptProgress(
     .select([
       'session.run_id',
       'session.account_id',
+      'session.stored_bytes',
       'open.started_at as attempt_started_at',
       openAttemptBytes('open').as('attempt_bytes'),
     ])

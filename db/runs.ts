@@ -4,6 +4,7 @@
 import { sql } from 'kysely'
 import { DbConflict, withConflicts } from './conflict.ts'
 import type { DbOrTransaction } from './database.ts'
+import { isArchiveOf } from './same-archive.ts'
 import type { PinKind, Run } from './schema.ts'
 
 export { listRuns, type RunFilter } from './run-history.ts'
@@ -21,6 +22,8 @@ export type NewRun = {
   /** As given by the caller. */
   readonly archive: string
   readonly workflow_id: string
+  /** Where it is known, an archive that is named otherwise is known again. It is not stored. */
+  readonly backup_root?: string | undefined
   readonly database?: string | null | undefined
   readonly finished_at?: string | null | undefined
   readonly archive_task_queue?: string | null | undefined
@@ -57,7 +60,11 @@ export async function recordRun(db: DbOrTransaction, values: NewRun): Promise<Re
     return { run: made, created: true }
   }
   const run = await db.selectFrom('runs').selectAll().where('id', '=', values.id).executeTakeFirstOrThrow()
-  if (run.instance_slug !== values.instance_slug || run.archive !== values.archive) {
+  const { instance_slug, archive, backup_root } = values
+  if (run.instance_slug !== instance_slug) {
+    throw new DbConflict('run_id_conflict', 'run_id', 'This run_id belongs to a run of another instance.')
+  }
+  if (!isArchiveOf(run, archive, backup_root)) {
     throw new DbConflict('run_id_conflict', 'run_id', 'This run_id belongs to another archive.')
   }
   return { run, created: false }

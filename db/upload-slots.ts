@@ -115,6 +115,18 @@ export async function pauseAccount(
     .execute()
 }
 
+/** Ends the pause of an account before its time. Resolves with the pause that was ended; null when there was none. */
+export async function endPause(trx: DbOrTransaction, accountId: string): Promise<AccountPause | null> {
+  const pause = await accountPause(trx, accountId)
+  if (pause === null) return null
+  await trx
+    .updateTable('cloud_accounts')
+    .set({ paused_until: null, paused_reason: null })
+    .where('id', '=', accountId)
+    .execute()
+  return pause
+}
+
 /** Null when the account is not paused now. */
 export async function accountPause(db: DbOrTransaction, accountId: string): Promise<AccountPause | null> {
   const row = await db

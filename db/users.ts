@@ -3,7 +3,7 @@
 
 import { sql } from 'kysely'
 import { DbConflict, withConflicts } from './conflict.ts'
-import { type DbOrTransaction, newId } from './database.ts'
+import { type DbOrTransaction, inTransaction, newId } from './database.ts'
 import type { User, UserRole } from './schema.ts'
 
 export type NewUser = {
@@ -14,12 +14,20 @@ export type NewUser = {
   readonly must_change_password?: boolean | undefined
 }
 
-/** Throws DbConflict `duplicate`. */
+/** Names that differ only by case are one: nobody could tell their owners apart in the audit. Throws DbConflict `duplicate`. */
 export async function createUser(db: DbOrTransaction, values: NewUser): Promise<User> {
-  return withConflicts(
-    { users_username_unique: () => new DbConflict('duplicate', 'username', 'This user name is taken.') },
-    () =>
-      db
+  const taken = () => new DbConflict('duplicate', 'username', 'This user name is taken.')
+  return inTransaction(db, async (trx) => {
+    // Makers of users wait for each other; who logs in does not.
+    await sql`lock table users in share row exclusive mode`.execute(trx)
+    const other = await trx
+      .selectFrom('users')
+      .select('id')
+      .where(sql<string>`lower(username)`, '=', sql<string>`lower(${values.username})`)
+      .executeTakeFirst()
+    if (other !== undefined) throw taken()
+    return withConflicts({ users_username_unique: taken }, () =>
+      trx
         .insertInto('users')
         .values({
           id: newId(),
@@ -30,7 +38,8 @@ export async function createUser(db: DbOrTransaction, values: NewUser): Promise<
         })
         .returningAll()
         .executeTakeFirstOrThrow(),
-  )
+    )
+  })
 }
 
 /** Null when there are users already. Any number of processes may try at once: one makes the user. */

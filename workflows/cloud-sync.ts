@@ -79,7 +79,8 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
     await syncDestinations(sync, destinations)
   } catch (failure) {
     if (!isCancellation(failure)) throw failure
-    await CancellationScope.nonCancellable(() => close(sync))
+    // A destination whose child was cancelled before it began has nobody else to settle it.
+    await CancellationScope.nonCancellable(() => close(sync, statusErrorOf(failure)))
     throw failure
   }
   return CancellationScope.nonCancellable(() => close(sync))
@@ -190,10 +191,16 @@ function codeOf(error: StatusError) {
   return isErrorCode(code) ? code : 'internal_error'
 }
 
-/** Counts the run up, lets the archive go where every destination has it, and keeps it for a week otherwise. */
-async function close(sync: Sync): Promise<CloudSyncResult> {
+/**
+ * Counts the run up, lets the archive go where every destination has it, and keeps it for a week otherwise. `unsettled` is
+ * what destinations end with that have not ended.
+ */
+async function close(sync: Sync, unsettled?: StatusError): Promise<CloudSyncResult> {
   const { runId } = sync
-  const { status, destinations, keep_archive } = await finishRun({ run_id: runId })
+  const { status, destinations, keep_archive } = await finishRun({
+    run_id: runId,
+    ...(unsettled === undefined ? {} : { unsettled }),
+  })
   sync.status = destinations
   upsertSearchAttributes([{ key: cloudSyncStatusKey, value: status }])
   setCurrentDetails(describeDestinations(destinations))

@@ -25,7 +25,16 @@ import {
   accountSchema,
   newAccountSchema,
 } from '../schemas/accounts.ts'
-import { DEFAULT_PAGE_SIZE, idParam, json, jsonBody, pageOf, pageQuery, problems } from '../schemas/shared.ts'
+import {
+  created,
+  DEFAULT_PAGE_SIZE,
+  idParam,
+  json,
+  jsonBody,
+  pageOf,
+  pageQuery,
+  problems,
+} from '../schemas/shared.ts'
 import { fieldErrors } from '../validation.ts'
 
 const tags = ['Accounts']
@@ -51,7 +60,7 @@ const create = createRoute({
   request: {
     body: jsonBody(newAccountSchema, 'The new account; its credentials are sealed and never shown'),
   },
-  responses: { 201: json(accountSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
+  responses: { 201: created(accountSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
 })
 
 const read = createRoute({

@@ -9,7 +9,7 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import { needs } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { bindingPatchSchema, bindingSchema, newBindingSchema } from '../schemas/bindings.ts'
-import { idParam, json, jsonBody, pageOf, problems, slugParam } from '../schemas/shared.ts'
+import { created, idParam, json, jsonBody, pageOf, problems, slugParam } from '../schemas/shared.ts'
 
 const tags = ['Bindings']
 
@@ -37,7 +37,7 @@ const create = createRoute({
   tags,
   ...needs('config:write'),
   request: { params: slugParam, body: jsonBody(newBindingSchema, 'The new binding') },
-  responses: { 201: json(bindingSchema, 'Created'), ...problems(400, 404, 409, 413, 415, 422) },
+  responses: { 201: created(bindingSchema, 'Created'), ...problems(400, 404, 409, 413, 415, 422) },
 })
 
 const read = createRoute({

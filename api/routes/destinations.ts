@@ -27,7 +27,7 @@ const remoteFiles = createRoute({
   request: { params: idParam, query: remoteFilesQuery },
   responses: {
     200: json(remoteFileListSchema, 'The files of the folder, newest first'),
-    ...problems(404, 422, 502),
+    ...problems(404, 409, 422, 502),
   },
 })
 
@@ -41,7 +41,7 @@ const prunePreview = createRoute({
   tags,
   ...needs('read'),
   request: { params: idParam, query: previewQuery },
-  responses: { 200: json(prunePreviewSchema, 'The plan'), ...problems(404, 422, 502) },
+  responses: { 200: json(prunePreviewSchema, 'The plan'), ...problems(404, 409, 422, 502) },
 })
 
 export function destinationRoutes(deps: AppDeps) {

@@ -4,6 +4,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { createHealthCheck } from '../health.ts'
+import { Problem } from '../problem.ts'
+import { problem } from '../schemas/shared.ts'
 
 const tags = ['Operation']
 
@@ -13,7 +15,7 @@ const partSchema = z.enum(['ok', 'unavailable'])
 
 const readinessSchema = z
   .object({
-    status: z.enum(['ready', 'not_ready']),
+    status: z.literal('ready'),
     checks: z.object({ database: partSchema, temporal: partSchema, key: partSchema }),
   })
   .openapi('Readiness')
@@ -39,7 +41,7 @@ const readyz = createRoute({
   security: [],
   responses: {
     200: { description: ready, content: { 'application/json': { schema: readinessSchema } } },
-    503: { description: 'A part is away', content: { 'application/json': { schema: readinessSchema } } },
+    503: problem('A part is away: `checks` says which'),
   },
 })
 
@@ -52,9 +54,10 @@ export function healthRoutes(deps: AppDeps) {
   app.openapi(readyz, async (c) => {
     const [database, temporal, key] = await Promise.all([health.database(), health.temporal(), health.key()])
     const checks = { database: stateOf(database), temporal: stateOf(temporal), key: stateOf(key) }
-    return database && temporal && key
-      ? c.json({ status: 'ready' as const, checks }, 200)
-      : c.json({ status: 'not_ready' as const, checks }, 503)
+    if (database && temporal && key) return c.json({ status: 'ready' as const, checks }, 200)
+    const away = Object.entries(checks).filter(([, state]) => state !== 'ok')
+    const detail = `Not ready: ${away.map(([part]) => part).join(', ')}.`
+    throw new Problem(503, detail, { checks, headers: { 'retry-after': '5' } })
   })
 
   return app

@@ -15,6 +15,7 @@ import { needs } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { instancePatchSchema, instanceSchema, newInstanceSchema } from '../schemas/instances.ts'
 import {
+  created,
   DEFAULT_PAGE_SIZE,
   json,
   jsonBody,
@@ -45,7 +46,7 @@ const create = createRoute({
   tags,
   ...needs('config:write'),
   request: { body: jsonBody(newInstanceSchema, 'The new instance; its name is the slug by default') },
-  responses: { 201: json(instanceSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
+  responses: { 201: created(instanceSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
 })
 
 const read = createRoute({
@@ -133,9 +134,11 @@ export function instanceRoutes({ db }: AppDeps) {
     const { slug } = c.req.valid('param')
     const { actor } = c.get('principal')
     const deleted = await db.transaction().execute(async (trx) => {
-      const gone = await deleteInstance(trx, slug)
-      if (gone) await appendAudit(trx, { actor, event: 'instance_deleted', instance_slug: slug })
-      return gone
+      const before = await getInstance(trx, slug)
+      if (before === null || !(await deleteInstance(trx, slug))) return false
+      const details = { before: { name: before.name } }
+      await appendAudit(trx, { actor, event: 'instance_deleted', instance_slug: slug, details })
+      return true
     })
     if (!deleted) throw notFound('instance')
     return c.body(null, 204)

@@ -6,27 +6,30 @@ import { getBinding, listBindings } from '../../db/bindings.ts'
 import { getInstanceView } from '../../db/instance-views.ts'
 import { listRuns } from '../../db/runs.ts'
 import type { Binding } from '../../db/schema.ts'
-import { DATABASE_PLACEHOLDER, resolveFolder } from '../../workflows/remote-name.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
 import { problemOf } from '../failures.ts'
 import { requires } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { newBindingSchema } from '../schemas/bindings.ts'
+import { onceOnly } from '../ui/account-card.ts'
 import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
 import {
   type BindingValues,
   bindingPage,
   bindingTexts,
+  emptyWords,
   NEW_BINDING,
   previewPart,
 } from '../ui/binding-form.ts'
+import { faultText } from '../ui/fault-text.ts'
 import { type FormFields, formOf, queryFields } from '../ui/form-data.ts'
 import { instanceTexts, remoteFiles } from '../ui/instance-page.ts'
 import { layout } from '../ui/layout.ts'
 import { html, type Markup, type Part } from '../ui/markup.ts'
 import { pageHead } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
+import { remotePlace } from '../ui/remote-place.ts'
 import { fieldErrors } from '../validation.ts'
 
 const MOST_ACCOUNTS = 200
@@ -58,34 +61,27 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     return (await listRuns(db, { instance: slug, limit: 1 })).items[0]?.database ?? null
   }
 
-  async function preview(slug: string, values: BindingValues): Promise<Markup> {
+  async function preview(slug: string, bindingId: string | null, values: BindingValues): Promise<Markup> {
     const account = await getAccount(db, vault, values.account_id)
     const parsed = newBindingSchema.safeParse(bodyOf(values))
     if (account === null || !parsed.success) {
-      const fault = parsed.success
-        ? null
-        : fieldErrors(parsed.error)
-            .map(({ message }) => message)
-            .join('; ')
-      return previewPart({ folder: values.remote_path, plan: null, fault })
+      const errors = parsed.success ? [] : fieldErrors(parsed.error)
+      const fault = errors.length === 0 ? null : emptyWords(faultText({ detail: '', errors }))
+      const place = { path: values.remote_path, of: null, isNested: false }
+      return previewPart({ place, plan: null, fault, retry: null })
     }
     const { remote_path = values.remote_path, keep_last, retention_scope = 'folder' } = parsed.data
     const database = await databaseOf(slug)
-    const folder = shownFolder(account, remote_path, slug, database)
-    if (keep_last == null) return previewPart({ folder, plan: null, fault: null })
+    const place = remotePlace(account, { remote_path, instance_slug: slug, database })
+    if (keep_last == null) return previewPart({ place, plan: null, fault: null, retry: null })
     try {
       const of = { account_id: account.id, instance_slug: slug, remote_path, retention_scope }
-      return previewPart({
-        folder,
-        plan: await previewPrune(deps, { ...of, keep_last, database }),
-        fault: null,
-      })
+      const plan = await previewPrune(deps, { ...of, keep_last, database })
+      return previewPart({ place, plan, fault: null, retry: null })
     } catch (error) {
-      return previewPart({
-        folder,
-        plan: null,
-        fault: problemOf(error, log, 'the preview of a prune').message,
-      })
+      const fault = onceOnly(problemOf(error, log, 'the preview of a prune').message)
+      const retry = `/instances/${slug}/bindings/${bindingId ?? 'new'}`
+      return previewPart({ place, plan: null, fault, retry })
     }
   }
 
@@ -104,7 +100,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     const accounts = own === null ? await freeAccounts(slug) : [own]
     const account_id = given.values.account_id || (accounts[0]?.id ?? '')
     const values = { ...given.values, account_id }
-    const shown = account_id === '' ? null : await preview(slug, values)
+    const shown = account_id === '' ? null : await preview(slug, bindingId, values)
     const body = bindingPage({ slug, bindingId, accounts, values, problem, preview: shown })
     return send(c, bindingTexts.bindTitle, body, problem === null ? 200 : 422)
   }
@@ -112,7 +108,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
   app.get('/instances/:slug/bindings/new', requires('read', 'config:write'), async (c) => {
     const query = queryFields(c)
     const values = query.isOn('remote_path') ? valuesOf(query) : NEW_BINDING
-    if (asksForPart(c)) return sendPage(c, await preview(c.req.param('slug'), values))
+    if (asksForPart(c)) return sendPage(c, await preview(c.req.param('slug'), null, values))
     return show(c, { bindingId: null, values })
   })
 
@@ -134,7 +130,7 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     const query = queryFields(c)
     const { account_id } = binding
     const values = query.isOn('remote_path') ? { ...valuesOf(query), account_id } : valuesOfBinding(binding)
-    if (asksForPart(c)) return sendPage(c, await preview(binding.instance_slug, values))
+    if (asksForPart(c)) return sendPage(c, await preview(binding.instance_slug, binding.id, values))
     return show(c, { bindingId: binding.id, values })
   })
 
@@ -153,7 +149,8 @@ export function bindingPages(deps: AppDeps, callApi: ApiCall) {
     const answer = await callApi(c, 'PATCH', `/api/bindings/${binding.id}`, { enabled })
     if (!answer.ok)
       return show(c, { bindingId: binding.id, values: valuesOfBinding(binding), problem: answer.problem })
-    return redirectTo(c, `/instances/${binding.instance_slug}?done=binding_updated`)
+    const done = enabled ? 'binding_resumed' : 'binding_paused'
+    return redirectTo(c, `/instances/${binding.instance_slug}?done=${done}&binding=${binding.id}`)
   })
 
   app.post('/instances/:slug/bindings/:id/delete', requires('read', 'config:write'), async (c) => {
@@ -208,16 +205,4 @@ function bodyOf(values: BindingValues) {
   const { account_id, remote_path, enabled, retention_scope, keep_last } = values
   const keep = keep_last === '' ? null : /^\d{1,9}$/.test(keep_last) ? Number(keep_last) : keep_last
   return { account_id, remote_path, enabled, keep_last: keep, retention_scope }
-}
-
-/** With the folder of the account in front, where it has one by name. */
-function shownFolder(
-  { name, settings }: Account,
-  path: string,
-  slug: string,
-  database: string | null,
-): string {
-  const below = resolveFolder(path, slug, database ?? DATABASE_PLACEHOLDER) ?? path
-  const base = typeof settings.remote_path === 'string' ? settings.remote_path.replace(/\/+$/, '') : ''
-  return `${name}: ${base}${below}/`
 }

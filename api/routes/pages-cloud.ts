@@ -2,31 +2,43 @@
 
 import { type Context, Hono } from 'hono'
 import { listAccountViews, viewAccount } from '../../db/account-checks.ts'
-import { getAccount } from '../../db/accounts.ts'
+import { accountShapes } from '../../db/account-shapes.ts'
+import { lastUploads } from '../../db/account-uploads.ts'
+import { type Account, getAccount } from '../../db/accounts.ts'
 import { listBindingViews } from '../../db/binding-views.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
-import { tryAccount } from '../account-trial.ts'
+import { tryAccount, trySettings } from '../account-trial.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
+import { problemOf } from '../failures.ts'
 import { type Permission, requires } from '../permissions.ts'
-import { notFound } from '../problem.ts'
+import { invalidInput, notFound } from '../problem.ts'
 import { newAccountSchema } from '../schemas/accounts.ts'
-import { accountInput, credentialsOf, hasCredentials, providerOf, settingsOf } from '../ui/account-input.ts'
+import { accountCard, checkResult } from '../ui/account-card.ts'
 import {
-  accountCard,
+  accountInput,
+  credentialsOf,
+  filledSecrets,
+  hasCredentials,
+  providerOf,
+  settingsOf,
+} from '../ui/account-input.ts'
+import {
+  accountForm,
   accountList,
   accountPage,
   accountTexts,
-  checkResult,
   formValues,
   newAccountPage,
   providerChoice,
 } from '../ui/account-pages.ts'
 import type { ApiCall, ApiProblem } from '../ui/api-call.ts'
+import { faultText } from '../ui/fault-text.ts'
 import { type FormFields, formOf } from '../ui/form-data.ts'
 import { layout, type Message, messageBox } from '../ui/layout.ts'
-import type { Part } from '../ui/markup.ts'
+import type { Markup, Part } from '../ui/markup.ts'
 import { doneMessage, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
+import { PROVIDER_NAMES } from '../ui/status-words.ts'
 import { fieldErrors } from '../validation.ts'
 
 const PAGE_SIZE = 60
@@ -45,7 +57,7 @@ const SHOWN_AGAIN = [
 ]
 
 export function cloudPages(deps: AppDeps, callApi: ApiCall) {
-  const { db, vault } = deps
+  const { db, vault, log } = deps
   const app = new Hono<AppEnv>()
   const may = (c: Context<AppEnv>, permission: Permission) => c.get('principal').permissions.has(permission)
   const send = (
@@ -62,8 +74,13 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
       limit: PAGE_SIZE,
       cursor: query.get('cursor') ?? undefined,
     })
+    const uploads = await lastUploads(
+      db,
+      page.items.map(({ id }) => id),
+    )
     const body = accountList({
       page,
+      uploads,
       query,
       mayWrite: may(c, 'accounts:write'),
       mayCheck: may(c, 'runs:write'),
@@ -86,36 +103,44 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     const answer = await callApi(c, 'POST', '/api/accounts', accountInput(provider, form))
     if (answer.ok) return redirectTo(c, '/cloud?done=account_created')
     const { problem } = answer
-    const body = newAccountPage({ provider, values: shownAgain(form), problem, isSaved: false })
+    const view = { provider, values: shownAgain(form), problem, isSaved: false }
+    if (asksForPart(c)) return sendPage(c, accountForm({ form: view, accountId: null, check: null }), 422)
+    const body = newAccountPage({ ...view, lostSecrets: filledSecrets(provider, form) })
     return send(c, accountTexts.addTitle, body, null, 422)
   })
 
   app.post('/cloud/test', requires('read', 'accounts:write'), async (c) => {
-    const provider = knownProvider(c)
-    const form = await formOf(c)
-    const result = await trial(provider, form)
-    if (asksForPart(c)) return sendPage(c, result.shown)
     const accountId = c.req.query('account')
-    if (accountId !== undefined) return showAccount(c, accountId, { ...result, form })
-    const body = newAccountPage(
-      { provider, values: shownAgain(form), problem: result.problem, isSaved: false },
-      result.shown,
-    )
-    return send(c, accountTexts.addTitle, body)
+    const account = accountId === undefined ? null : await knownAccount(accountId)
+    const provider = account?.provider ?? knownProvider(c)
+    const form = await formOf(c)
+    const { shown, problem } = await trial(provider, form, account)
+    if (asksForPart(c)) return sendPage(c, shown)
+    if (account !== null) return showAccount(c, account.id, { problem, form, shown })
+    const lostSecrets = filledSecrets(provider, form)
+    const view = { provider, values: shownAgain(form), problem, isSaved: false, lostSecrets }
+    return send(c, accountTexts.addTitle, newAccountPage(view, shown))
   })
 
-  async function trial(provider: ProviderKind, form: FormFields) {
-    if (!hasCredentials(provider, form)) {
-      return { shown: messageBox({ kind: 'warning', text: accountTexts.enterFirst }), problem: null }
+  /** What is in the form, with the stored credentials where it has none. A fault of any kind is the result. */
+  async function trial(
+    provider: ProviderKind,
+    form: FormFields,
+    account: Account | null,
+  ): Promise<{ readonly shown: Markup; readonly problem: ApiProblem | null }> {
+    try {
+      const outcome =
+        account === null || hasCredentials(provider, form)
+          ? await tryAccount(deps, checkedInput(provider, form))
+          : await trySettings(deps, account, checkedSettings(provider, form))
+      return { shown: checkResult(outcome), problem: null }
+    } catch (error) {
+      const { status, message: detail, options } = problemOf(error, log, 'the test of an account')
+      const { errors = [] } = options
+      const text = errors.length === 0 ? detail : faultText({ detail, errors })
+      const problem = errors.length === 0 ? null : { status, detail, errors, run_id: null }
+      return { shown: messageBox({ kind: 'danger', text }), problem }
     }
-    const parsed = newAccountSchema.safeParse(accountInput(provider, form))
-    if (parsed.success) return { shown: checkResult(await tryAccount(deps, parsed.data)), problem: null }
-    const errors = fieldErrors(parsed.error)
-    const text = errors
-      .map(({ path, message }) => `${path.replace(/^.*\./, '').replaceAll('_', ' ')}: ${message}`)
-      .join('; ')
-    const problem: ApiProblem = { status: 422, detail: text, errors, run_id: null }
-    return { shown: messageBox({ kind: 'danger', text }), problem }
   }
 
   async function knownAccount(id: string) {
@@ -123,6 +148,10 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
     const view = account === null ? null : await viewAccount(db, account)
     if (view === null) throw notFound('account')
     return view
+  }
+
+  async function lastUploadOf(id: string): Promise<string | null> {
+    return (await lastUploads(db, [id])).get(id) ?? null
   }
 
   async function showAccount(
@@ -136,18 +165,33 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
   ) {
     const { problem, form: given, shown = null } = after
     const account = await knownAccount(id)
-    const bindings = await listBindingViews(db, { account_id: id })
-    const values = given === null ? formValues(account) : shownAgain(given)
-    const form = { provider: account.provider, values, problem, isSaved: true }
+    const { provider } = account
+    const [bindings, lastUpload] = await Promise.all([
+      listBindingViews(db, { account_id: id }),
+      lastUploadOf(id),
+    ])
+    const form =
+      given === null
+        ? { provider, values: formValues(account), problem: null, isSaved: true }
+        : {
+            provider,
+            values: shownAgain(given),
+            problem,
+            isSaved: true,
+            lostSecrets: filledSecrets(provider, given),
+          }
     const body = accountPage({
       account,
+      lastUpload,
       form,
       bindings,
       mayWrite: may(c, 'accounts:write'),
       mayCheck: may(c, 'runs:write'),
       check: shown,
     })
-    const message: Message | null = problem === null ? doneMessage(c.req.query('done')) : refusal(problem)
+    // What is wrong with the form is said in the form.
+    const message: Message | null =
+      problem === null ? doneMessage(c.req.query('done')) : given === null ? refusal(problem) : null
     return send(c, account.name, body, message, problem === null ? 200 : 422)
   }
 
@@ -162,16 +206,26 @@ export function cloudPages(deps: AppDeps, callApi: ApiCall) {
       settings: settingsOf(provider, form),
       ...(hasCredentials(provider, form) ? { credentials: credentialsOf(provider, form) } : {}),
     })
-    if (!answer.ok) return showAccount(c, id, { problem: answer.problem, form })
-    return redirectTo(c, `/cloud/${encodeURIComponent(id)}?done=account_updated`)
+    if (answer.ok) return redirectTo(c, `/cloud/${encodeURIComponent(id)}?done=account_updated`)
+    const { problem } = answer
+    if (!asksForPart(c)) return showAccount(c, id, { problem, form })
+    const view = { provider, values: shownAgain(form), problem, isSaved: true }
+    return sendPage(c, accountForm({ form: view, accountId: id, check: null }), 422)
   })
 
   app.post('/cloud/:id/check', requires('read', 'runs:write'), async (c) => {
     const id = c.req.param('id')
     const answer = await callApi(c, 'POST', `/api/accounts/${encodeURIComponent(id)}/check`)
     if (asksForPart(c)) {
-      const card = accountCard(await knownAccount(id), { mayWrite: may(c, 'accounts:write'), mayCheck: true })
-      return sendPage(c, answer.ok ? card : messageBox({ kind: 'danger', text: answer.problem.detail }))
+      const card = accountCard({
+        account: await knownAccount(id),
+        lastUpload: await lastUploadOf(id),
+        mayWrite: may(c, 'accounts:write'),
+        mayCheck: true,
+        isOwnPage: c.req.query('own') !== undefined,
+        ...(answer.ok ? {} : { notice: faultText(answer.problem) }),
+      })
+      return sendPage(c, card)
     }
     if (!answer.ok) return showAccount(c, id, { problem: answer.problem, form: null })
     return redirectTo(c, `/cloud/${encodeURIComponent(id)}`)
@@ -191,6 +245,21 @@ function knownProvider(c: Context<AppEnv>): ProviderKind {
   const provider = providerOf(c.req.query('provider'))
   if (provider === null) throw notFound('provider')
   return provider
+}
+
+/** Throws Problem 422. A name is not needed for a trial. */
+function checkedInput(provider: ProviderKind, form: FormFields) {
+  const input = accountInput(provider, form)
+  const parsed = newAccountSchema.safeParse({ ...input, name: input.name || PROVIDER_NAMES[provider] })
+  if (!parsed.success) throw invalidInput(fieldErrors(parsed.error))
+  return parsed.data
+}
+
+/** Throws Problem 422. */
+function checkedSettings(provider: ProviderKind, form: FormFields) {
+  const parsed = accountShapes[provider].settings.safeParse(settingsOf(provider, form))
+  if (!parsed.success) throw invalidInput(fieldErrors(parsed.error, 'settings'))
+  return parsed.data
 }
 
 function shownAgain(form: FormFields): Readonly<Record<string, string>> {

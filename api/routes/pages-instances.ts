@@ -1,8 +1,9 @@
 // /instances: the instances, and one with its runs and what lies at its destinations.
 
 import { type Context, Hono } from 'hono'
-import { listBindingViews } from '../../db/binding-views.ts'
-import { getInstanceView, listInstanceViews } from '../../db/instance-views.ts'
+import { getAccount } from '../../db/accounts.ts'
+import { type BindingView, listBindingViews } from '../../db/binding-views.ts'
+import { getInstanceView, type InstanceView, listInstanceViews } from '../../db/instance-views.ts'
 import { listRuns } from '../../db/runs.ts'
 import { storedBytes } from '../../db/stored-bytes.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
@@ -11,17 +12,18 @@ import { notFound } from '../problem.ts'
 import { type ApiCall, type ApiProblem, faultOf } from '../ui/api-call.ts'
 import { formOf } from '../ui/form-data.ts'
 import { instanceList, instanceListTexts, instanceTable, newInstancePage } from '../ui/instance-list.ts'
-import { instancePage } from '../ui/instance-page.ts'
+import { instancePage, instanceTexts } from '../ui/instance-page.ts'
 import { layout, type Message } from '../ui/layout.ts'
 import type { Part } from '../ui/markup.ts'
 import { doneMessage, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
+import { remotePlace } from '../ui/remote-place.ts'
 
 const PAGE_SIZE = 50
 const RUNS_SHOWN = 20
 const CHART_DAYS = 60
 
-export function instancePages({ db }: AppDeps, callApi: ApiCall) {
+export function instancePages({ db, vault }: AppDeps, callApi: ApiCall) {
   const app = new Hono<AppEnv>()
   const mayWrite = (c: Context<AppEnv>) => c.get('principal').permissions.has('config:write')
   const send = (
@@ -63,7 +65,23 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
     return send(c, instanceListTexts.addTitle, page, message, 422)
   })
 
-  async function show(c: Context<AppEnv>, slug: string, problem: ApiProblem | null = null) {
+  /** Where the copies of each binding lie, by account. */
+  async function placesOf(bindings: readonly BindingView[]) {
+    const found = await Promise.all(
+      bindings.map(async ({ account_id, remote_path, instance_slug }) => {
+        const account = await getAccount(db, vault, account_id)
+        const of = { remote_path, instance_slug, database: null }
+        return account === null ? null : ([account_id, remotePlace(account, of)] as const)
+      }),
+    )
+    return new Map(found.filter((one) => one !== null))
+  }
+
+  async function show(
+    c: Context<AppEnv>,
+    slug: string,
+    refused: { readonly problem: ApiProblem; readonly name?: string } | null = null,
+  ) {
     const [instance, bindings, stored, runs] = await Promise.all([
       getInstanceView(db, slug),
       listBindingViews(db, { instance: slug }),
@@ -71,9 +89,37 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
       listRuns(db, { instance: slug, limit: RUNS_SHOWN }),
     ])
     if (instance === null) throw notFound('instance')
-    const body = instancePage({ instance, bindings, stored, runs: runs.items, mayWrite: mayWrite(c) })
-    const message = problem === null ? doneMessage(c.req.query('done')) : refusal(problem)
-    return send(c, instance.name, body, message, problem === null ? 200 : 422)
+    const fault = refused?.name === undefined ? null : faultOf(refused.problem, 'name')
+    const body = instancePage({
+      instance,
+      bindings,
+      stored,
+      runs: runs.items,
+      mayWrite: mayWrite(c),
+      places: await placesOf(bindings),
+      rename: fault === null ? null : { name: refused?.name ?? '', fault },
+    })
+    const message =
+      refused === null
+        ? (pauseMessage(c, instance, bindings) ?? doneMessage(c.req.query('done')))
+        : fault === null
+          ? refusal(refused.problem)
+          : null
+    return send(c, instance.name, body, message, refused === null ? 200 : 422)
+  }
+
+  /** After Pause and Resume: which binding it was. */
+  function pauseMessage(
+    c: Context<AppEnv>,
+    { name }: InstanceView,
+    bindings: readonly BindingView[],
+  ): Message | null {
+    const done = c.req.query('done')
+    const binding = bindings.find(({ id }) => id === c.req.query('binding'))
+    if (binding === undefined || (done !== 'binding_paused' && done !== 'binding_resumed')) return null
+    const { isPaused, isResumed } = instanceTexts
+    const text = `${binding.account} ${done === 'binding_paused' ? isPaused : isResumed} ${name}.`
+    return { kind: 'success', text }
   }
 
   app.get('/instances/:slug', requires('read'), (c) => show(c, c.req.param('slug')))
@@ -84,13 +130,15 @@ export function instancePages({ db }: AppDeps, callApi: ApiCall) {
     const answer = await callApi(c, 'PATCH', `/api/instances/${encodeURIComponent(slug)}`, { name })
     return answer.ok
       ? redirectTo(c, `/instances/${slug}?done=instance_updated`)
-      : show(c, slug, answer.problem)
+      : show(c, slug, { problem: answer.problem, name })
   })
 
   app.post('/instances/:slug/delete', requires('read', 'config:write'), async (c) => {
     const slug = c.req.param('slug')
     const answer = await callApi(c, 'DELETE', `/api/instances/${encodeURIComponent(slug)}`)
-    return answer.ok ? redirectTo(c, '/instances?done=instance_deleted') : show(c, slug, answer.problem)
+    return answer.ok
+      ? redirectTo(c, '/instances?done=instance_deleted')
+      : show(c, slug, { problem: answer.problem })
   })
 
   return app

@@ -8,12 +8,15 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
+import { createHealthCheck } from '../health.ts'
 import { requires } from '../permissions.ts'
-import { layout } from '../ui/layout.ts'
-import { markupText } from '../ui/markup.ts'
+import { createStandstillWatch } from '../standstill.ts'
+import { layout, STANDSTILL_PATH } from '../ui/layout.ts'
+import { html, markupText } from '../ui/markup.ts'
 import { overviewPage, overviewTexts } from '../ui/overview-page.ts'
 import { asksForPart, sendPage } from '../ui/page-response.ts'
-import { rowEvent, runRow } from '../ui/run-list.ts'
+import { ROW_EVENT, runRow } from '../ui/run-list.ts'
+import { keyOf, standstillNotice } from '../ui/standstill-notice.ts'
 
 const DAYS = 30
 const DAY_MS = 86_400_000
@@ -24,10 +27,12 @@ const RENEW_EVERY_MS = 5_000
 export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
   const { db, feed, log } = deps
   const app = new Hono<AppEnv>()
+  const standstillWatch = createStandstillWatch(createHealthCheck(deps))
 
   app.get('/overview', requires('read'), async (c) => {
     const now = Date.now()
-    const [instances, open, counts, failures, uploaded] = await Promise.all([
+    const [standstill, instances, open, counts, failures, uploaded] = await Promise.all([
+      standstillWatch.look(),
       listSafety(db),
       listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
       countOpenRuns(db),
@@ -46,10 +51,19 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
       days,
       uploaded,
       mayWrite,
+      standsStill: standstill !== null,
     })
     if (asksForPart(c)) return sendPage(c, body)
     const { title } = overviewTexts
-    return sendPage(c, layout({ title, principal: c.get('principal'), active: 'overview', body }))
+    const frame = { title, principal: c.get('principal'), active: 'overview', body } as const
+    return sendPage(c, layout({ ...frame, standstill: standstillNotice(standstill) }))
+  })
+
+  app.get(STANDSTILL_PATH, requires('read'), async (c) => {
+    const standstill = await standstillWatch.look()
+    // What is shown already stays as it is: a live region would be read out again.
+    if ((c.req.query('shown') ?? '') === keyOf(standstill)) return c.body(null, 204)
+    return sendPage(c, html`${standstillNotice(standstill)}`)
   })
 
   app.get('/live/overview', requires('read'), (c) =>
@@ -66,7 +80,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
           if (event.type === 'end') return mailbox.end()
           if (event.type === 'run') {
             const { run } = event
-            mailbox.put(run.id, { event: rowEvent(run.id), markup: markupText(runRow(run)) })
+            mailbox.put(run.id, { event: ROW_EVENT, markup: markupText(runRow(run)) })
           }
           timer ??= setTimeout(renew, RENEW_EVERY_MS)
         })

@@ -1,91 +1,79 @@
-// / and /runs/{id}: the history of runs and one run, what can be done to it, and the streams that keep both fresh.
+// / and /runs/{id}: the history of runs and one run, and what can be done to it. The streams that keep both fresh are in
+// pages-runs-live.ts.
 
 import { type Context, Hono } from 'hono'
 import { listAccounts } from '../../db/accounts.ts'
-import { listAttempts } from '../../db/attempts.ts'
-import { listAudit } from '../../db/audit.ts'
 import { listBindingViews } from '../../db/binding-views.ts'
+import { listDeletedCopies } from '../../db/deleted-copies.ts'
+import { listInstances } from '../../db/instances.ts'
+import type { Page } from '../../db/page.ts'
+import { listNewerRuns } from '../../db/run-history.ts'
 import { getRun, listRuns } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
-import { createAnswerOrder, streamEvents } from '../event-stream.ts'
-import { liveProgress } from '../live-progress.ts'
 import { requires } from '../permissions.ts'
-import { invalidInput, notFound } from '../problem.ts'
-import { runQuery } from '../schemas/runs.ts'
+import { isProblemStatus, notFound, type ProblemStatus } from '../problem.ts'
 import type { ApiCall } from '../ui/api-call.ts'
 import { formOf } from '../ui/form-data.ts'
 import { layout, type Message } from '../ui/layout.ts'
-import { html, markupText } from '../ui/markup.ts'
+import { html } from '../ui/markup.ts'
 import { doneMessage, pageHead, refusal } from '../ui/page-parts.ts'
 import { asksForPart, redirectTo, sendPage } from '../ui/page-response.ts'
-import { rowEvent, runFilters, runListTexts, runRow, runTable } from '../ui/run-list.ts'
-import { type RunView, runPage, runParts, runTitle } from '../ui/run-page.ts'
-import { fieldErrors } from '../validation.ts'
+import { runFilters, runListTexts, runTable } from '../ui/run-list.ts'
+import { runMessage, runPage, runTitle } from '../ui/run-page.ts'
+import { type HistoryQuery, historyQuery } from '../ui/run-query.ts'
+import { ALL_FAILED, lackingAccounts, NOTHING_CHOSEN } from '../ui/run-reupload.ts'
+import { createRunReader, runStreams } from './pages-runs-live.ts'
 
 const PAGE_SIZE = 50
 const MOST_ACCOUNTS = 200
-const MOST_AUDIT = 100
+/** To choose from while typing; any other can be typed. */
+const MOST_INSTANCES = 100
 
 export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi: ApiCall) {
-  const { db, vault, feed, log } = deps
+  const { db, vault } = deps
   const app = new Hono<AppEnv>()
-  const auth = { ...deps, connectionOf }
-  const isAllowed = (c: Context<AppEnv>) => stillMay(auth, c, 'read')
+  const viewOf = createRunReader(deps)
 
   app.get('/', requires('read'), async (c) => {
     const query = new URL(c.req.url).searchParams
     const readAt = new Date().toISOString()
-    const filter = filterOf(query)
-    const [page, accounts] = await Promise.all([
-      listRuns(db, { ...filter, limit: PAGE_SIZE }),
-      listAccounts(db, vault, { limit: MOST_ACCOUNTS }),
+    const isPart = asksForPart(c)
+    const [{ page, isFirst }, accounts, instances] = await Promise.all([
+      historyPage(historyQuery(query)),
+      isPart ? null : listAccounts(db, vault, { limit: MOST_ACCOUNTS }),
+      isPart ? null : listInstances(db, { limit: MOST_INSTANCES }),
     ])
-    const view = { page, query, accounts: accounts.items, readAt }
-    if (asksForPart(c)) return sendPage(c, runTable(view))
+    const view = {
+      page,
+      isFirst,
+      query,
+      readAt,
+      copies: await listDeletedCopies(
+        db,
+        page.items.map(({ id }) => id),
+      ),
+      accounts: accounts?.items ?? [],
+      instances: instances?.items.map(({ slug }) => slug) ?? [],
+    }
+    if (isPart) return sendPage(c, runTable(view))
     const { title, lead } = runListTexts
     const body = html`${pageHead({ title, lead })}${runFilters(view)}${runTable(view)}`
     const message = doneMessage(c.req.query('done'))
     return sendPage(c, layout({ title, principal: c.get('principal'), active: 'runs', message, body }))
   })
 
-  app.get('/live/runs', requires('read'), (c) => {
-    const since = Date.parse(c.req.query('since') ?? '') || Date.now()
-    const known = new Set<string>()
-    return streamEvents(c, {
-      log,
-      isAllowed: isAllowed(c),
-      open: (mailbox) =>
-        feed.watch((event) => {
-          if (event.type === 'end') return mailbox.end()
-          if (event.type === 'resync') return mailbox.put('new', { event: 'new-run', data: {} })
-          if (event.type !== 'run') return
-          const { run } = event
-          if (Date.parse(run.created_at) > since && !known.has(run.id)) {
-            known.add(run.id)
-            mailbox.put('new', { event: 'new-run', data: {} })
-          }
-          mailbox.put(run.id, { event: rowEvent(run.id), markup: markupText(runRow(run)) })
-        }),
-    })
-  })
-
-  async function viewOf(c: Context<AppEnv>, run: Run): Promise<RunView> {
-    const [attempts, audit, bindings, progress] = await Promise.all([
-      listAttempts(db, run.id),
-      listAudit(db, { run_id: run.id, limit: MOST_AUDIT }),
-      listBindingViews(db, { instance: run.instance_slug }),
-      liveProgress(deps, [run]),
-    ])
-    const ui = deps.temporalUi ?? null
-    const workflowUrl =
-      ui === null
-        ? null
-        : `${ui.url}/namespaces/${ui.namespace}/workflows/${encodeURIComponent(run.workflow_id)}`
-    const live = progress.get(run.id) ?? null
-    return { run, live, attempts, audit: audit.items, bindings, principal: c.get('principal'), workflowUrl }
+  async function historyPage({ filter, cursor, newer }: HistoryQuery): Promise<{
+    readonly page: Page<Run>
+    readonly isFirst: boolean
+  }> {
+    if (newer !== undefined) {
+      const page = await listNewerRuns(db, { ...filter, limit: PAGE_SIZE, cursor: newer })
+      if (page !== null) return { page, isFirst: false }
+    }
+    const page = await listRuns(db, { ...filter, limit: PAGE_SIZE, cursor })
+    return { page, isFirst: cursor === undefined }
   }
 
   async function knownRun(id: string): Promise<Run> {
@@ -94,65 +82,61 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
     return run
   }
 
-  async function showRun(c: Context<AppEnv>, id: string, message: Message | null, status: 200 | 422 = 200) {
-    const run = await knownRun(id)
-    const body = runPage(await viewOf(c, run))
-    const frame = {
-      title: runTitle(run),
+  async function showRun(
+    c: Context<AppEnv>,
+    id: string,
+    refused: { readonly message: Message; readonly status: ProblemStatus } | null = null,
+  ) {
+    const view = await viewOf(c, await knownRun(id))
+    const done = refused === null ? c.req.query('done') : undefined
+    const page = layout({
+      title: runTitle(view.run),
       principal: c.get('principal'),
       active: 'runs',
-      message,
-      body,
-    } as const
-    return sendPage(c, layout(frame), status)
+      message: refused === null ? runMessage(view, done) : refused.message,
+      body: runPage(view, done),
+    })
+    return sendPage(c, page, refused?.status ?? 200)
   }
 
-  app.get('/runs/:id', requires('read'), (c) =>
-    showRun(c, c.req.param('id'), doneMessage(c.req.query('done'))),
-  )
+  app.get('/runs/:id', requires('read'), (c) => showRun(c, c.req.param('id')))
 
-  app.get('/runs/:id/live', requires('read'), async (c) => {
-    const run = await knownRun(c.req.param('id'))
-    return streamEvents(c, {
-      log,
-      isAllowed: isAllowed(c),
-      open: (mailbox) => {
-        const order = createAnswerOrder()
-        return feed.watch((event) => {
-          if (event.type === 'end') mailbox.end()
-          if (event.type !== 'run') return
-          const isNewest = order.ask()
-          viewOf(c, event.run)
-            .then((view) => {
-              if (isNewest()) mailbox.put('run', { event: 'run', markup: markupText(runParts(view)) })
-            })
-            .catch((err: unknown) => log.warn({ err, run_id: run.id }, 'a run could not be shown'))
-        }, run.id)
-      },
-    })
+  app.post('/runs/:id/reupload', requires('read', 'runs:write'), async (c) => {
+    const id = c.req.param('id')
+    const form = await formOf(c)
+    const account_ids =
+      form.text('what') === ALL_FAILED ? await lackingOf(id) : [...new Set(form.all('account_ids'))]
+    if (account_ids.length === 0) {
+      return showRun(c, id, { message: { kind: 'danger', text: NOTHING_CHOSEN }, status: 422 })
+    }
+    return act(c, id, 'reupload', 'reupload', { account_ids })
   })
 
-  const actions = { reupload: 'reupload', cancel: 'cancel', 'retry-now': 'retry' } as const
-  for (const [action, done] of Object.entries(actions)) {
-    app.post(`/runs/:id/${action}`, requires('read', 'runs:write'), async (c) => {
-      const id = c.req.param('id')
-      const path = `/api/runs/${encodeURIComponent(id)}/${action}`
-      const chosen = action === 'reupload' ? (await formOf(c)).all('account_ids') : []
-      const body = action === 'reupload' ? { account_ids: chosen.length > 0 ? chosen : null } : undefined
-      const answer = await callApi(c, 'POST', path, body)
-      if (answer.ok) return redirectTo(c, `/runs/${encodeURIComponent(id)}?done=${done}`)
-      return showRun(c, id, refusal(answer.problem), 422)
+  async function lackingOf(id: string): Promise<readonly string[]> {
+    const run = await knownRun(id)
+    return lackingAccounts(run, await listBindingViews(db, { instance: run.instance_slug }))
+  }
+
+  app.post('/runs/:id/cancel', requires('read', 'runs:write'), (c) =>
+    act(c, c.req.param('id'), 'cancel', 'cancel'),
+  )
+
+  app.post('/runs/:id/retry-now', requires('read', 'runs:write'), (c) =>
+    act(c, c.req.param('id'), 'retry-now', 'retry'),
+  )
+
+  /** By the API, whose refusals are shown above the run. */
+  async function act(c: Context<AppEnv>, id: string, action: string, done: string, body?: object) {
+    const path = `/runs/${encodeURIComponent(id)}`
+    const answer = await callApi(c, 'POST', `/api${path}/${action}`, body)
+    if (answer.ok) return redirectTo(c, `${path}?done=${done}`)
+    const { status } = answer.problem
+    return showRun(c, id, {
+      message: refusal(answer.problem),
+      status: isProblemStatus(status) ? status : 422,
     })
   }
 
+  app.route('/', runStreams(deps, connectionOf))
   return app
-}
-
-/** Empty fields of the form are no filters. Throws a 422 that names the wrong ones. */
-function filterOf(query: URLSearchParams) {
-  const given = Object.fromEntries([...query].filter(([, value]) => value.trim() !== ''))
-  const parsed = runQuery.safeParse(given)
-  if (!parsed.success) throw invalidInput(fieldErrors(parsed.error))
-  const { account, live: _live, limit: _limit, q, ...filter } = parsed.data
-  return { ...filter, account_id: account, search: q }
 }

@@ -35,18 +35,22 @@ export function sessionPages(callApi: ApiCall) {
     return redirectTo(c, '/login?logged_out', answer.ok ? answer.cookies : [])
   })
 
-  app.get('/password', (c) => sendPage(c, passwordPage(c.get('principal'), null)))
+  app.get('/password', (c) => {
+    const next = ownPath(c.req.query('next'))
+    return sendPage(c, passwordPage({ principal: c.get('principal'), problem: null, next }))
+  })
 
   app.post('/password', async (c) => {
     const form = await formOf(c)
     const current_password = form.secret('current_password')
     const new_password = form.secret('new_password')
-    if (form.secret('repeated_password') !== new_password) {
-      return sendPage(c, passwordPage(c.get('principal'), differing()), 422)
-    }
+    const next = ownPath(form.text('next'))
+    const refuse = (problem: ApiProblem) =>
+      sendPage(c, passwordPage({ principal: c.get('principal'), problem, next }), 422)
+    if (form.secret('repeated_password') !== new_password) return refuse(differing())
     const answer = await callApi(c, 'PUT', '/api/session/password', { current_password, new_password })
-    if (!answer.ok) return sendPage(c, passwordPage(c.get('principal'), answer.problem), 422)
-    return redirectTo(c, '/?done=password', answer.cookies)
+    if (!answer.ok) return refuse(answer.problem)
+    return redirectTo(c, next ?? '/?done=password', answer.cookies)
   })
 
   return app

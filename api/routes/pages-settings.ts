@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { listApiTokens } from '../../db/api-tokens.ts'
 import { listAudit } from '../../db/audit.ts'
+import { withNames } from '../../db/audit-names.ts'
 import { listUsers } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { createHealthCheck } from '../health.ts'
@@ -31,7 +32,7 @@ const PROGRAM = [
 ] as const
 
 export function settingsPages(deps: AppDeps, callApi: ApiCall) {
-  const { db, vault } = deps
+  const { db, vault, temporal, config, log } = deps
   const app = new Hono<AppEnv>()
   const health = createHealthCheck(deps)
 
@@ -41,7 +42,8 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     const parsed = auditQuery.safeParse(given)
     if (!parsed.success) throw invalidInput(fieldErrors(parsed.error))
     const { limit: _limit, q, ...filter } = parsed.data
-    const page = await listAudit(db, { ...filter, search: q, limit: AUDIT_PAGE_SIZE })
+    const found = await listAudit(db, { ...filter, search: q, limit: AUDIT_PAGE_SIZE })
+    const page = { ...found, items: await withNames(db, found.items) }
     if (asksForPart(c)) return sendPage(c, auditPart(page, query))
     const body = auditPage(page, query)
     const { title } = auditTexts
@@ -50,7 +52,7 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
 
   async function show(
     c: Context<AppEnv>,
-    change: Partial<Pick<SettingsView, 'newToken' | 'userProblem' | 'tokenProblem'>> & {
+    change: Partial<Pick<SettingsView, 'newToken' | 'refusedUser' | 'refusedToken'>> & {
       message?: Message
     } = {},
   ) {
@@ -59,22 +61,24 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     const [database, temporal, workers, key, access, server] = await Promise.all([
       health.database(),
       health.temporal(),
-      health.workers(),
+      countedWorkers(),
       health.key(),
       maySeeAccess ? Promise.all([listUsers(db), listApiTokens(db)]) : null,
       serverVersion(),
     ])
     const body = settingsPage({
-      health: { database, temporal, workers, key },
+      health: { database, temporal, workers: workers !== null && workers > 0, key },
+      workerCount: workers,
+      keyFile: maySeeAccess ? (config.secretKeyFile ?? null) : null,
       versions: [...PROGRAM, ['PostgreSQL', server]],
       fingerprints: vault.fingerprints,
       access: access === null ? null : { users: access[0], tokens: access[1] },
       newToken: null,
-      userProblem: null,
-      tokenProblem: null,
+      refusedUser: null,
+      refusedToken: null,
       ...shown,
     })
-    const isRefused = message?.kind === 'danger' || shown.userProblem != null || shown.tokenProblem != null
+    const isRefused = message?.kind === 'danger' || shown.refusedUser != null || shown.refusedToken != null
     const frame = {
       title: settingsTexts.title,
       principal: c.get('principal'),
@@ -83,6 +87,16 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
       body,
     } as const
     return sendPage(c, layout(frame), isRefused ? 422 : 200)
+  }
+
+  /** Null when Temporal does not say. */
+  async function countedWorkers(): Promise<number | null> {
+    try {
+      return await temporal.countWorkers()
+    } catch (err) {
+      log.warn({ err, part: 'workers' }, 'not ready')
+      return null
+    }
   }
 
   async function serverVersion(): Promise<string> {
@@ -100,7 +114,8 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
       password: form.secret('password'),
     }
     const answer = await callApi(c, 'POST', '/api/users', body)
-    return answer.ok ? redirectTo(c, '/settings?done=user_created') : show(c, { userProblem: answer.problem })
+    if (answer.ok) return redirectTo(c, '/settings?done=user_created')
+    return show(c, { refusedUser: { problem: answer.problem, values: body } })
   })
 
   app.post('/settings/users/:id', requires('read', 'users:write'), async (c) => {
@@ -122,9 +137,13 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall) {
     const form = await formOf(c)
     const day = form.optional('expires_at')
     const expires_at = day === undefined ? null : `${day}T23:59:59Z`
-    const body = { name: form.text('name'), scopes: form.all('scopes'), expires_at }
+    const [name, scopes] = [form.text('name'), form.all('scopes')]
+    const body = { name, scopes, expires_at }
     const answer = await callApi(c, 'POST', '/api/tokens', body)
-    if (!answer.ok) return show(c, { tokenProblem: answer.problem })
+    if (!answer.ok) {
+      const values = { name, scopes, expires_at: day ?? '' }
+      return show(c, { refusedToken: { problem: answer.problem, values } })
+    }
     // Shown in this answer and nowhere else, so there is no redirect.
     return show(c, { newToken: createdToken.parse(answer.body).token })
   })

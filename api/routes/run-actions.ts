@@ -8,14 +8,15 @@ import { requestRestart } from '../../db/run-starts.ts'
 import { getRun } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
-import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { inspectArchive } from '../archive-inspection.ts'
 import { needs } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
+import { endWaits } from '../retry-now.ts'
 import { runResource } from '../run-resource.ts'
 import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
 import { json, problems } from '../schemas/shared.ts'
+import { isAway } from '../temporal-client.ts'
 import { startOrExplain } from './runs.ts'
 
 const tags = ['Runs']
@@ -54,7 +55,9 @@ const retryNow = createRoute({
   path: '/api/runs/{id}/retry-now',
   operationId: 'retryRunNow',
   summary: 'End the wait for the next attempt',
-  description: 'For destinations that wait for their next attempt; those that are sending go on undisturbed.',
+  description:
+    'For destinations that wait for their next attempt; those that are sending go on undisturbed. A pause that the ' +
+    'provider asked for, or that a daily limit caused, ends for the whole account. 409 says why when nothing waits.',
   tags,
   ...needs('runs:write'),
   request: { params: runIdParam },
@@ -98,28 +101,11 @@ export function runActionRoutes(deps: AppDeps) {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
     const run = await knownRun(deps, id)
-    const account_ids = await endBackoffs(deps, run)
-    if (account_ids.length === 0)
-      throw new Problem(409, 'No destination of this run waits for its next attempt.')
-    await appendAudit(db, { actor, event: 'retry_requested', ...named(run), details: { account_ids } })
+    await endWaits(deps, run, actor)
     return c.json(runResource(await knownRun(deps, id)), 202)
   })
 
   return app
-}
-
-/** The accounts whose wait was ended. */
-async function endBackoffs({ temporal }: AppDeps, run: Run): Promise<readonly string[]> {
-  if (run.cloud_status !== 'pending') return []
-  const ended: string[] = []
-  for (const [accountId, { finished_at }] of Object.entries(run.cloud_sync_status)) {
-    if (finished_at !== null) continue
-    const workflowId = bindingWorkflowId(run.instance_slug, run.id, accountId)
-    const upload = await temporal.pendingUpload(workflowId)
-    const isWaiting = upload?.state === 'waiting' && upload.next_attempt_at !== null && upload.attempt > 1
-    if (isWaiting && (await temporal.retryNow(workflowId, upload.activity_id))) ended.push(accountId)
-  }
-  return ended
 }
 
 async function knownRun({ db }: AppDeps, id: string): Promise<Run> {
@@ -174,16 +160,24 @@ async function refuseLostArchive(deps: AppDeps, run: Run): Promise<void> {
   throw invalidField('archive', fault.message, fault.code)
 }
 
-/** False when there is nothing to cancel. */
-async function cancelSync({ db, temporal }: AppDeps, run: Run, actor: string): Promise<boolean> {
+/**
+ * False when there is nothing to cancel. A run that Temporal never got is cancelled without it; one that it may have got
+ * is not, while it does not answer: its workflow would go on.
+ */
+async function cancelSync(deps: AppDeps, run: Run, actor: string): Promise<boolean> {
+  const { db, temporal } = deps
   if (run.cloud_status !== 'pending') return false
-  let isCancelled = await temporal.cancelSync(run.workflow_id)
-  if (!isCancelled && run.start_requested_at !== null) {
+  const cancelled = await temporal.cancelSync(run.workflow_id).catch((error: unknown) => {
+    if (run.start_requested_at === null || !isAway(error)) throw error
+    return false
+  })
+  if (!cancelled && run.start_requested_at !== null) {
     const error = statusError('cancelled', 'The run was cancelled before it began.')
     if (await dropOwedStart(db, run, { actor, error })) return true
-    // Somebody has started it in the meantime.
-    isCancelled = await temporal.cancelSync(run.workflow_id)
   }
+  // Where there was a start to drop, somebody has made it in the meantime.
+  const isCancelled =
+    cancelled || (run.start_requested_at !== null && (await temporal.cancelSync(run.workflow_id)))
   if (isCancelled) await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })
   return isCancelled
 }

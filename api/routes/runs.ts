@@ -5,6 +5,7 @@ import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { listAttempts } from '../../db/attempts.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/bindings.ts'
+import { DbConflict } from '../../db/conflict.ts'
 import { newId } from '../../db/database.ts'
 import { getInstance } from '../../db/instances.ts'
 import { recordRunToStart } from '../../db/run-starts.ts'
@@ -27,7 +28,7 @@ import {
   runQuery,
   runSchema,
 } from '../schemas/runs.ts'
-import { DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
+import { created, DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 import { isAway, TemporalUnavailable } from '../temporal-client.ts'
 
 const tags = ['Runs']
@@ -44,7 +45,7 @@ const start = createRoute({
   ...needs('runs:write'),
   request: { headers: idempotencyHeader, body: jsonBody(newRunSchema, 'The finished backup') },
   responses: {
-    202: json(runSchema, 'Accepted; Location names the run'),
+    202: created(runSchema, 'Accepted; Location names the run'),
     ...problems(400, 409, 413, 415, 422),
   },
 })
@@ -85,7 +86,9 @@ export function runRoutes(deps: AppDeps) {
     // Asked first and once: a server that is away is waited for neither by each step nor with a row of the database locked.
     const away = isOwed ? await askWhetherAway(deps) : null
     if (seen === null) await refuseBadReferences(deps, body, { isArchiveSeen: away === null })
-    const run = await recordOnce(deps, actor, id, body)
+    const run = await recordOnce(deps, actor, id, body).catch((error: unknown) => {
+      throw body.run_id == null && key !== undefined ? inWordsOfKey(error) : error
+    })
     if (away !== null && run.start_requested_at !== null) throw startIsOwed(deps, run, away)
     await startOrExplain(deps, run)
     return c.json(runResource((await getRun(db, id)) ?? run), 202, {
@@ -120,6 +123,16 @@ function runIdOfKey(actor: string, key: string): string {
   return `key-${createHash('sha256').update(`${actor}\0${key}`).digest('hex').slice(0, 32)}`
 }
 
+/** Who sent no run_id cannot make anything of one: the key is what was used before. */
+function inWordsOfKey(error: unknown): unknown {
+  if (!(error instanceof DbConflict) || error.kind !== 'run_id_conflict') return error
+  const field = error.field === 'run_id' ? 'Idempotency-Key' : error.field
+  const message = error.message.replace(/^(This run_id|The run of this ID)/, (words) =>
+    words === 'This run_id' ? 'This Idempotency-Key' : 'The run of this Idempotency-Key',
+  )
+  return new DbConflict(error.kind, field, message)
+}
+
 async function recordOnce(
   deps: AppDeps,
   actor: string,
@@ -133,6 +146,7 @@ async function recordOnce(
       instance_slug: instance,
       archive,
       workflow_id: runWorkflowId(instance, id),
+      backup_root: deps.config.backupRoot,
       database,
       finished_at,
       archive_task_queue,

@@ -12,7 +12,7 @@ import { hashPassword, passwordFault } from '../passwords.ts'
 import { type Principal, ROLE_PERMISSIONS, secured } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { loginSchema, passwordChangeSchema, sessionSchema } from '../schemas/access.ts'
-import { json, jsonBody, problems } from '../schemas/shared.ts'
+import { created, json, jsonBody, problems } from '../schemas/shared.ts'
 import { clearSessionCookie, secretHash, writeSessionCookie } from '../session-cookie.ts'
 
 const tags = ['Access']
@@ -26,7 +26,7 @@ const logInRoute = createRoute({
   tags,
   security: [],
   request: { body: jsonBody(loginSchema, 'Who logs in') },
-  responses: { 201: json(sessionSchema, 'Logged in'), ...problems(400, 413, 415, 422, 429) },
+  responses: { 201: created(sessionSchema, 'Logged in'), ...problems(400, 413, 415, 422, 429) },
 })
 
 const read = createRoute({

@@ -1,14 +1,22 @@
 // /api/tokens: tokens for programs. A token is shown once, when it is made, and kept as a hash; nobody can make one
-// that may do more than himself, nor come to more by way of a user (api/routes/users.ts).
+// that may do more than himself, nor come to more by way of a user (api/routes/users.ts), nor leave one behind that
+// outlives his own rights: a person's token is worth at most what the person may do now.
 
-import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
-import { createApiToken, deleteApiToken, listApiTokens } from '../../db/api-tokens.ts'
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import {
+  createApiToken,
+  deleteApiToken,
+  getApiToken,
+  listApiTokens,
+  type MadeApiToken,
+  makerOf,
+} from '../../db/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs, refuseMoreThanOwn } from '../permissions.ts'
+import { needs, permissionsOfToken, refuseMoreThanOwn } from '../permissions.ts'
 import { notFound } from '../problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
-import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
+import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 import { newSecret, secretHash } from '../session-cookie.ts'
 
 const tags = ['Access']
@@ -32,14 +40,27 @@ const create = createRoute({
   operationId: 'createToken',
   summary: 'Make an API token',
   description:
-    'An orchestrator that reports backups needs `runs:write`; one that looks at them as well, `read`.',
+    'An orchestrator that reports backups needs `runs:write`; one that looks at them as well, `read`. A token that a person ' +
+    'has made may do what both its scopes and the role of the person allow, at each request; when the person is deleted, it ' +
+    'is refused. One made with API_TOKEN keeps its scopes.',
   tags,
   ...needs('users:write'),
   request: { body: jsonBody(newTokenSchema, 'What it may do, and until when') },
   responses: {
-    201: json(createdTokenSchema, 'Made; the token is shown this once'),
+    201: created(createdTokenSchema, 'Made; the token is shown this once'),
     ...problems(400, 409, 413, 415, 422),
   },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/api/tokens/{id}',
+  operationId: 'getToken',
+  summary: 'One API token, without its secret',
+  tags,
+  ...needs('users:write'),
+  request: { params: idParam },
+  responses: { 200: json(tokenSchema, 'The token'), ...problems(404) },
 })
 
 const remove = createRoute({
@@ -53,23 +74,38 @@ const remove = createRoute({
   responses: { 204: { description: 'Deleted: it is not accepted any more' }, ...problems(404) },
 })
 
+function resource(token: MadeApiToken): z.input<typeof tokenSchema> {
+  const { maker, ...shown } = token
+  return { ...shown, effective_scopes: permissionsOfToken(token), maker_deleted: maker === 'deleted' }
+}
+
 export function tokenRoutes({ db }: AppDeps) {
   const app = new OpenAPIHono<AppEnv>()
 
-  app.openapi(list, async (c) => c.json({ items: await listApiTokens(db), next_cursor: null }, 200))
+  app.openapi(list, async (c) =>
+    c.json({ items: (await listApiTokens(db)).map(resource), next_cursor: null }, 200),
+  )
+
+  app.openapi(read, async (c) => {
+    const token = await getApiToken(db, c.req.valid('param').id)
+    if (token === null) throw notFound('token')
+    return c.json(resource(token), 200)
+  })
 
   app.openapi(create, async (c) => {
     const { name, scopes, expires_at = null } = c.req.valid('json')
-    const { actor } = c.get('principal')
+    const { actor, person } = c.get('principal')
     refuseMoreThanOwn(c.get('principal'), scopes)
     const token = `${PREFIX}${newSecret()}`
     const made = await db.transaction().execute(async (trx) => {
-      const values = { name, scopes, expires_at, created_by: actor, token_hash: secretHash(token) }
-      const row = await createApiToken(trx, values)
+      const created_by = makerOf(actor, person)
+      const values = { name, scopes, expires_at, created_by, token_hash: secretHash(token) }
+      const { id } = await createApiToken(trx, values)
       await appendAudit(trx, { actor, event: 'token_created', details: { name, scopes, expires_at } })
-      return row
+      return getApiToken(trx, id)
     })
-    return c.json({ ...made, token }, 201, { location: '/api/tokens' })
+    if (made === null) throw new Error('a token that was just made is not there')
+    return c.json({ ...resource(made), token }, 201, { location: `/api/tokens/${made.id}` })
   })
 
   app.openapi(remove, async (c) => {

@@ -11,7 +11,7 @@ import { hashPassword, passwordFault } from '../passwords.ts'
 import { needs, ROLE_PERMISSIONS, refuseMoreThanOwn } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { newUserSchema, userPatchSchema, userSchema } from '../schemas/access.ts'
-import { idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
+import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
 
 const tags = ['Access']
 
@@ -34,7 +34,7 @@ const create = createRoute({
   tags,
   ...needs('users:write'),
   request: { body: jsonBody(newUserSchema, 'The new user') },
-  responses: { 201: json(userSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
+  responses: { 201: created(userSchema, 'Created'), ...problems(400, 409, 413, 415, 422) },
 })
 
 const read = createRoute({

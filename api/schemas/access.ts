@@ -63,7 +63,11 @@ export const tokenSchema = z
     id: z.string(),
     name: z.string(),
     scopes: z.array(z.string()).readonly(),
-    created_by: z.string(),
+    effective_scopes: z.array(z.string()).readonly().openapi({
+      description: 'What it may do now: its scopes, as far as the person who made it may do that',
+    }),
+    created_by: z.string().openapi({ example: 'user:admin' }),
+    maker_deleted: z.boolean().openapi({ description: 'The person who made it was deleted: it is refused' }),
     created_at: timeSchema,
     expires_at: timeSchema.nullable(),
     last_used_at: timeSchema.nullable(),

@@ -37,26 +37,33 @@ export const accountSchema = z
   .openapi('Account')
 
 export const newAccountSchema = z
-  .discriminatedUnion('provider', [
-    z.strictObject({
-      name: nameSchema,
-      provider: z.literal('google_drive'),
-      credentials: accountShapes.google_drive.credentials,
-      settings: accountShapes.google_drive.settings,
-    }),
-    z.strictObject({
-      name: nameSchema,
-      provider: z.literal('dropbox'),
-      credentials: accountShapes.dropbox.credentials,
-      settings: accountShapes.dropbox.settings.optional(),
-    }),
-    z.strictObject({
-      name: nameSchema,
-      provider: z.literal('onedrive'),
-      credentials: accountShapes.onedrive.credentials,
-      settings: accountShapes.onedrive.settings,
-    }),
-  ])
+  .discriminatedUnion(
+    'provider',
+    [
+      z.strictObject({
+        name: nameSchema,
+        provider: z.literal('google_drive'),
+        credentials: accountShapes.google_drive.credentials,
+        settings: accountShapes.google_drive.settings,
+      }),
+      z.strictObject({
+        name: nameSchema,
+        provider: z.literal('dropbox'),
+        credentials: accountShapes.dropbox.credentials,
+        settings: accountShapes.dropbox.settings.optional(),
+      }),
+      z.strictObject({
+        name: nameSchema,
+        provider: z.literal('onedrive'),
+        credentials: accountShapes.onedrive.credentials,
+        settings: accountShapes.onedrive.settings,
+      }),
+    ],
+    {
+      error: ({ code }) =>
+        code === 'invalid_union' ? `must be one of ${PROVIDER_KINDS.join(', ')}` : undefined,
+    },
+  )
   .openapi('NewAccount')
 
 export const accountPatchSchema = z

@@ -170,7 +170,7 @@ export const runQuery = z.object({
   status: z.enum(CLOUD_STATUSES).optional().openapi({ description: 'cloud_status of the run' }),
   account: z.string().max(200).optional().openapi({ description: 'ID of an account among the destinations' }),
   q: z.string().trim().max(200).optional().openapi({
-    description: 'Text that occurs in instance, database, archive or run ID',
+    description: 'Words that all occur in instance, database, archive or run ID',
     example: 'acme',
   }),
   from: time.optional().openapi({ description: 'Made at or after this time' }),

@@ -72,6 +72,10 @@ const problemSchema = z
       .optional()
       .openapi({ description: 'What is wrong with which field' }),
     run_id: z.string().optional().openapi({ description: 'The run that was recorded all the same' }),
+    checks: z
+      .record(z.string(), z.string())
+      .optional()
+      .openapi({ description: 'Of /readyz: `ok` or `unavailable`, by part' }),
   })
   .openapi('Problem', { description: 'RFC 9457' })
 
@@ -95,21 +99,26 @@ type ProblemResponse = {
   content: { [PROBLEM_JSON]: { schema: typeof problemSchema } }
 }
 
+/** One error answer. */
+export function problem(description: string): ProblemResponse {
+  return { description, content: { [PROBLEM_JSON]: { schema: problemSchema } } }
+}
+
 /** The error answers of an operation. 401 and 503 may always come. */
 export function problems(...statuses: ProblemStatus[]): Record<ProblemStatus, ProblemResponse> {
   const all = [...new Set<ProblemStatus>([401, 403, 503, ...statuses])]
-  const responses = all.map((status) => [
-    status,
-    {
-      description: PROBLEM_MEANINGS[status] ?? 'Error',
-      content: { [PROBLEM_JSON]: { schema: problemSchema } },
-    },
-  ])
+  const responses = all.map((status) => [status, problem(PROBLEM_MEANINGS[status] ?? 'Error')])
   return Object.fromEntries(responses)
 }
 
 export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } }
+}
+
+/** Of a 201 or 202: the resource, and where it is. */
+export function created<T extends z.ZodType>(schema: T, description: string) {
+  const location = z.string().openapi({ description: 'Path of the resource' })
+  return { ...json(schema, description), headers: z.object({ Location: location }) }
 }
 
 export function jsonBody<T extends z.ZodType>(schema: T, description: string) {

@@ -1,89 +1,13 @@
 // The form of a cloud account: each field of a provider with the steps that lead to it. Secrets are never sent back: a
-// field of one is always empty, and in an account that exists it means "stays as it is".
+// field of one comes empty, keeps in the browser what was typed while the form around it is renewed, and in an account
+// that exists it means "stays as it is".
 
 import type { ProviderKind } from '../../workflows/types.ts'
-import { type ApiProblem, faultOf } from './api-call.ts'
+import { accountFormTexts as texts } from './account-form-texts.ts'
+import type { ApiProblem } from './api-call.ts'
+import { faultBelow } from './fault-text.ts'
 import { inputField, selectField, textareaField } from './forms.ts'
 import { html, type Markup, type Part } from './markup.ts'
-
-const PROVIDER_TEXTS = {
-  google_drive: {
-    json: 'Credentials JSON',
-    jsonHint: 'Paste the key file of the service account, or drop the file on the field.',
-    jsonFile: 'Choose the key file',
-    jsonSteps: [
-      'In the Google Cloud console, choose a project and enable the “Google Drive API”.',
-      'IAM & Admin → Service accounts → Create service account. It needs no role.',
-      'Open it → Keys → Add key → Create new key → JSON. The file that is downloaded goes here.',
-      'It contains a private key: it is stored encrypted and never shown again.',
-    ],
-    folder: 'Folder ID',
-    folderHint: 'The ID, or the whole address of the folder as the browser shows it.',
-    folderSteps: [
-      'A service account has no storage of its own: make the folder in a shared drive.',
-      'Share the folder (or the drive) with the e-mail address of the service account, as “Content manager”; as “Manager” when old copies are to be deleted for good and not moved to the trash.',
-      'Open the folder and copy its address.',
-    ],
-    subject: 'Act for user (optional)',
-    subjectHint: 'Only with domain-wide delegation: files then belong to this user.',
-    subjectSteps: [
-      'In the Admin console → Security → API controls → Domain-wide delegation, allow the client ID of the service account the scope https://www.googleapis.com/auth/drive.',
-    ],
-    email: 'Share the folder with',
-  },
-  dropbox: {
-    kind: 'Kind of access',
-    kinds: [
-      { value: 'refresh_token', label: 'Refresh token (lasting)' },
-      { value: 'access_token', label: 'Access token (about 4 hours, for a trial)' },
-    ],
-    kindSteps: [
-      'dropbox.com/developers → App console → Create app → Scoped access → App folder.',
-      'Permissions: account_info.read, files.metadata.read, files.content.read, files.content.write → Submit.',
-    ],
-    refreshToken: 'Refresh token',
-    appKey: 'App key',
-    appSecret: 'App secret (not with PKCE)',
-    keySteps: [
-      'App key and app secret stand on the Settings tab of the app.',
-      'Open https://www.dropbox.com/oauth2/authorize?client_id=APP_KEY&response_type=code&token_access_type=offline, allow the access, and exchange the code at https://api.dropboxapi.com/oauth2/token for a refresh token.',
-    ],
-    accessToken: 'Access token',
-    accessHint: 'Only when that kind of access is chosen.',
-    accessSteps: ['Settings tab → Generated access token → Generate. It expires after about 4 hours.'],
-    pathSteps: ['In the app folder; it is made when it is missing. /odoo-backups/ is usual.'],
-  },
-  onedrive: {
-    tenant: 'Tenant ID',
-    tenantSteps: [
-      'Microsoft Entra admin center → App registrations → New registration, without a redirect URI.',
-      'On its overview: Directory (tenant) ID and Application (client) ID.',
-    ],
-    client: 'Client ID',
-    secret: 'Client secret',
-    secretSteps: [
-      'Certificates & secrets → New client secret. Copy the value (not the secret ID) at once.',
-      'API permissions → Microsoft Graph → Application permissions → Files.ReadWrite.All → Grant admin consent.',
-    ],
-    driveKind: 'Target',
-    driveKinds: [
-      { value: 'user', label: 'OneDrive of a user' },
-      { value: 'site_id', label: 'SharePoint site' },
-      { value: 'drive_id', label: 'Drive by its ID' },
-    ],
-    drive: 'Target drive',
-    driveHint: 'The e-mail address of the user, or the ID of the site or drive.',
-    driveSteps: ['An application has no drive of its own: say whose drive takes the backups.'],
-    pathSteps: ['A folder of that drive; it is made when it is missing. /odoo-backups/ is usual.'],
-  },
-  shared: {
-    name: 'Account name',
-    namePlaceholder: 'My Drive',
-    path: 'Remote path (optional)',
-    pathPlaceholder: '/odoo-backups/',
-    keep: 'Left empty: the stored value stays.',
-  },
-} as const
 
 export type AccountFormView = {
   readonly provider: ProviderKind
@@ -92,42 +16,38 @@ export type AccountFormView = {
   readonly problem: ApiProblem | null
   /** Credentials may stay as they are. */
   readonly isSaved: boolean
+  /** Fields of secrets that were filled in, where the whole page is sent again and the browser has lost them. */
+  readonly lostSecrets?: readonly string[]
 }
 
 export function accountFields(view: AccountFormView): Markup {
-  const t = PROVIDER_TEXTS.shared
-  return html`${row(inputField({ ...base(view, 'name', 'name'), label: t.name, placeholder: t.namePlaceholder, isRequired: true, autocomplete: 'off' }))}
+  const t = texts.shared
+  const placeholder = texts.examples[view.provider]
+  return html`${row(inputField({ ...base(view, 'name', 'name'), label: t.name, placeholder, isRequired: true, autocomplete: 'off' }))}
+${view.isSaved ? html`<p data-component="form-note">${texts.keep[view.provider]}</p>` : null}
 ${FIELDS[view.provider](view)}`
 }
 
 const FIELDS: Readonly<Record<ProviderKind, (view: AccountFormView) => Part>> = {
   google_drive: (view) => {
-    const t = PROVIDER_TEXTS.google_drive
-    const keyFile = html`${textareaField({ ...secret(view, 'credentials_json', t.jsonHint), label: t.json, rows: 7, attributes: html`data-key-file="key-file"` })}
-<div data-component="field"><label for="key-file">${t.jsonFile}</label><input type="file" id="key-file" accept=".json,application/json" data-into="credentials_json"></div>
-<p id="key-file-email" data-component="hint" role="status" hidden>${t.email}: <strong></strong></p>`
+    const t = texts.google_drive
+    const keyFile = html`${textareaField({ ...secret(view, 'credentials_json', t.jsonHint), label: t.json, rows: 7, attributes: html`data-service-key="key-file"` })}
+<div data-component="field"><label for="key-file">${t.jsonFile}</label><input type="file" id="key-file" accept=".json,application/json" hx-preserve aria-describedby="key-file-fault"><div data-component="field-error" id="key-file-fault" role="status" hx-preserve data-too-large="${t.tooLarge}" data-no-json="${t.noJson}"></div></div>
+<p id="key-file-email" data-component="hint" role="status" hx-preserve hidden>${t.email}: <strong></strong></p>`
+    const folder = { ...base(view, 'folder_id', 'settings.folder_id'), label: t.folder, hint: t.folderHint }
+    const subject = { ...base(view, 'subject', 'settings.subject'), label: t.subject, hint: t.subjectHint }
     return [
       row(keyFile, t.jsonSteps),
-      row(
-        inputField({
-          ...base(view, 'folder_id', 'settings.folder_id'),
-          label: t.folder,
-          hint: t.folderHint,
-          isRequired: true,
-        }),
-        t.folderSteps,
-      ),
-      row(
-        inputField({ ...base(view, 'subject', 'settings.subject'), label: t.subject, hint: t.subjectHint }),
-        t.subjectSteps,
-      ),
+      row(inputField({ ...folder, isRequired: true }), t.folderSteps),
+      row(inputField(subject), t.subjectSteps),
     ]
   },
   dropbox: (view) => {
-    const t = PROVIDER_TEXTS.dropbox
+    const t = texts.dropbox
+    const ofKind = (kind: string) => html`data-of-kind="${kind}"`
     return [
       row(
-        selectField({ ...base(view, 'token_kind', 'credentials'), label: t.kind, choices: t.kinds }),
+        selectField({ ...base(view, 'token_kind', 'credentials', true), label: t.kind, choices: t.kinds }),
         t.kindSteps,
       ),
       row(
@@ -135,16 +55,18 @@ const FIELDS: Readonly<Record<ProviderKind, (view: AccountFormView) => Part>> = 
 ${inputField({ ...secret(view, 'app_secret'), label: t.appSecret, type: 'password' })}
 ${inputField({ ...secret(view, 'refresh_token'), label: t.refreshToken, type: 'password' })}`,
         t.keySteps,
+        ofKind('refresh_token'),
       ),
       row(
         inputField({ ...secret(view, 'access_token', t.accessHint), label: t.accessToken, type: 'password' }),
         t.accessSteps,
+        ofKind('access_token'),
       ),
       pathRow(view, t.pathSteps),
     ]
   },
   onedrive: (view) => {
-    const t = PROVIDER_TEXTS.onedrive
+    const t = texts.onedrive
     const isRequired = !view.isSaved
     return [
       row(
@@ -164,29 +86,41 @@ ${inputField({ ...base(view, 'drive', 'settings.drive'), label: t.drive, hint: t
 }
 
 function pathRow(view: AccountFormView, steps: readonly string[]): Markup {
-  const t = PROVIDER_TEXTS.shared
+  const t = texts.shared
   const options = base(view, 'remote_path', 'settings.remote_path')
-  return row(inputField({ ...options, label: t.path, placeholder: t.pathPlaceholder }), steps)
+  return row(inputField({ ...options, label: t.path, hint: t.pathHint }), steps)
 }
 
-function base({ values, problem }: AccountFormView, name: string, path: string) {
-  return { name, value: values[name] ?? '', fault: faultOf(problem, path) }
+function base(view: AccountFormView, name: string, path: string, isExact = false) {
+  const own = view.problem?.errors.find((error) => error.path === path)?.message ?? null
+  const fault = isExact ? own : faultBelow(view.problem, path)
+  return { name, value: view.values[name] ?? '', fault: together(view, path, fault) }
 }
 
 /** Without a value, whatever was typed. */
-function secret({ problem, isSaved }: AccountFormView, name: string, hint?: string) {
-  const shown = isSaved ? PROVIDER_TEXTS.shared.keep : hint
+function secret(view: AccountFormView, name: string, hint?: string) {
+  const path = `credentials.${name}`
+  const isFile = name === 'credentials_json'
+  const fault = together(view, path, faultBelow(view.problem, path, isFile))
+  const lost = view.lostSecrets?.includes(name) === true ? texts.shared.enterAgain : null
   return {
     name,
     autocomplete: 'off',
-    fault: faultOf(problem, `credentials.${name}`),
-    ...(shown === undefined ? {} : { hint: shown }),
+    isPreserved: true,
+    fault: fault ?? lost,
+    ...(hint === undefined ? {} : { hint }),
   }
 }
 
+/** Who replaces credentials has to replace all of them: an empty field among filled ones is no slip of the pen. */
+function together({ isSaved }: AccountFormView, path: string, fault: string | null): string | null {
+  const isEmpty = fault !== null && /must not be empty|is required/.test(fault) && !fault.startsWith('“')
+  return isSaved && isEmpty && path.startsWith('credentials') ? texts.shared.together : fault
+}
+
 /** A field, and beside it the steps that lead to its value. */
-function row(control: Part, steps: readonly string[] = []): Markup {
-  return html`<div data-component="guided"><div data-component="stack">${control}</div>${
+function row(control: Part, steps: readonly string[] = [], attributes: Part = null): Markup {
+  return html`<div data-component="guided" ${attributes}><div data-component="stack">${control}</div>${
     steps.length === 0
       ? html`<div></div>`
       : html`<ol data-component="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`

@@ -31,6 +31,17 @@ export function hasCredentials(provider: ProviderKind, form: FormFields): boolea
   return Object.values(credentialsOf(provider, form)).some((value) => value !== '')
 }
 
+const SECRETS: Readonly<Record<ProviderKind, readonly string[]>> = {
+  google_drive: ['credentials_json'],
+  dropbox: ['access_token', 'app_secret', 'refresh_token'],
+  onedrive: ['client_secret'],
+}
+
+/** Names of the fields of secrets into which something was typed: a page never sends it back. */
+export function filledSecrets(provider: ProviderKind, form: FormFields): readonly string[] {
+  return SECRETS[provider].filter((name) => form.text(name) !== '')
+}
+
 export function credentialsOf(provider: ProviderKind, form: FormFields): Readonly<Record<string, string>> {
   switch (provider) {
     case 'google_drive':

@@ -38,7 +38,14 @@ const htmx = asset(
   resolve('htmx.org/dist/htmx.min.js'),
   resolve('htmx-ext-sse/dist/sse.min.js'),
 )
-const script = asset('app', 'js', JAVASCRIPT, join(HERE, 'browser', 'app.js'))
+const script = asset(
+  'app',
+  'js',
+  JAVASCRIPT,
+  join(HERE, 'browser', 'live.js'),
+  join(HERE, 'browser', 'app.js'),
+  join(HERE, 'browser', 'account-form.js'),
+)
 const favicon = asset('icon', 'svg', 'image/svg+xml', join(HERE, 'browser', 'icon.svg'))
 
 export const assetPaths = {

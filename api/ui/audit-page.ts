@@ -12,7 +12,7 @@ export const auditTexts = {
   title: 'Audit',
   lead: 'Who did what, and what the program did by itself, newest first. The database refuses every change of it.',
   search: 'Search',
-  searchHint: 'File name, run ID, user, address…',
+  searchHint: 'File, run, cloud account, user…',
   instance: 'Instance',
   event: 'What',
   anyEvent: 'Anything',

@@ -1,18 +1,28 @@
 // The Cloud column: one mark a destination. What a mark means stands in it as text for screen readers, and comes up as a
 // tooltip by hover and by focus (WCAG 1.4.13: it can be pointed at, stays, and goes by Escape).
 
+import type { DeletedCopy } from '../../db/deleted-copies.ts'
 import type { Run } from '../../db/schema.ts'
 import type { DestinationState } from '../../workflows/types.ts'
+import { errorLine } from './error-words.ts'
 import { bytes } from './formats.ts'
 import { type IconName, icon } from './icons.ts'
 import { html, type Markup, type Part } from './markup.ts'
-import { DESTINATION_LOOKS, destinationsOf, shareSent } from './status-words.ts'
+import {
+  DESTINATION_LOOKS,
+  deletedAt,
+  destinationsOf,
+  failedCount,
+  runLook,
+  shareSent,
+} from './status-words.ts'
 import { timeTag } from './time-tag.ts'
 
 const texts = {
   none: 'No binding was enabled: nothing was uploaded',
   starting: 'waiting to start',
   stopped: 'The run was stopped',
+  deleted: 'deleted by retention',
   pruneFailed: 'The copy is whole; cleaning up old copies failed:',
   pruneSkipped: {
     would_delete_all: 'The copy is whole; retention was skipped because it would have deleted every archive.',
@@ -28,22 +38,30 @@ type MarkView = {
   readonly label: string
   readonly shown?: string
   readonly warns?: boolean
+  /** The copy was deleted since. */
+  readonly isGone?: boolean
   readonly details: Part
 }
 
-export function cloudMarks(run: Run): Markup {
+export function cloudMarks(run: Run, copies: readonly DeletedCopy[] = []): Markup {
   const destinations = destinationsOf(run)
-  return html`<div data-component="marks">${
+  const marks =
     destinations.length > 0
-      ? destinations.map(([accountId, state]) => mark(destinationMark(`${run.id}-${accountId}`, state)))
+      ? destinations.map(([accountId, state]) =>
+          mark(destinationMark(`${run.id}-${accountId}`, state, deletedAt(copies, run.id, accountId, state))),
+        )
       : runMark(run)
-  }</div>`
+  // One that has failed while another goes on is not seen to be open by its marks alone.
+  const isMixed = run.cloud_status === 'pending' && failedCount(run) > 0
+  return html`<div data-component="marks">${marks}</div>${
+    isMixed ? html`<div data-component="small">${runLook(run).label}</div>` : null
+  }`
 }
 
 /** Of a run that has no destinations (yet). */
 function runMark({ id, cloud_status, error }: Run): Markup {
   if (error !== null || cloud_status === 'failed') {
-    const details = error?.message ?? texts.stopped
+    const details = error === null ? texts.stopped : errorLine(error)
     return mark({ id, state: 'failed', icon: 'cross', label: 'failed', details })
   }
   if (cloud_status === 'none') {
@@ -52,7 +70,7 @@ function runMark({ id, cloud_status, error }: Run): Markup {
   return mark({ id, state: 'waiting', icon: 'retry', label: texts.starting, details: null })
 }
 
-function destinationMark(id: string, state: DestinationState): MarkView {
+function destinationMark(id: string, state: DestinationState, goneAt: string | null): MarkView {
   const { account, status, error, retention, remote_path, finished_at, size, bytes_sent } = state
   const look = DESTINATION_LOOKS[status]
   const share = shareSent(state)
@@ -61,17 +79,25 @@ function destinationMark(id: string, state: DestinationState): MarkView {
     case 'uploaded': {
       const doubt =
         retention?.error != null
-          ? `${texts.pruneFailed} ${retention.error.message}`
+          ? `${texts.pruneFailed} ${errorLine(retention.error)}`
           : retention?.skipped != null
             ? texts.pruneSkipped[retention.skipped]
             : null
       const where = html`${remote_path}${finished_at === null ? null : html`<br>${timeTag(finished_at)}`}`
-      const details = html`${where}${doubt === null ? null : html`<br>${doubt}`}`
-      return { id, state: 'uploaded', icon: look.icon, label, warns: doubt !== null, details }
+      const gone = goneAt === null ? null : html`<br>${texts.deleted} ${timeTag(goneAt)}`
+      return {
+        id,
+        state: 'uploaded',
+        icon: look.icon,
+        label: goneAt === null ? label : `${label}, ${texts.deleted}`,
+        warns: doubt !== null,
+        isGone: goneAt !== null,
+        details: html`${where}${gone}${doubt === null ? null : html`<br>${doubt}`}`,
+      }
     }
     case 'failed':
     case 'cancelled':
-      return { id, state: status, icon: look.icon, label, details: error?.message ?? null }
+      return { id, state: status, icon: look.icon, label, details: error === null ? null : errorLine(error) }
     case 'uploading':
     case 'retrying':
     case 'pending': {
@@ -83,14 +109,15 @@ function destinationMark(id: string, state: DestinationState): MarkView {
         icon: look.icon,
         label,
         ...(share === null ? {} : { shown: `${share}%` }),
-        details: html`${sent}${error === null ? null : html`${sent === null ? null : html`<br>`}${error.message}`}`,
+        details: html`${sent}${error === null ? null : html`${sent === null ? null : html`<br>`}${errorLine(error)}`}`,
       }
     }
   }
 }
 
-function mark({ id, state, icon: name, label, shown, warns = false, details }: MarkView): Markup {
-  return html`<span data-component="mark" data-state="${state}" ${warns ? html`data-warn` : null} ${
+function mark(view: MarkView): Markup {
+  const { id, state, icon: name, label, shown, warns = false, isGone = false, details } = view
+  return html`<span data-component="mark" data-state="${state}" ${warns ? html`data-warn` : null} ${isGone ? html`data-gone` : null} ${
     state === 'moving' ? html`data-spin` : null
   }><button type="button" id="mark-${id}" aria-describedby="tip-${id}">${icon(name)}<span data-component="visually-hidden">${label}</span>${
     shown === undefined ? null : html`<span>${shown}</span>`

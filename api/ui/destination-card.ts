@@ -1,8 +1,8 @@
 // One destination of a run: state, progress, what is at the provider, and what retention did.
 
-import { ERROR_RULES, isErrorCode } from '../../workflows/errors.ts'
 import type { DestinationState, StatusError } from '../../workflows/types.ts'
 import type { LiveDestination } from '../live-progress.ts'
+import { errorLine, errorWords } from './error-words.ts'
 import { bytes, duration, percent, plural, rate, secondsBetween } from './formats.ts'
 import { messageBox } from './layout.ts'
 import { html, type Markup, type Part } from './markup.ts'
@@ -11,6 +11,9 @@ import { timeTag } from './time-tag.ts'
 
 const texts = {
   progress: 'Progress',
+  confirmed: 'confirmed',
+  sent: 'sent',
+  deleted: 'deleted by retention',
   attempt: 'Attempt',
   nextAttempt: 'next attempt',
   remaining: 'left',
@@ -18,11 +21,9 @@ const texts = {
   cancelling: 'being cancelled',
   remotePath: 'Remote path',
   verified: 'Hash verified',
-  unverified: 'not yet',
   took: 'Took',
   finished: 'Finished',
   retention: 'Retention',
-  keepsAll: 'keeps all copies',
   skipped: {
     would_delete_all: 'skipped: it would have deleted every archive at the destination',
     new_file_not_listed: 'skipped: the listing of the provider did not show the new file yet',
@@ -31,46 +32,67 @@ const texts = {
   whatToDo: 'What to do:',
 } as const
 
-export function destinationCard(state: DestinationState, live: LiveDestination | null): Markup {
+export type DestinationView = {
+  readonly accountId: string
+  readonly state: DestinationState
+  readonly live: LiveDestination | null
+  /** In all attempts together, whether the provider has kept it or not. */
+  readonly sentBytes: number
+  /** When retention deleted the copy; null while it is there. */
+  readonly deletedAt: string | null
+}
+
+export function destinationCard(view: DestinationView): Markup {
+  const { accountId, state, deletedAt } = view
   const { account, provider, status, error } = state
-  return html`<article data-component="destination">
-<header><h3>${account}</h3>${providerTag(provider)}${pill(DESTINATION_LOOKS[status])}</header>
-${progress(state, live)}
+  return html`<article data-component="destination" id="destination-${accountId}">
+<header><h3>${account}</h3>${providerTag(provider)}${pill(DESTINATION_LOOKS[status])}${
+    deletedAt === null
+      ? null
+      : html`<span data-component="muted">${texts.deleted} ${timeTag(deletedAt)}</span>`
+  }</header>
+${progress(view)}
 ${error === null ? null : faultBox(error, status === 'failed' ? 'danger' : 'warning')}
-<dl data-component="facts">${facts(state, live)}</dl>
+<dl data-component="facts">${facts(view)}</dl>
 </article>`
 }
 
 /** An error with the advice of its code. */
-export function faultBox({ code, message }: StatusError, kind: 'danger' | 'warning'): Markup {
-  const advice = isErrorCode(code) ? ERROR_RULES[code].advice : null
-  const text = html`${message}${advice === null || message.includes(advice) ? null : html`<br><strong>${texts.whatToDo}</strong> ${advice}`} <code>${code}</code>`
+export function faultBox(error: StatusError, kind: 'danger' | 'warning'): Markup {
+  const { fact, advice } = errorWords(error)
+  // The state beside it is the same word.
+  const code = error.code === 'cancelled' ? null : html` <code data-component="small">${error.code}</code>`
+  const text = html`${fact}${advice === null ? null : html`<br><strong>${texts.whatToDo}</strong> ${advice}`}${code}`
   return messageBox({ kind, text })
 }
 
-function progress(state: DestinationState, live: LiveDestination | null): Markup | null {
+function progress({ state, live, sentBytes }: DestinationView): Markup | null {
   const { account, status, size } = state
   if (size === null) return null
-  const sent = status === 'uploaded' ? size : Math.max(live?.bytes_sent ?? 0, state.bytes_sent)
-  const share = percent(sent, size)
+  const arrived = status === 'uploaded' ? size : Math.max(live?.bytes_sent ?? 0, state.bytes_sent)
+  const share = percent(arrived, size)
+  const hasStopped = status === 'failed' || status === 'cancelled'
   const kind = status === 'uploaded' ? 'success' : status === 'failed' ? 'danger' : 'none'
-  const right =
-    live === null
-      ? null
-      : [
-          live.bytes_per_second === null ? null : rate(live.bytes_per_second),
-          live.eta_seconds === null ? null : `${duration(live.eta_seconds)} ${texts.remaining}`,
-          live.state === 'cancelling' ? texts.cancelling : null,
-        ]
-          .filter((text) => text !== null)
-          .join(' · ')
+  // What was sent last may not have been kept: the figures differ where an upload broke off.
+  const left = `${bytes(arrived)} of ${bytes(size)} ${hasStopped ? `${texts.confirmed} ` : ''}(${share}%)`
+  const sent = hasStopped && sentBytes > arrived ? `${bytes(sentBytes)} ${texts.sent}` : null
   return html`<div data-component="stack">
-<progress value="${sent}" max="${Math.max(size, 1)}" data-kind="${kind}" aria-label="${texts.progress}: ${account}">${share}%</progress>
-<div data-component="progress-line"><span>${bytes(sent)} of ${bytes(size)} (${share}%)</span><span>${right}</span></div>
+<progress value="${arrived}" max="${Math.max(size, 1)}" data-kind="${kind}" aria-label="${texts.progress}: ${account}">${share}%</progress>
+<div data-component="progress-line"><span>${left}</span><span>${live === null ? sent : liveLine(live)}</span></div>
 </div>`
 }
 
-function facts(state: DestinationState, live: LiveDestination | null): Part {
+function liveLine(live: LiveDestination): string {
+  return [
+    live.bytes_per_second === null ? null : rate(live.bytes_per_second),
+    live.eta_seconds === null ? null : `${duration(live.eta_seconds)} ${texts.remaining}`,
+    live.state === 'cancelling' ? texts.cancelling : null,
+  ]
+    .filter((text) => text !== null)
+    .join(' · ')
+}
+
+function facts({ state, live }: DestinationView): Part {
   const { attempt, remote_path, hash, started_at, finished_at, retention, status } = state
   const next = live?.next_attempt_at ?? null
   return [
@@ -96,7 +118,7 @@ function fact(label: string, value: Part, isWide = false): Markup {
 
 function retentionText(retention: NonNullable<DestinationState['retention']>): Part {
   const { deleted, kept, skipped, error, keep_last } = retention
-  if (error !== null) return html`${texts.pruneFailed} ${error.message}`
+  if (error !== null) return html`${texts.pruneFailed} ${errorLine(error)}`
   if (skipped !== null) return texts.skipped[skipped]
   const files =
     deleted.length === 0 ? null : html`<ul>${deleted.map((name) => html`<li><code>${name}</code></li>`)}</ul>`

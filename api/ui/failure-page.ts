@@ -5,9 +5,9 @@ import type { Context } from 'hono'
 import type { AppEnv } from '../app-context.ts'
 import type { Principal } from '../permissions.ts'
 import type { Problem } from '../problem.ts'
-import { layout, messageBox } from './layout.ts'
+import { layout, messageBox, STANDSTILL_PATH } from './layout.ts'
 import { html } from './markup.ts'
-import { asksForPart, sendPage } from './page-response.ts'
+import { asksForPart, sendPage, withNext } from './page-response.ts'
 
 const texts = {
   titles: {
@@ -19,6 +19,8 @@ const texts = {
   otherTitle: 'That did not work',
   retry: 'Try again in a moment. Uploads go on by themselves in the meantime.',
   fault: 'The fault is in the log of the program, under the request ID of this answer.',
+  administratorsOnly: 'Only administrators may change this.',
+  operatorsOnly: 'Only operators and administrators may do this.',
   requestId: 'Request ID',
   home: 'To the Run History',
 } as const
@@ -35,16 +37,21 @@ export function isPageRequest(c: Context<AppEnv>): boolean {
 export async function failurePage(c: Context<AppEnv>, problem: Problem): Promise<Response> {
   const principal: Principal | null = c.get('principal') ?? null
   const isPart = asksForPart(c)
+  // A tab whose login has ended goes on showing what it shows: something may be typed into it. 286 ends the asking.
+  if (problem.status === 401 && c.req.path === STANDSTILL_PATH) return new Response(null, { status: 286 })
   if (problem.status === 401) return toLogin(c, isPart)
-  if (problem.status === 403 && principal?.mustChangePassword === true) return redirect('/password', isPart)
+  if (problem.status === 403 && principal?.mustChangePassword === true) {
+    return redirect(withNext('/password', wantedPath(c, isPart)), isPart)
+  }
+  const text = problem.status === 403 ? refusalText(problem, principal) : problem.message
   if (isPart) {
-    const answer = await sendPage(c, messageBox({ kind: 'danger', text: problem.message }), problem.status)
+    const answer = await sendPage(c, messageBox({ kind: 'danger', text }), problem.status)
     answer.headers.set('hx-retarget', '#messages')
     answer.headers.set('hx-reswap', 'innerHTML')
     return answer
   }
   const title = texts.titles[problem.status] ?? texts.otherTitle
-  const body = html`<div data-component="page-head"><div><h1>${title}</h1><p>${problem.message}</p></div></div>
+  const body = html`<div data-component="page-head"><div><h1>${title}</h1><p>${text}</p></div></div>
 <div data-component="stack">
 ${problem.status === 503 ? html`<p>${texts.retry}</p>` : null}
 ${problem.status === 500 ? html`<p>${texts.fault}</p>` : null}
@@ -54,10 +61,23 @@ ${problem.status === 500 ? html`<p>${texts.fault}</p>` : null}
   return sendPage(c, layout({ title, principal, body }), problem.status)
 }
 
+/** Who may do it, and who is asking, in place of the name of a permission. */
+function refusalText({ message }: Problem, principal: Principal | null): string {
+  const user = principal?.session?.user
+  const permission = /^This needs the permission "([a-z:]+)"\.$/.exec(message)?.[1]
+  if (user === undefined || permission === undefined) return message
+  const who = permission === 'runs:write' ? texts.operatorsOnly : texts.administratorsOnly
+  return `${who} You are signed in as ${user.username} (${user.role}).`
+}
+
 function toLogin(c: Context<AppEnv>, isPart: boolean): Response {
+  return redirect(withNext('/login', wantedPath(c, isPart)), isPart)
+}
+
+/** Where somebody wanted to go; null for forms, parts of pages and the first page. */
+function wantedPath(c: Context<AppEnv>, isPart: boolean): string | null {
   const { pathname, search } = new URL(c.req.url)
-  const wanted = c.req.method === 'GET' && !isPart && pathname !== '/' ? pathname + search : null
-  return redirect(wanted === null ? '/login' : `/login?next=${encodeURIComponent(wanted)}`, isPart)
+  return c.req.method === 'GET' && !isPart && pathname !== '/' ? pathname + search : null
 }
 
 function redirect(location: string, isPart: boolean): Response {

@@ -1,5 +1,6 @@
 // Fields of forms, each with its label, its hint and its fault bound to it for screen readers.
 
+import { asSentence } from './fault-text.ts'
 import { html, type Markup, type Part } from './markup.ts'
 
 export type FieldOptions = {
@@ -11,6 +12,8 @@ export type FieldOptions = {
   readonly isRequired?: boolean | undefined
   readonly placeholder?: string | undefined
   readonly autocomplete?: string | undefined
+  /** What was typed stays in the browser while the form around is renewed: for what is never sent back. */
+  readonly isPreserved?: boolean | undefined
   /** Takes the room that is left, in a row of filters. */
   readonly grows?: boolean | undefined
 }
@@ -76,23 +79,28 @@ export function actionButton(options: {
   readonly kind?: 'primary' | 'danger'
   readonly isPlain?: boolean
   readonly confirm?: string
+  readonly isDisabled?: boolean
   readonly fields?: Readonly<Record<string, string>>
 }): Markup {
-  const { action, label, kind, isPlain = false, confirm, fields = {} } = options
+  const { action, label, kind, isPlain = false, confirm, isDisabled = false, fields = {} } = options
   return html`<form method="post" action="${action}">${Object.entries(fields).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )}<button data-component="${isPlain ? 'plain-button' : 'button'}" ${
     kind === undefined ? null : html`data-kind="${kind}"`
-  } ${confirm === undefined ? null : html`data-confirm="${confirm}"`}>${label}</button></form>`
+  } ${confirm === undefined ? null : html`data-confirm="${confirm}"`} ${isDisabled ? html`disabled` : null}>${label}</button></form>`
 }
 
-function shared({ name, isRequired, placeholder, autocomplete, hint, fault }: FieldOptions): Markup {
-  const described = [hint ? `${name}-hint` : '', fault ? `${name}-fault` : ''].filter(Boolean).join(' ')
+function shared(options: FieldOptions): Markup {
+  const { name, isRequired, placeholder, autocomplete, isPreserved = false, hint, fault } = options
+  // A preserved field keeps its attributes: it names the place of its fault before there is one.
+  const described = [hint ? `${name}-hint` : '', fault || isPreserved ? `${name}-fault` : '']
+    .filter(Boolean)
+    .join(' ')
   return html`id="${name}" name="${name}" ${isRequired ? html`required` : null} ${
     placeholder === undefined ? null : html`placeholder="${placeholder}"`
   } ${autocomplete === undefined ? null : html`autocomplete="${autocomplete}"`} ${
     described === '' ? null : html`aria-describedby="${described}"`
-  } ${fault ? html`aria-invalid="true"` : null}`
+  } ${isPreserved ? html`hx-preserve` : null} ${fault ? html`aria-invalid="true"` : null}`
 }
 
 function field({ name, label, hint, fault, grows }: FieldOptions, control: Markup): Markup {
@@ -100,6 +108,6 @@ function field({ name, label, hint, fault, grows }: FieldOptions, control: Marku
 <label for="${name}">${label}</label>
 ${control}
 ${hint ? html`<div data-component="hint" id="${name}-hint">${hint}</div>` : null}
-${fault ? html`<div data-component="field-error" id="${name}-fault">${fault}</div>` : null}
+${fault ? html`<div data-component="field-error" id="${name}-fault">${asSentence(fault)}</div>` : null}
 </div>`
 }

@@ -4,7 +4,7 @@ import type { BindingView } from '../../db/binding-views.ts'
 import type { InstanceView } from '../../db/instance-views.ts'
 import type { Run } from '../../db/schema.ts'
 import type { StoredDay } from '../../db/stored-bytes.ts'
-import { DATABASE_PLACEHOLDER, resolveFolder } from '../../workflows/remote-name.ts'
+import { tagBeside } from './account-card.ts'
 import { bindingTexts } from './binding-form.ts'
 import { areaChart } from './chart.ts'
 import { bytes, plural } from './formats.ts'
@@ -12,8 +12,9 @@ import { actionButton, inputField } from './forms.ts'
 import { instanceListTexts, SAFETY_LOOKS } from './instance-list.ts'
 import { html, type Markup, type Part } from './markup.ts'
 import { emptyState, pageHead } from './page-parts.ts'
+import { placeText, type RemotePlace } from './remote-place.ts'
 import { runRows } from './run-list.ts'
-import { DESTINATION_LOOKS, pill, providerTag } from './status-words.ts'
+import { DESTINATION_LOOKS, pill } from './status-words.ts'
 import { timeOrDash, timeTag } from './time-tag.ts'
 
 export const instanceTexts = {
@@ -28,7 +29,7 @@ export const instanceTexts = {
   noBindings: 'No cloud account is bound',
   noBindingsText: 'Backups of this instance are recorded but uploaded nowhere.',
   paused: 'paused',
-  path: 'Remote path',
+  path: 'Folder at the provider',
   keep: 'Remote retention',
   keepsAll: 'keeps every copy',
   keepsLast: 'keep last',
@@ -39,7 +40,7 @@ export const instanceTexts = {
   pause: 'Pause',
   resume: 'Resume',
   unbind: 'Delete',
-  unbindQuestion: 'Delete this binding? The files at the destination and the history stay.',
+  unbindText: 'The files at the destination and the history stay.',
   remoteFiles: 'Remote files now',
   showFiles: 'Show remote files',
   loading: 'The provider is being asked…',
@@ -56,8 +57,11 @@ export const instanceTexts = {
   settings: 'Instance',
   rename: 'Save Changes',
   delete: 'Delete instance',
-  deleteText: 'An instance with runs or bindings cannot be deleted: its history is kept.',
-  deleteQuestion: 'Delete this instance?',
+  deleteText: 'It has no runs and no bindings: nothing else goes with it.',
+  deleteRuns: 'It has runs, whose history is kept: it cannot be deleted.',
+  deleteBound: 'It is bound to cloud accounts: delete those bindings first.',
+  isPaused: 'is paused for',
+  isResumed: 'takes backups again of',
 } as const
 
 export type InstancePageView = {
@@ -66,6 +70,10 @@ export type InstancePageView = {
   readonly stored: readonly StoredDay[]
   readonly runs: readonly Run[]
   readonly mayWrite: boolean
+  /** By account ID: where the copies of each binding lie. */
+  readonly places: ReadonlyMap<string, RemotePlace>
+  /** A new name that was refused, and why. */
+  readonly rename: { readonly name: string; readonly fault: string } | null
 }
 
 export function instancePage(view: InstancePageView): Markup {
@@ -79,11 +87,11 @@ export function instancePage(view: InstancePageView): Markup {
 ${
   bindings.length === 0
     ? html`<div data-component="card">${emptyState({ icon: 'cloud', title: t.noBindings, text: t.noBindingsText, ...(mayWrite ? { action: bind } : {}) })}</div>`
-    : bindings.map((binding) => bindingCard(binding, mayWrite))
+    : bindings.map((binding) => bindingCard(binding, view))
 }</section>
 ${storageCard(view.stored)}
 <section data-component="card" data-flush aria-labelledby="runs-title"><div data-component="card-head" data-padded><h2 id="runs-title">${t.runs}</h2><a href="/?instance=${slug}">${t.allRuns} →</a></div>${runRows(runs)}</section>
-${mayWrite ? settingsCard(instance) : null}`
+${mayWrite ? settingsCard(view) : null}`
 }
 
 function facts({ instance, bindings }: InstancePageView): Part {
@@ -101,7 +109,7 @@ function facts({ instance, bindings }: InstancePageView): Part {
   ]
 }
 
-function bindingCard(binding: BindingView, mayWrite: boolean): Markup {
+function bindingCard(binding: BindingView, { instance, mayWrite, places }: InstancePageView): Markup {
   const t = instanceTexts
   const {
     id,
@@ -128,22 +136,18 @@ function bindingCard(binding: BindingView, mayWrite: boolean): Markup {
     newest_status === null || binding.newest_run_id === null
       ? '—'
       : html`<a href="/runs/${encodeURIComponent(binding.newest_run_id)}">${pill(DESTINATION_LOOKS[newest_status])}</a>`
+  const place = places.get(account_id)
   return html`<article data-component="card" id="binding-${id}">
-<header data-component="card-head"><div data-component="cluster"><h3><a href="/cloud/${account_id}">${account}</a></h3>${providerTag(provider)}${
+<header data-component="card-head"><div data-component="cluster"><h3><a href="/cloud/${account_id}">${account}</a></h3>${tagBeside(account, provider)}${
     enabled ? null : pill({ label: t.paused, icon: 'stop', kind: 'warning' })
   }</div>${
     mayWrite
-      ? html`<div data-component="cluster"><a data-component="button" href="${address}">${t.edit}</a>${actionButton({ action: `${address}/enabled`, label: enabled ? t.pause : t.resume, fields: { enabled: String(!enabled) } })}${actionButton({ action: `${address}/delete`, label: t.unbind, kind: 'danger', confirm: t.unbindQuestion })}</div>`
+      ? html`<div data-component="cluster"><a data-component="button" href="${address}">${t.edit}</a>${actionButton({ action: `${address}/enabled`, label: enabled ? t.pause : t.resume, fields: { enabled: String(!enabled) } })}${actionButton({ action: `${address}/delete`, label: t.unbind, kind: 'danger', confirm: `Delete the binding of ${instance.name} to ${account}? ${t.unbindText}` })}</div>`
       : null
   }</header>
-<dl data-component="facts">${fact(t.newestRun, newest)}${fact(t.lastUpload, copy)}${fact(t.keep, keep)}<div data-wide><dt>${t.path}</dt><dd><code>${folderText(binding)}</code></dd></div></dl>
+<dl data-component="facts">${fact(t.newestRun, newest)}${fact(t.lastUpload, copy)}${fact(t.keep, keep)}<div data-wide><dt>${t.path}</dt><dd>${place === undefined ? html`<code>${binding.remote_path}</code>` : placeText(place)}</dd></div></dl>
 <details data-component="more" id="files-of-${id}" hx-get="${address}/files" hx-trigger="toggle once" hx-target="find div"><summary>${t.remoteFiles}</summary><div><p data-component="muted"><a href="${address}/files">${t.showFiles}</a></p></div></details>
 </article>`
-}
-
-/** As it is for this instance; a database is named by each run. */
-function folderText({ remote_path, instance_slug }: BindingView): string {
-  return resolveFolder(remote_path, instance_slug, DATABASE_PLACEHOLDER) ?? remote_path
 }
 
 export type RemoteFilesView = {
@@ -186,9 +190,19 @@ function storageCard(stored: readonly StoredDay[]): Markup {
   return html`<section data-component="card" aria-labelledby="storage-title"><div data-component="card-head"><h2 id="storage-title">${t.storage}</h2><span data-component="muted">${bytes(values.at(-1) ?? 0)}</span></div>${chart}</section>`
 }
 
-function settingsCard({ slug, name }: InstanceView): Markup {
+function settingsCard({ instance, bindings, rename }: InstancePageView): Markup {
   const t = instanceTexts
+  const { slug, name, newest_run_id } = instance
+  const isBound = bindings.length > 0
+  const button = actionButton({
+    action: `/instances/${slug}/delete`,
+    label: t.delete,
+    kind: 'danger',
+    isDisabled: isBound || newest_run_id !== null,
+    confirm: `Delete ${name}?`,
+  })
+  const text = newest_run_id !== null ? t.deleteRuns : isBound ? t.deleteBound : t.deleteText
   return html`<section data-component="card" aria-labelledby="settings-title"><h2 id="settings-title">${t.settings}</h2><div data-component="stack">
-<form data-component="form" method="post" action="/instances/${slug}">${inputField({ name: 'name', label: instanceListTexts.columns.name, value: name, isRequired: true })}<div><button data-component="button">${t.rename}</button></div></form>
-<div><p data-component="muted">${t.deleteText}</p>${actionButton({ action: `/instances/${slug}/delete`, label: t.delete, kind: 'danger', confirm: t.deleteQuestion })}</div></div></section>`
+<form data-component="form" method="post" action="/instances/${slug}">${inputField({ name: 'name', label: instanceListTexts.columns.name, value: rename?.name ?? name, isRequired: true, fault: rename?.fault })}<div><button data-component="button">${t.rename}</button></div></form>
+<div data-component="stack"><p data-component="muted">${text}</p>${button}</div></div></section>`
 }

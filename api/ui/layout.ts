@@ -33,6 +33,8 @@ export type PageFrame = {
   readonly principal: Principal | null
   readonly active?: NavigationKey | undefined
   readonly message?: Message | null | undefined
+  /** That uploads stand still; undefined where the page has not looked, and the browser asks for it. */
+  readonly standstill?: Part
   readonly body: Part
 }
 
@@ -68,11 +70,26 @@ ${sprite}
 <a data-component="skip" href="#content">${texts.skip}</a>
 ${principal === null ? null : sidebar(principal, frame.active)}
 <main id="content" tabindex="-1">
-<div id="messages" role="status" aria-live="polite">${message === null ? null : messageBox(message)}</div>
+${principal === null ? null : standstillPlace(frame.standstill)}
+${messagesPlace(message)}
 ${body}
 </main>
 </body>
 </html>`
+}
+
+/** Where the look at the parts behind the uploads is answered (ui/standstill-notice.ts). */
+export const STANDSTILL_PATH = '/live/standstill'
+
+/** Asks again while the page is open; what it shows goes along, so that nothing is read out twice. */
+function standstillPlace(known: Part | undefined): Markup {
+  const trigger = known === undefined ? 'load delay:300ms, every 15s' : 'every 15s'
+  return html`<div id="standstill" role="status" hx-get="${STANDSTILL_PATH}" hx-trigger="${trigger}" hx-include="this" hx-swap="innerHTML" hx-headers='{"x-renewal":"true"}'>${known ?? null}</div>`
+}
+
+/** Streams send it anew, too: a message goes when what it says is over. */
+export function messagesPlace(message: Message | null): Markup {
+  return html`<div id="messages" role="status" aria-live="polite">${message === null ? null : messageBox(message)}</div>`
 }
 
 export function messageBox({ kind, text }: Message): Markup {

@@ -26,7 +26,7 @@ const texts = {
     next: 'New password',
     nextHint: 'At least 8 characters; a phrase of several words is best.',
     again: 'Confirm new password',
-    differs: 'is not the same as the new password',
+    differs: 'The two new passwords differ.',
     firstSubmit: 'Set password and continue',
     submit: 'Set password',
     logOut: 'Log out',
@@ -58,7 +58,13 @@ ${inputField({ name: 'password', label: t.password, type: 'password', isRequired
 
 export const PASSWORDS_DIFFER = texts.password.differs
 
-export function passwordPage(principal: Principal, problem: ApiProblem | null): Markup {
+export function passwordPage(view: {
+  readonly principal: Principal
+  readonly problem: ApiProblem | null
+  /** Where to go on afterwards. */
+  readonly next: string | null
+}): Markup {
+  const { principal, problem, next } = view
   const t = texts.password
   const isFirst = principal.mustChangePassword
   const title = isFirst ? t.firstTitle : t.title
@@ -66,8 +72,9 @@ export function passwordPage(principal: Principal, problem: ApiProblem | null): 
   const form = html`<form data-component="form" method="post" action="/password">
 <div><h1>${title}</h1><p data-component="muted">${isFirst ? t.firstLead : t.lead}</p></div>
 ${other === null ? null : messageBox({ kind: 'danger', text: other })}
+${next === null ? null : html`<input type="hidden" name="next" value="${next}">`}
 <input type="text" name="username" value="${principal.session?.user.username ?? ''}" autocomplete="username" hidden>
-${inputField({ name: 'current_password', label: t.current, type: 'password', isRequired: true, autocomplete: 'current-password', fault: faultOf(problem, 'current_password') })}
+${inputField({ name: 'current_password', label: t.current, type: 'password', isRequired: true, autocomplete: 'current-password', fault: faultOf(problem, 'current_password'), attributes: html`autofocus` })}
 ${inputField({ name: 'new_password', label: t.next, type: 'password', isRequired: true, autocomplete: 'new-password', hint: t.nextHint, fault: faultOf(problem, 'new_password') })}
 ${inputField({ name: 'repeated_password', label: t.again, type: 'password', isRequired: true, autocomplete: 'new-password', fault: faultOf(problem, 'repeated_password') })}
 <div data-component="cluster"><button data-component="button" data-kind="primary">${isFirst ? t.firstSubmit : t.submit}</button></div>

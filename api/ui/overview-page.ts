@@ -3,8 +3,8 @@
 import type { InstanceView } from '../../db/instance-views.ts'
 import type { AccountDay, FailureCause } from '../../db/overview.ts'
 import type { Run } from '../../db/schema.ts'
-import { ERROR_RULES, isErrorCode } from '../../workflows/errors.ts'
 import { barChart } from './chart.ts'
+import { errorWords } from './error-words.ts'
 import { bytes, plural } from './formats.ts'
 import { icon } from './icons.ts'
 import { SAFETY_LOOKS } from './instance-list.ts'
@@ -19,6 +19,10 @@ export const overviewTexts = {
   allSafe: 'Every newest backup is safe off-site',
   notSafe: 'without a safe copy of the newest backup',
   unfinished: 'Nothing is wrong; uploads are under way',
+  waiting: 'Uploads wait',
+  standsStill: 'uploads stand still',
+  failedToday: ['upload failed in the last 24 h', 'uploads failed in the last 24 h'],
+  inProgress: 'in progress',
   noInstances: 'Nothing to protect yet',
   noInstancesText:
     'Add an instance and bind a cloud account to it. Its state appears here with the first backup.',
@@ -58,6 +62,8 @@ export type OverviewView = {
   readonly days: readonly string[]
   readonly uploaded: readonly AccountDay[]
   readonly mayWrite: boolean
+  /** A part behind the uploads does not answer; the notice over the page says which. */
+  readonly standsStill: boolean
 }
 
 /** Renewed as a whole every few seconds while something changes; rows of runs at once. One stream carries both: a browser has few. */
@@ -70,7 +76,7 @@ ${pageHead({ title: t.title })}
 ${
   instances.length === 0
     ? html`<div data-component="card">${emptyState({ icon: 'overview', title: t.noInstances, text: t.noInstancesText, ...(view.mayWrite ? { action: html`<a data-component="button" data-kind="primary" href="/instances/new">${t.addInstance}</a>` } : {}) })}</div>`
-    : html`${verdict(instances, problems)}${tiles(view, problems.length)}`
+    : html`${verdict(view, problems)}${tiles(view, problems.length)}`
 }
 ${problems.length === 0 ? null : problemCard(problems)}
 <section data-component="card" data-flush aria-labelledby="moving-title"><h2 id="moving-title" data-component="section-title">${t.moving}</h2>${
@@ -81,27 +87,45 @@ ${chartCard(view)}
 </div>`
 }
 
-function verdict(instances: readonly InstanceView[], problems: readonly InstanceView[]): Markup {
+/** Green only when there is nothing that somebody should look at. */
+function verdict(view: OverviewView, problems: readonly InstanceView[]): Markup {
   const t = overviewTexts
+  const { instances, standsStill } = view
+  const failed = failureCount(view)
   const isDone = instances.every(({ safety }) => safety === 'safe')
-  const text =
+  const parts = [
     problems.length > 0
       ? `${plural(problems.length, 'instance')} ${t.notSafe}`
       : isDone
         ? t.allSafe
-        : t.unfinished
-  const kind = problems.length > 0 ? 'danger' : 'success'
-  return html`<p data-component="verdict" data-kind="${kind}">${icon(problems.length > 0 ? 'warn' : 'check')}<strong>${text}</strong></p>`
+        : standsStill
+          ? t.waiting
+          : failed > 0
+            ? t.moving
+            : t.unfinished,
+    ...(failed > 0 && problems.length === 0 ? [plural(failed, ...t.failedToday)] : []),
+    ...(standsStill && (isDone || problems.length > 0) ? [t.standsStill] : []),
+  ]
+  const kind = problems.length > 0 ? 'danger' : failed > 0 || standsStill ? 'warning' : 'success'
+  const text = parts.join(problems.length > 0 ? '; ' : ', but ')
+  return html`<p data-component="verdict" data-kind="${kind}">${icon(kind === 'success' ? 'check' : 'warn')}<strong>${text}</strong></p>`
 }
 
-function tiles({ instances, openCount, failures }: OverviewView, problems: number): Markup {
+function failureCount({ failures }: OverviewView): number {
+  return failures.reduce((sum, { count }) => sum + count, 0)
+}
+
+function tiles(view: OverviewView, problems: number): Markup {
   const t = overviewTexts.tiles
+  const { instances, openCount } = view
   const safe = instances.filter(({ safety }) => safety === 'safe').length
-  const failed = failures.reduce((sum, { count }) => sum + count, 0)
+  const moving = instances.filter(({ safety }) => safety === 'in_progress').length
+  const failed = failureCount(view)
   const tile = (label: string, value: Part, kind: string) =>
     html`<div data-component="tile" data-kind="${kind}"><dt>${label}</dt><dd>${value}</dd></div>`
+  const under = moving === 0 ? null : html`, ${moving} ${overviewTexts.inProgress}`
   return html`<dl data-component="tiles">
-${tile(t.safe, html`${safe} <small>${overviewTexts.of} ${instances.length}</small>`, safe === instances.length ? 'success' : 'none')}
+${tile(t.safe, html`${safe} <small>${overviewTexts.of} ${instances.length}${under}</small>`, safe === instances.length ? 'success' : 'none')}
 ${tile(t.unsafe, problems, problems > 0 ? 'danger' : 'none')}
 ${tile(t.moving, openCount, 'none')}
 ${tile(t.failures, failed, failed > 0 ? 'warning' : 'none')}
@@ -129,8 +153,10 @@ function failureCard(failures: readonly FailureCause[]): Markup {
     failures.length === 0
       ? html`<p data-component="section-note">${t.noFailures}</p>`
       : html`<table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${failures.map(
-          ({ code, account, count, newest_run_id, newest_at, message }) =>
-            html`<tr role="row"><th role="rowheader" scope="row">${code.replaceAll('_', ' ')}<div data-component="small">${message}</div></th><td role="cell">${account}</td><td role="cell" data-label="${c.count}">${count}</td><td role="cell"><a href="/runs/${encodeURIComponent(newest_run_id)}">${timeTag(newest_at, 'ago')}</a></td><td role="cell">${isErrorCode(code) ? ERROR_RULES[code].advice : null}</td></tr>`,
+          ({ code, account, count, newest_run_id, newest_at, message }) => {
+            const { fact, advice } = errorWords({ code, message })
+            return html`<tr role="row"><th role="rowheader" scope="row">${code.replaceAll('_', ' ')}<div data-component="small">${fact}</div></th><td role="cell">${account}</td><td role="cell" data-label="${c.count}">${count}</td><td role="cell"><a href="/runs/${encodeURIComponent(newest_run_id)}">${timeTag(newest_at, 'ago')}</a></td><td role="cell">${advice}</td></tr>`
+          },
         )}</tbody></table>`
   return html`<section data-component="card" data-flush aria-labelledby="failures-title"><h2 id="failures-title" data-component="section-title">${t.failures}</h2>${content}</section>`
 }

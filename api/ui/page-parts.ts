@@ -1,6 +1,7 @@
 // Pieces that several pages share: heads, empty states, pagers, messages after a form.
 
 import type { ApiProblem } from './api-call.ts'
+import { faultText } from './fault-text.ts'
 import type { IconName } from './icons.ts'
 import { icon } from './icons.ts'
 import type { Message } from './layout.ts'
@@ -89,8 +90,8 @@ const DONE: Readonly<Record<string, string>> = {
 }
 
 /** What the API has said to a form that it refused. */
-export function refusal({ detail }: ApiProblem): Message {
-  return { kind: 'danger', text: detail }
+export function refusal(problem: ApiProblem): Message {
+  return { kind: 'danger', text: faultText(problem) }
 }
 
 /** After a redirect: the address only names the message, so that nobody can write one of his own into a link. */

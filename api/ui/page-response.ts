@@ -56,6 +56,11 @@ export function redirectTo(c: Context<AppEnv>, address: string, cookies: readonl
   return new Response(null, { status: asksForPart(c) ? 204 : 303, headers })
 }
 
+/** The page of a login or password, which goes on to `next` afterwards. */
+export function withNext(path: string, next: string | null): string {
+  return next === null ? path : `${path}?next=${encodeURIComponent(next)}`
+}
+
 /** Of an address, what no header can carry is encoded; what is encoded already stays as it is. */
 function headerText(address: string): string {
   return address.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent)

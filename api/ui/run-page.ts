@@ -1,16 +1,21 @@
 // One run: each destination with its progress, what was tried, what stands in the audit trail, and what can be done now.
 
 import type { BindingView } from '../../db/binding-views.ts'
+import type { DeletedCopy } from '../../db/deleted-copies.ts'
+import type { AttemptProgress } from '../../db/run-progress.ts'
 import type { Attempt, AuditEntry, Run } from '../../db/schema.ts'
 import type { Live } from '../live-progress.ts'
 import type { Principal } from '../permissions.ts'
-import { auditTable } from './audit-table.ts'
+import { runAudit } from './audit-table.ts'
 import { destinationCard, faultBox } from './destination-card.ts'
 import { bytes, duration, secondsBetween } from './formats.ts'
-import { actionButton, checkbox } from './forms.ts'
+import { actionButton } from './forms.ts'
+import type { Message } from './layout.ts'
 import { html, type Markup, type Part } from './markup.ts'
-import { emptyState, pageHead } from './page-parts.ts'
-import { DESTINATION_LOOKS, destinationsOf, fileName, pill, RUN_LOOKS } from './status-words.ts'
+import { doneMessage, emptyState, pageHead } from './page-parts.ts'
+import { attemptsCard } from './run-attempts.ts'
+import { reuploadCard } from './run-reupload.ts'
+import { deletedAt, destinationsOf, fileName, pill, runLook } from './status-words.ts'
 import { timeOrDash, timeTag } from './time-tag.ts'
 
 const texts = {
@@ -19,6 +24,7 @@ const texts = {
   cancel: 'Cancel',
   cancelQuestion: 'Cancel the upload of this run? Copies that are finished stay.',
   temporal: 'Open in Temporal',
+  onServer: 'Opens on the server only, at',
   facts: {
     instance: 'Instance',
     database: 'Database',
@@ -35,25 +41,7 @@ const texts = {
   noneAction: 'Bind a cloud account',
   waitingTitle: 'Waiting to start',
   waitingText: 'The run is recorded and starts as soon as Temporal and a worker take it.',
-  fromDatabase: 'Temporal does not answer at the moment: the progress is a few seconds older.',
-  reupload: {
-    title: 'Re-upload',
-    lead: 'Uploads the archive of this run again. The backup itself is not run again, and an upload session that still lives is continued.',
-    choose: 'Destinations',
-    submit: 'Re-upload',
-    disabled: 'The binding is paused',
-  },
-  attempts: 'Attempts',
-  attemptColumns: {
-    destination: 'Destination',
-    attempt: 'Attempt',
-    began: 'Began',
-    took: 'Took',
-    from: 'From',
-    sent: 'Sent',
-    outcome: 'Outcome',
-  },
-  running: 'running',
+  progressAsOf: 'Progress as of',
   audit: 'Audit',
   json: 'Full status as JSON',
   copy: 'Copy',
@@ -64,73 +52,95 @@ export type RunView = {
   readonly run: Run
   readonly live: Live | null
   readonly attempts: readonly Attempt[]
+  readonly progress: readonly AttemptProgress[]
   readonly audit: readonly AuditEntry[]
   readonly bindings: readonly BindingView[]
+  readonly copies: readonly DeletedCopy[]
   readonly principal: Principal
-  /** The workflow in Temporal's Web UI; null when that is not known. */
-  readonly workflowUrl: string | null
+  readonly workflow: WorkflowLink | null
+}
+
+/** The workflow in Temporal's Web UI. */
+export type WorkflowLink = {
+  readonly url: string
+  /** It names the machine of the program itself, and the page is read on another one. */
+  readonly isElsewhere: boolean
 }
 
 export function runTitle(run: Run): string {
   return `${run.instance_slug}: ${fileName(run.archive)}`
 }
 
-/** The whole page; its live part is sent anew at each change. */
-export function runPage(view: RunView): Markup {
-  const { run } = view
-  const live = `/runs/${encodeURIComponent(run.id)}/live`
-  return html`<div hx-ext="sse" sse-connect="${live}"><div sse-swap="run" id="run">${runParts(view)}</div></div>`
+/** The whole page; `done` names what was asked for just before. */
+export function runPage(view: RunView, done: string | undefined): Markup {
+  const live = `/runs/${encodeURIComponent(view.run.id)}/live`
+  const address = done === undefined ? live : `${live}?done=${encodeURIComponent(done)}`
+  return html`<div hx-ext="sse" sse-connect="${address}">${runPart(view)}</div>`
 }
 
-export function runParts(view: RunView): Markup {
-  const { run, live, attempts, audit } = view
+/** The live part, which is sent anew at each change. */
+export function runPart(view: RunView): Markup {
+  const { run, live, audit } = view
   const json = JSON.stringify(run.cloud_sync_status, null, 2)
-  return html`${pageHead({
+  return html`<div sse-swap="run" id="run">${pageHead({
     title: fileName(run.archive),
-    lead: html`${pill(RUN_LOOKS[run.cloud_status])}`,
+    lead: html`${pill(runLook(run))}`,
     back: { href: '/', label: texts.back },
     actions: actions(view),
   })}
-<section data-component="card" aria-label="Run"><dl data-component="facts">${facts(run)}</dl></section>
-${run.error === null ? null : faultBox(run.error, 'danger')}
-<section data-component="card" data-flush aria-labelledby="destinations-title">
+<section data-component="card" id="run-facts" aria-label="Run"><dl data-component="facts">${facts(run)}</dl></section>
+${run.error === null ? null : html`<div id="run-error">${faultBox(run.error, 'danger')}</div>`}
+<section data-component="card" data-flush id="run-destinations" aria-labelledby="destinations-title">
 <h2 id="destinations-title" data-component="section-title">${texts.destinations}</h2>
-${live?.source === 'database' ? html`<p data-component="section-note">${texts.fromDatabase}</p>` : null}
+${live?.source === 'database' ? html`<p id="run-age" data-component="section-note">${texts.progressAsOf} ${timeTag(run.updated_at, 'clock')}</p>` : null}
 ${destinations(view)}
 </section>
-${reuploadForm(view)}
-${attempts.length === 0 ? null : attemptsCard(run, attempts)}
+${reuploadCard(view)}
+${attemptsCard(view)}
 ${
   audit.length === 0
     ? null
-    : html`<section data-component="card" data-flush aria-labelledby="audit-title"><h2 id="audit-title" data-component="section-title">${texts.audit}</h2>${auditTable(audit, { ofRun: true })}</section>`
+    : html`<section data-component="card" data-flush id="run-audit" aria-labelledby="audit-title"><h2 id="audit-title" data-component="section-title">${texts.audit}</h2>${runAudit(audit, accountNames(view))}</section>`
 }
 <details data-component="card" id="run-json"><summary>${texts.json}</summary>
-<div data-component="stack"><div><button type="button" data-component="button" data-copy="status-json" data-done="${texts.copied}">${texts.copy}</button></div><pre id="status-json" tabindex="0">${json}</pre></div></details>`
+<div data-component="stack"><div><button type="button" data-component="button" data-copy="status-json" data-done="${texts.copied}">${texts.copy}</button></div><pre id="status-json" tabindex="0">${json}</pre></div></details></div>`
 }
 
-function actions({ run, live, principal, workflowUrl }: RunView): Part {
-  const path = `/runs/${encodeURIComponent(run.id)}`
-  const mayAct = principal.permissions.has('runs:write') && run.cloud_status === 'pending'
-  const isWaiting = Object.values(live?.destinations ?? {}).some(
+/** What was just done, as long as it is still so. */
+export function runMessage({ run, live }: Pick<RunView, 'run' | 'live'>, done: string | undefined) {
+  const message: Message | null = doneMessage(done)
+  const isOver = run.cloud_status !== 'pending' || (done === 'retry' && isWaiting(live))
+  return isOver && (done === 'reupload' || done === 'cancel' || done === 'retry') ? null : message
+}
+
+function isWaiting(live: Live | null): boolean {
+  return Object.values(live?.destinations ?? {}).some(
     ({ state, next_attempt_at }) => state === 'waiting' && next_attempt_at !== null,
   )
+}
+
+function actions({ run, live, principal, workflow }: RunView): Part {
+  const path = `/runs/${encodeURIComponent(run.id)}`
+  const mayAct = principal.permissions.has('runs:write') && run.cloud_status === 'pending'
   return [
-    mayAct && isWaiting
-      ? actionButton({ action: `${path}/retry-now`, label: texts.retryNow, kind: 'primary' })
+    mayAct && isWaiting(live)
+      ? html`<div id="run-retry">${actionButton({ action: `${path}/retry-now`, label: texts.retryNow, kind: 'primary' })}</div>`
       : null,
     mayAct
-      ? actionButton({
+      ? html`<div id="run-cancel">${actionButton({
           action: `${path}/cancel`,
           label: texts.cancel,
           kind: 'danger',
           confirm: texts.cancelQuestion,
-        })
+        })}</div>`
       : null,
-    workflowUrl === null
-      ? null
-      : html`<a data-component="button" href="${workflowUrl}" target="_blank" rel="noreferrer">${texts.temporal} ↗</a>`,
+    workflow === null ? null : workflowLink(workflow),
   ]
+}
+
+function workflowLink({ url, isElsewhere }: WorkflowLink): Markup {
+  const title = isElsewhere ? html`title="${texts.onServer} ${new URL(url).host}"` : null
+  return html`<a id="run-workflow" data-component="button" href="${url}" target="_blank" rel="noreferrer" ${title}>${texts.temporal} ↗</a>`
 }
 
 function facts(run: Run): Part {
@@ -151,10 +161,20 @@ function facts(run: Run): Part {
   ]
 }
 
-function destinations({ run, live }: RunView): Part {
+function destinations({ run, live, attempts, copies }: RunView): Part {
   const all = destinationsOf(run)
   if (all.length > 0) {
-    return all.map(([id, state]) => destinationCard(state, live?.destinations[id] ?? null))
+    return all.map(([accountId, state]) =>
+      destinationCard({
+        accountId,
+        state,
+        live: live?.destinations[accountId] ?? null,
+        sentBytes: attempts
+          .filter(({ account_id }) => account_id === accountId)
+          .reduce((sum, { bytes_sent }) => sum + bytes_sent, 0),
+        deletedAt: deletedAt(copies, run.id, accountId, state),
+      }),
+    )
   }
   if (run.cloud_status === 'pending') {
     return emptyState({ icon: 'retry', title: texts.waitingTitle, text: texts.waitingText })
@@ -163,39 +183,9 @@ function destinations({ run, live }: RunView): Part {
   return emptyState({ icon: 'cloud', title: texts.noneTitle, text: texts.noneText, action })
 }
 
-/** Shown when nothing is open: the API refuses it before. */
-function reuploadForm({ run, bindings, principal }: RunView): Markup | null {
-  if (run.cloud_status === 'pending' || !principal.permissions.has('runs:write')) return null
-  const choosable = bindings.filter((binding) => binding.enabled)
-  if (choosable.length === 0) return null
-  const t = texts.reupload
-  const lacks = (accountId: string) => run.cloud_sync_status[accountId]?.status !== 'uploaded'
-  return html`<section data-component="card" aria-labelledby="reupload-title">
-<form data-component="form" method="post" action="/runs/${encodeURIComponent(run.id)}/reupload">
-<div><h2 id="reupload-title">${t.title}</h2><p data-component="muted">${t.lead}</p></div>
-<fieldset><legend>${t.choose}</legend>${choosable.map(({ account_id, account }) => {
-    const state = run.cloud_sync_status[account_id]
-    const label = html`${account}${state === undefined ? null : html` <span data-component="muted">(${DESTINATION_LOOKS[state.status].label})</span>`}`
-    return checkbox({
-      name: 'account_ids',
-      id: `reupload-${account_id}`,
-      value: account_id,
-      label,
-      isOn: lacks(account_id),
-    })
-  })}</fieldset>
-<div><button data-component="button" data-kind="${choosable.some(({ account_id }) => lacks(account_id)) ? 'primary' : 'none'}">${t.submit}</button></div>
-</form></section>`
-}
-
-function attemptsCard(run: Run, attempts: readonly Attempt[]): Markup {
-  const c = texts.attemptColumns
-  return html`<section data-component="card" data-flush aria-labelledby="attempts-title">
-<h2 id="attempts-title" data-component="section-title">${texts.attempts}</h2>
-<table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${attempts.map(
-    (one) => html`<tr role="row">
-<th role="rowheader" scope="row">${run.cloud_sync_status[one.account_id]?.account ?? one.account_id}</th><td role="cell" data-half data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>
-<td role="cell" data-nowrap data-half data-label="${c.took}">${duration(secondsBetween(one.started_at, one.finished_at))}</td><td role="cell" data-nowrap data-half data-label="${c.from}">${bytes(one.from_offset)}</td><td role="cell" data-nowrap data-half data-label="${c.sent}">${bytes(one.bytes_sent)}</td>
-<td role="cell">${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${one.error.message}</div>`}</td></tr>`,
-  )}</tbody></table></section>`
+function accountNames({ run, bindings }: RunView): ReadonlyMap<string, string> {
+  return new Map([
+    ...bindings.map(({ account_id, account }) => [account_id, account] as const),
+    ...destinationsOf(run).map(([accountId, { account }]) => [accountId, account] as const),
+  ])
 }

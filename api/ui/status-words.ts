@@ -1,5 +1,6 @@
 // The words and looks of states, the same on every page.
 
+import type { DeletedCopy } from '../../db/deleted-copies.ts'
 import type { Run } from '../../db/schema.ts'
 import type { CloudStatus, DestinationState, DestinationStatus, ProviderKind } from '../../workflows/types.ts'
 import { percent } from './formats.ts'
@@ -29,6 +30,31 @@ export const RUN_LOOKS: Readonly<Record<CloudStatus, Look>> = {
   failed: { label: 'failed', icon: 'cross', kind: 'danger' },
   pending: { label: 'in progress', icon: 'retry', kind: 'none' },
   none: { label: 'no binding', icon: 'dash', kind: 'none' },
+}
+
+/** An open run says which of its destinations have failed already. */
+export function runLook(run: Pick<Run, 'cloud_status' | 'cloud_sync_status'>): Look {
+  const look = RUN_LOOKS[run.cloud_status]
+  const failed = run.cloud_status === 'pending' ? failedCount(run) : 0
+  return failed === 0 ? look : { ...look, label: `${look.label}, ${failed} failed`, kind: 'warning' }
+}
+
+export function failedCount(run: Pick<Run, 'cloud_sync_status'>): number {
+  return Object.values(run.cloud_sync_status).filter(({ status }) => status === 'failed').length
+}
+
+/** When retention deleted the copy that this destination got; null when it has not. */
+export function deletedAt(
+  copies: readonly DeletedCopy[],
+  runId: string,
+  accountId: string,
+  { status, remote_id }: Pick<DestinationState, 'status' | 'remote_id'>,
+): string | null {
+  if (status !== 'uploaded') return null
+  const copy = copies.find(
+    (one) => one.run_id === runId && one.account_id === accountId && one.remote_id === remote_id,
+  )
+  return copy?.deleted_at ?? null
 }
 
 export function pill(look: Look): Markup {

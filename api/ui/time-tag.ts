@@ -3,14 +3,21 @@
 import { duration } from './formats.ts'
 import { html, type Markup } from './markup.ts'
 
+/** `clock` is the time of today, to the second. */
+export type TimeStyle = 'full' | 'ago' | 'clock'
+
 /** `at` is RFC 3339 in UTC. */
-export function timeTag(at: string, style: 'full' | 'ago' = 'full'): Markup {
-  const utc = `${at.slice(0, 10)} ${at.slice(11, 16)}`
-  const text = style === 'ago' ? ago(at) : `${utc} UTC`
-  return html`<time datetime="${at}" data-style="${style}" title="${at.slice(0, 10)} ${at.slice(11, 19)} UTC">${text}</time>`
+export function timeTag(at: string, style: TimeStyle = 'full'): Markup {
+  const exact = `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`
+  return html`<time datetime="${at}" data-style="${style}" title="${exact}">${shown(at, style)}</time>`
 }
 
-export function timeOrDash(at: string | null, style: 'full' | 'ago' = 'full'): Markup {
+function shown(at: string, style: TimeStyle): string {
+  if (style === 'ago') return ago(at)
+  return style === 'clock' ? `${at.slice(11, 19)} UTC` : `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`
+}
+
+export function timeOrDash(at: string | null, style: TimeStyle = 'full'): Markup {
   return at === null ? html`<span data-component="none">—</span>` : timeTag(at, style)
 }
 

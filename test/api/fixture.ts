@@ -64,7 +64,12 @@ export async function createApiFixture({
   const parts = clouds === undefined ? await startParts() : await startSystem(clouds)
   const logged: string[] = []
   const log = createLogger({ logLevel: 'debug' }, { write: (line: string) => void logged.push(line) })
-  const config = { taskQueue: parts.taskQueue, apiToken: TOKEN, trustedProxies: ['10.0.0.0/8'] }
+  const config = {
+    taskQueue: parts.taskQueue,
+    apiToken: TOKEN,
+    trustedProxies: ['10.0.0.0/8'],
+    ...(parts.system === null ? {} : { backupRoot: parts.system.config.backupRoot }),
+  }
   const temporal = connectTemporal({
     address: temporalAddress ?? parts.address,
     taskQueue: parts.taskQueue,

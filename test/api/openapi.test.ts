@@ -218,6 +218,7 @@ async function sampleCalls(api: ApiFixture): Promise<Readonly<Record<string, Cal
     deleteUser: async () => ({ status: 204, ...(await makeUser()) }),
     listTokens: { status: 200 },
     createToken: { status: 201, body: { name: randomName('t'), scopes: ['read', 'runs:write'] } },
+    getToken: async () => ({ status: 200, ...(await makeToken()) }),
     deleteToken: async () => ({ status: 204, ...(await makeToken()) }),
     listInstances: { status: 200, query: '?limit=2' },
     createInstance: { status: 201, body: { slug: randomName('acme'), name: 'Acme' } },

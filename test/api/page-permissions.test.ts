@@ -3,16 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { hashPassword } from '../../api/passwords.ts'
-import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/permissions.ts'
-import { newSecret, secretHash } from '../../api/session-cookie.ts'
-import { createApiToken } from '../../db/api-tokens.ts'
-import { createUser } from '../../db/users.ts'
-import { randomName, someAccount, someRun, testVault } from '../support/rows.ts'
+import type { Permission } from '../../api/permissions.ts'
+import { someAccount, someRun, testVault } from '../support/rows.ts'
+import { byRole, byScope } from './callers.ts'
 import { type ApiFixture, createApiFixture } from './fixture.ts'
-
-const PASSWORD = 'four seagulls above'
-const ROLES = ['viewer', 'operator', 'admin'] as const
 
 const READ = ['read'] as const
 const RUNS = ['read', 'runs:write'] as const
@@ -58,6 +52,7 @@ const EXPECTED: Readonly<Record<string, readonly Permission[] | 'anybody' | 'own
   'POST /instances/:slug/delete': CONFIG,
   'GET /overview': READ,
   'GET /live/overview': READ,
+  'GET /live/standstill': READ,
   'GET /audit': READ,
   'GET /settings': READ,
   'POST /settings/users': USERS,
@@ -68,12 +63,6 @@ const EXPECTED: Readonly<Record<string, readonly Permission[] | 'anybody' | 'own
 }
 
 type Headers = Readonly<Record<string, string>>
-type Caller = {
-  readonly name: string
-  readonly headers: Headers
-  readonly permissions: readonly Permission[]
-}
-
 describe('permissions of the pages', () => {
   let api: ApiFixture
   before(async () => {
@@ -141,38 +130,3 @@ describe('permissions of the pages', () => {
     }
   })
 })
-
-async function byRole({ db, askAnonymously }: ApiFixture): Promise<readonly Caller[]> {
-  return Promise.all(
-    ROLES.map(async (role) => {
-      const username = randomName(role)
-      await createUser(db, { username, password_hash: await hashPassword(PASSWORD), role })
-      const answer = await askAnonymously('POST', '/api/session', { username, password: PASSWORD })
-      const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
-      return {
-        name: role,
-        headers: { cookie, 'sec-fetch-site': 'same-origin' },
-        permissions: ROLE_PERMISSIONS[role],
-      }
-    }),
-  )
-}
-
-/** Each permission alone, and each together with reading. */
-async function byScope({ db }: ApiFixture): Promise<readonly Caller[]> {
-  const sets = PERMISSIONS.flatMap((scope): (readonly Permission[])[] =>
-    scope === 'read' ? [['read']] : [[scope], ['read', scope]],
-  )
-  return Promise.all(
-    sets.map(async (scopes) => {
-      const token = newSecret()
-      const values = { name: randomName('token'), scopes, expires_at: null, created_by: 'user:test' }
-      await createApiToken(db, { ...values, token_hash: secretHash(token) })
-      return {
-        name: `scopes ${scopes.join(' ')}`,
-        headers: { authorization: `Bearer ${token}` },
-        permissions: scopes,
-      }
-    }),
-  )
-}

@@ -3,16 +3,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { hashPassword } from '../../api/passwords.ts'
-import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/permissions.ts'
-import { newSecret, secretHash } from '../../api/session-cookie.ts'
-import { createApiToken } from '../../db/api-tokens.ts'
-import { createUser } from '../../db/users.ts'
-import { randomName } from '../support/rows.ts'
+import type { Permission } from '../../api/permissions.ts'
+import { byRole, byScope, type Caller } from './callers.ts'
 import { type ApiFixture, createApiFixture } from './fixture.ts'
-
-const PASSWORD = 'four seagulls above'
-const ROLES = ['viewer', 'operator', 'admin'] as const
 
 /** By operation ID; 'anybody': without a login; 'own': whoever is logged in, for himself. */
 const EXPECTED: Readonly<Record<string, Permission | 'anybody' | 'own'>> = {
@@ -29,6 +22,7 @@ const EXPECTED: Readonly<Record<string, Permission | 'anybody' | 'own'>> = {
   deleteUser: 'users:write',
   listTokens: 'users:write',
   createToken: 'users:write',
+  getToken: 'users:write',
   deleteToken: 'users:write',
   listInstances: 'read',
   createInstance: 'config:write',
@@ -59,12 +53,6 @@ const EXPECTED: Readonly<Record<string, Permission | 'anybody' | 'own'>> = {
   listAudit: 'read',
   getMetrics: 'read',
   getSystem: 'read',
-}
-
-type Caller = {
-  readonly name: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly permissions: readonly Permission[]
 }
 
 describe('permissions', () => {
@@ -122,34 +110,3 @@ describe('permissions', () => {
     }
   })
 })
-
-async function byRole({ db, askAnonymously }: ApiFixture): Promise<readonly Caller[]> {
-  return Promise.all(
-    ROLES.map(async (role) => {
-      const username = randomName(role)
-      await createUser(db, { username, password_hash: await hashPassword(PASSWORD), role })
-      const answer = await askAnonymously('POST', '/api/session', { username, password: PASSWORD })
-      const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
-      return {
-        name: role,
-        headers: { cookie, 'sec-fetch-site': 'same-origin' },
-        permissions: ROLE_PERMISSIONS[role],
-      }
-    }),
-  )
-}
-
-async function byScope({ db }: ApiFixture): Promise<readonly Caller[]> {
-  return Promise.all(
-    PERMISSIONS.map(async (scope) => {
-      const token = newSecret()
-      const values = { name: randomName('token'), scopes: [scope], expires_at: null, created_by: 'user:test' }
-      await createApiToken(db, { ...values, token_hash: secretHash(token) })
-      return {
-        name: `scope ${scope}`,
-        headers: { authorization: `Bearer ${token}` },
-        permissions: [scope],
-      }
-    }),
-  )
-}

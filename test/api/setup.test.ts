@@ -55,10 +55,10 @@ describe('the API', () => {
     assertProblem(await api.ask('POST', '/api/instances', { slug: 'a', name: 'x'.repeat(300_000) }), 413)
     assert.deepEqual(
       assertProblem(await api.ask('POST', '/api/instances', { slug: 'A b', colour: 1 }), 422),
-      ['slug', ''],
+      ['slug', 'colour'],
     )
     assertProblem(await api.ask('POST', '/api/instances', '{"slug":"a","name":"\\u0000"}'), 422)
-    assertProblem(await api.ask('GET', '/api/instances/%00'), 422)
+    assertProblem(await api.ask('GET', '/api/instances/%00'), 404)
   })
 
   it('sends headers that forbid framing, sniffing, caching and loading from elsewhere', async () => {

@@ -32,7 +32,7 @@ describe('a stream', () => {
   const connectionOf = createConnectionReader([])
   const someToken = async () => {
     const token = newSecret()
-    const values = { name: randomName('token'), scopes: ['read'], expires_at: null, created_by: 'user:test' }
+    const values = { name: randomName('token'), scopes: ['read'], expires_at: null, created_by: 'token' }
     const { id } = await createApiToken(api.db, { ...values, token_hash: secretHash(token) })
     return { id, headers: { authorization: `Bearer ${token}` } }
   }
@@ -109,7 +109,7 @@ describe('a stream', () => {
   it('makes its part of a page say that it renews itself', async () => {
     const headers = { authorization: `Bearer ${TOKEN}` }
     for (const [path, trigger] of [
-      ['/', 'sse:new-run'],
+      ['/', 'sse:renew'],
       ['/overview', 'sse:changed'],
     ] as const) {
       const page = await (await api.app.request(path, { headers })).text()

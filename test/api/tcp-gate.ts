@@ -3,6 +3,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 export interface TcpGate {
+  /** Connections stay open and new ones are taken, but no byte passes: a server that hangs. */
+  freeze(): void
+  /** What was held back passes now. */
+  thaw(): void
   readonly port: number
   open(): Promise<void>
   close(): Promise<void>
@@ -16,6 +20,7 @@ export async function createTcpGate(target: {
   const sockets = new Set<Socket>()
   let server: Server | null = null
   let port = 0
+  let isFrozen = false
 
   async function open(): Promise<void> {
     const next = createServer((client) => {
@@ -28,6 +33,7 @@ export async function createTcpGate(target: {
       client.on('error', () => upstream.destroy())
       upstream.on('error', () => client.destroy())
       client.pipe(upstream).pipe(client)
+      if (isFrozen) holdBack([client, upstream])
     })
     server = next
     await new Promise<void>((resolve, reject) => {
@@ -38,8 +44,20 @@ export async function createTcpGate(target: {
     port = typeof address === 'object' && address !== null ? address.port : port
   }
 
+  function holdBack(held: Iterable<Socket>): void {
+    for (const socket of held) socket.pause()
+  }
+
   await open()
   return {
+    freeze() {
+      isFrozen = true
+      holdBack(sockets)
+    },
+    thaw() {
+      isFrozen = false
+      for (const socket of sockets) socket.resume()
+    },
     get port() {
       return port
     },

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { WorkflowFailedError } from '@temporalio/client'
 import { isCancellation } from '@temporalio/workflow'
 import { listAudit } from '../../db/audit.ts'
@@ -62,5 +63,22 @@ describe('a cancelled run', () => {
     const { items } = await listAudit(system.db, { run_id: run.runId, limit: 200 })
     const told = items.filter(({ event }) => event === 'upload_cancelled')
     assert.equal(new Set(told.map(({ account_id }) => account_id)).size, 3)
+  })
+
+  it('ends destinations as cancelled also when they had not begun', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(1_000))
+    for (const moment of [0, 20, 60, 120, 250]) {
+      const run = await system.start({ instance: slug, archive })
+      await delay(moment)
+      await run.cancel()
+      await run.result().catch(() => null)
+      const recorded = await getRun(system.db, run.runId)
+      // Cancelled before its first word was written, a run leaves nothing.
+      if (recorded === null) continue
+      const open = Object.values(recorded.cloud_sync_status).filter(({ finished_at }) => finished_at === null)
+      assert.deepEqual(open, [], `cancelled after ${moment} ms`)
+      assert.notEqual(recorded.cloud_status, 'pending')
+    }
   })
 })

@@ -64,13 +64,13 @@ describe('the first day', () => {
     await page.getByLabel('New password', { exact: true }).fill(OWN)
     await page.getByLabel('Confirm new password').fill('something else')
     await page.getByRole('button', { name: 'Set password and continue' }).click()
-    await page.getByText('is not the same as the new password').waitFor()
+    await page.getByText('The two new passwords differ.').waitFor()
     await page.getByLabel('Current password').fill(FIRST)
     await page.getByLabel('New password', { exact: true }).fill(OWN)
     await page.getByLabel('Confirm new password').fill(OWN)
     await page.getByRole('button', { name: 'Set password and continue' }).click()
-    await page.getByText('The password is changed.').waitFor()
-    await page.getByText('No backup runs yet').waitFor()
+    await page.getByText('No cloud accounts configured').waitFor()
+    assert.equal(new URL(page.url()).pathname, '/cloud')
   })
 
   step('Add Account tests the connection before anything is saved', async () => {
@@ -170,7 +170,8 @@ describe('the first day', () => {
   step('Re-upload sends the same archive again, and the page shows it arrive', async () => {
     dropbox.setQuota(2 ** 40)
     await page.locator('tr[id="run-second"] a[data-cover]').click()
-    await page.getByText('What to do:').waitFor()
+    await page.locator('[data-component="message"]').getByText('buy more').waitFor()
+    dropbox.server.faults.add({ times: 1, operation: 'space', action: { kind: 'delay', ms: 2_000 } })
     await page.getByRole('button', { name: 'Re-upload' }).click()
     await page.getByText('The upload goes on.').waitFor()
     const card = page.locator('[data-component="destination"]')
@@ -199,13 +200,16 @@ describe('the first day', () => {
     await page.getByLabel('Remote retention: keep last N').fill('1')
     const preview = page.locator('#preview')
     await preview.getByText('would be deleted').waitFor()
-    assert.match((await preview.textContent()) ?? '', /first\.dump/)
+    assert.match(
+      (await preview.textContent()) ?? '',
+      /1 file would be deleted\.\s*first\.dump.*the new copy takes the only place:\s*second\.dump\s*goes then too/s,
+    )
     assert.equal(dropbox.files().length, 2)
     await page.getByRole('button', { name: 'Save Changes' }).click()
     await page.getByText('The binding is changed.').waitFor()
     await page.getByText('keep last 1').waitFor()
     await page.getByRole('button', { name: 'Pause' }).click()
-    await page.getByText('paused').waitFor()
+    await page.getByText('Dropbox Team is paused for Acme.').waitFor()
   })
 
   step('the overview says what is safe, the audit who did it', async () => {

@@ -7,7 +7,7 @@ import { createApp } from '../../api/app.ts'
 import { createChangeFeed } from '../../api/change-feed.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
 import { createAccount } from '../../db/accounts.ts'
-import type { Db } from '../../db/database.ts'
+import { type Db, withPatience } from '../../db/database.ts'
 import { createLogger } from '../../db/log.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { testVault } from '../support/rows.ts'
@@ -106,7 +106,6 @@ async function fill(target: Db): Promise<readonly string[]> {
     'bytes_sent', 123456789, 'hash', jsonb_build_object('algorithm', 'dropbox_content_hash', 'value', md5(n::text)),
     'attempt', 1, 'started_at', at, 'finished_at', at, 'retention', null)`
   const statements = [
-    'set statement_timeout = 0',
     'alter table runs disable trigger user',
     'alter table destinations disable trigger user',
     `insert into instances (slug, name) select 'instance-' || n, 'Instance ' || n from generate_series(0, ${INSTANCES - 1}) n`,
@@ -151,8 +150,8 @@ async function fill(target: Db): Promise<readonly string[]> {
       (table) => `vacuum analyze ${table}`,
     ),
   ]
-  await target.connection().execute(async (connection) => {
-    for (const statement of statements) await sql.raw(statement).execute(connection)
+  await withPatience(target, async (patient) => {
+    for (const statement of statements) await sql.raw(statement).execute(patient)
   })
   return accounts
 }

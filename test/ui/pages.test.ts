@@ -83,9 +83,12 @@ describe('the pages', () => {
     for (const path of ['/', '/cloud', '/settings']) {
       const answer = await get(path, cookie)
       assert.equal(answer.status, 303)
-      assert.equal(answer.headers.get('location'), '/password')
+      const next = path === '/' ? '' : `?next=${encodeURIComponent(path)}`
+      assert.equal(answer.headers.get('location'), `/password${next}`)
     }
-    assert.equal((await get('/password', cookie)).status, 200)
+    const page = await get('/password?next=%2Faudit%3Fq%3Da', cookie)
+    assert.match(await page.text(), /name="next" value="\/audit\?q=a"/)
+    assert.doesNotMatch(await (await get('/password?next=%2F%2Fevil.example', cookie)).text(), /name="next"/)
   })
 
   it('forms of foreign pages are refused, the login among them', async () => {

@@ -28,14 +28,23 @@ export interface Site {
   close(): Promise<void>
 }
 
-export async function createSite(clouds: readonly EmulatorStarter[] = ALL_CLOUDS): Promise<Site> {
+export type SiteOptions = {
+  /** Where the API finds Temporal, made of the server's own address: to put a door between them. */
+  readonly temporalFor?: (address: string) => Promise<string>
+}
+
+export async function createSite(
+  clouds: readonly EmulatorStarter[] = ALL_CLOUDS,
+  { temporalFor }: SiteOptions = {},
+): Promise<Site> {
   const system = await createTestSystem(clouds)
   const { db, vault } = system
   const log = createLogger({ logLevel: 'error' })
   const password_hash = await hashPassword(ADMIN.password)
   await createUser(db, { username: ADMIN.username, password_hash, role: 'admin' })
   const config = { ...system.config, port: { port: 0, asked: true } }
-  const temporal = connectTemporal({ address: system.temporal.address, taskQueue: config.taskQueue })
+  const address = (await temporalFor?.(system.temporal.address)) ?? system.temporal.address
+  const temporal = connectTemporal({ address, taskQueue: config.taskQueue })
   const temporalUi = { url: 'http://127.0.0.1:8233', namespace: system.temporal.namespace }
   const api = await startApi({ config, db, temporal, vault, log, temporalUi })
   const browser = await openBrowser()

@@ -1,7 +1,9 @@
-// What the pages do beyond htmx: times in the zone of the browser, texts to the clipboard, confirmations, and keeping
-// open what a person has opened while parts of a page are renewed. Pages can be read without any of it.
+// What the pages do beyond htmx: times in the zone of the browser, texts to the clipboard, confirmations, forms that wait
+// for a choice, and keeping open what a person has opened while a part of a page is fetched. Parts that renew themselves
+// are in live.js. Pages can be read without any of it.
 
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' })
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
 const STEPS = [
@@ -21,7 +23,8 @@ function ago(date) {
 function showTimes(root) {
   for (const element of root.querySelectorAll('time[data-style]')) {
     const date = new Date(element.dateTime)
-    const text = element.dataset.style === 'ago' ? ago(date) : full.format(date)
+    const { style } = element.dataset
+    const text = style === 'ago' ? ago(date) : (style === 'clock' ? clock : full).format(date)
     if (element.textContent !== text) element.textContent = text
     element.title = exact.format(date)
   }
@@ -83,53 +86,52 @@ document.addEventListener('keydown', (event) => {
   }
 })
 
-for (const name of ['htmx:beforeSwap', 'htmx:sseBeforeMessage']) {
-  document.addEventListener(name, () => rememberOpen(document))
-}
-for (const name of ['htmx:afterSwap', 'htmx:sseMessage']) {
-  document.addEventListener(name, () => {
-    reopen(document)
-    showTimes(document)
-  })
+document.addEventListener('htmx:beforeSwap', () => rememberOpen(document))
+document.addEventListener('htmx:afterSwap', () => {
+  reopen(document)
+  refresh()
+})
+document.addEventListener('live:renewed', refresh)
+
+// Without a choice there is nothing to send: the server refuses it, and here it cannot be tried.
+function showChoice(form) {
+  const hasChoice = form.querySelector('input[type="checkbox"]:checked') !== null
+  for (const button of form.querySelectorAll('button')) button.disabled = !hasChoice
 }
 
-showTimes(document)
-setInterval(() => showTimes(document), 30_000)
+document.addEventListener('change', ({ target }) => {
+  const form = target.closest('form[data-needs-choice]')
+  if (form !== null) showChoice(form)
+})
 
-// The key file of a service account: read here and put into its field, with the address to share the folder with.
-function showKeyFile(field) {
-  const line = document.getElementById(`${field.dataset.keyFile}-email`)
-  let email
-  try {
-    email = JSON.parse(field.value).client_email
-  } catch {
-    // Not whole yet, or no JSON: the form says so when it is sent.
-  }
-  line.hidden = typeof email !== 'string'
-  line.querySelector('strong').textContent = typeof email === 'string' ? email : ''
-}
+// What stands above a row's link has a text of its own by hover; a click opens the row all the same.
+document.addEventListener('click', (event) => {
+  const above = event.target.closest('tr[data-opens] > td > :is(time, [data-above])')
+  if (above === null || String(window.getSelection()) !== '') return
+  const { ctrlKey, metaKey, shiftKey } = event
+  const link = above.closest('tr').querySelector('a[data-cover]')
+  link.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }))
+})
 
-async function takeFile(file, field) {
-  if (file === undefined || file.size > 200_000) return
-  field.value = await file.text()
-  showKeyFile(field)
-}
-
-for (const field of document.querySelectorAll('textarea[data-key-file]')) {
-  field.addEventListener('input', () => showKeyFile(field))
-  field.addEventListener('dragover', (event) => {
-    event.preventDefault()
-    field.dataset.dropping = ''
-  })
-  field.addEventListener('dragleave', () => delete field.dataset.dropping)
-  field.addEventListener('drop', (event) => {
-    event.preventDefault()
-    delete field.dataset.dropping
-    void takeFile(event.dataTransfer.files[0], field)
-  })
-}
-for (const input of document.querySelectorAll('input[type="file"][data-into]')) {
-  input.addEventListener('change', () =>
-    takeFile(input.files[0], document.getElementById(input.dataset.into)),
+// Days of a filter are those of this browser. In the capture phase, so that htmx finds the zone in the form.
+for (const name of ['input', 'change']) {
+  document.addEventListener(
+    name,
+    ({ target }) => {
+      const zone = target.form?.querySelector('input[data-zone]') ?? null
+      if (zone === null) return
+      const days = [...target.form.querySelectorAll('input[type="date"]')]
+      zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone
+      zone.disabled = days.every(({ value }) => value === '')
+    },
+    true,
   )
 }
+
+function refresh() {
+  showTimes(document)
+  for (const form of document.querySelectorAll('form[data-needs-choice]')) showChoice(form)
+}
+
+refresh()
+setInterval(() => showTimes(document), 30_000)
