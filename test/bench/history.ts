@@ -27,7 +27,7 @@ type Row = {
 }
 
 export async function history({ options, atEnd }: BenchContext): Promise<void> {
-  const database = await createTestDatabase()
+  const database = await createTestDatabase({ searched: false })
   atEnd(database.close)
   const { db } = database
   note(`writing ${RUNS} runs`)

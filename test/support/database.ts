@@ -24,8 +24,10 @@ type Server = { readonly url: string; stop(): Promise<void> }
 let ownServer: Promise<Server> | null = null
 let openDatabases = 0
 
-/** `migrated: false` gives an empty database. */
-export async function createTestDatabase(options: { migrated?: boolean } = {}): Promise<TestDatabase> {
+/** `migrated: false` gives an empty database; `searched: false` is for one of a million rows that nobody planted anything in. */
+export async function createTestDatabase(
+  options: { migrated?: boolean; searched?: boolean } = {},
+): Promise<TestDatabase> {
   const server = await useServer()
   const name = `test_${randomBytes(8).toString('hex')}`
   await runOn(server.url, `create database ${name}`)
@@ -40,7 +42,7 @@ export async function createTestDatabase(options: { migrated?: boolean } = {}): 
     url: url.href,
     async close() {
       try {
-        await searchDatabase(db)
+        if (options.searched !== false) await searchDatabase(db)
       } finally {
         await db.destroy()
         await runOn(server.url, `drop database ${name} with (force)`)

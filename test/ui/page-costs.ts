@@ -21,7 +21,7 @@ const GOAL_MS = 50
 const GOAL_BYTES = 100 * 1024
 const TOKEN = 'token-of-the-measurement'
 
-const database = await createTestDatabase()
+const database = await createTestDatabase({ searched: false })
 const server = await createTestTemporal()
 const { db } = database
 const log = createLogger({ logLevel: 'error' })
