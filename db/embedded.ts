@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { isMissing, readIfThere } from './file-presence.ts'
 import { freePort } from './free-port.ts'
 import { isPostmaster, notedPostmaster, postmasterGone } from './postmaster.ts'
 import { StartupError } from './startup-error.ts'
@@ -281,19 +282,6 @@ async function exists(path: string): Promise<boolean> {
     if (isMissing(error)) return false
     throw error
   }
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return ''
-    throw error
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** The lines of a program's output that say what is wrong. */

@@ -1,8 +1,9 @@
 // The postmaster: the one process of a PostgreSQL server that all others belong to. Without it nothing is served, and
 // nothing of it says so to this program, which is not its parent: it is looked at. When in doubt it lives: taking a
 // living server for a dead one would put two on the same files, or end the program for nothing.
-import { readFile, readlink } from 'node:fs/promises'
+import { readlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing, readIfThere } from './file-presence.ts'
 import { isAlive } from './process-identity.ts'
 
 const LOOK_MS = 1_000
@@ -44,17 +45,4 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
     const [, name, state] = /\((.*)\) (\S)/s.exec(await readIfThere(`/proc/${pid}/stat`)) ?? []
     return name === 'postgres' && state !== 'Z'
   }
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return ''
-    throw error
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
 }
