@@ -16,6 +16,14 @@ export function isTimeToReadBack(size: number, looks: LooksInVain, nowMs: number
   return isEnough(looks, nowMs) || (size <= SMALL_BYTES && looks.looks >= LOOKS_FOR_SMALL)
 }
 
+/** Whether what stands there can be compared at once, by reading it back. */
+export function canReadBack(
+  provider: Provider,
+  { size }: RemoteFile,
+): provider is Provider & Required<Pick<Provider, 'readBack'>> {
+  return provider.readBack !== undefined && size <= SMALL_BYTES
+}
+
 /** The hash of the file's content as the provider gives it out. */
 export async function readBackHash(
   readBack: NonNullable<Provider['readBack']>,

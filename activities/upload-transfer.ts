@@ -16,6 +16,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from './providers/provider.ts'
+import { canReadBack, readBackHash } from './read-back.ts'
 
 /** Where the session is kept between attempts; every write is refused once another attempt has claimed it. */
 export interface SessionStore {
@@ -122,7 +123,9 @@ async function settle(options: TransferOptions, file: ArrivedFile): Promise<Tran
   const { source, signal } = options
   if (file.is_surmised !== true) return { file, local: await source.digest(signal), already_present: false }
   const stated = await withHash(options, file)
-  if (stated.hashes.length === 0) {
+  const local = await equalHash(options, stated)
+  if (local !== null) return { file: stated, local, already_present: false }
+  if (stated.hashes.length === 0 && !canReadBack(options.provider, stated)) {
     if (Date.now() - Date.parse(file.uploaded_at) < HASH_PATIENCE_MS) {
       throw new StepError(
         'upload_unverified',
@@ -131,8 +134,6 @@ async function settle(options: TransferOptions, file: ArrivedFile): Promise<Tran
     }
     return { file: stated, local: await source.digest(signal), already_present: true }
   }
-  const local = await equalHash(stated, source, signal)
-  if (local !== null) return { file: stated, local, already_present: false }
   throw new ProviderError('name_conflict', 'another file has taken the name during the upload')
 }
 
@@ -237,11 +238,11 @@ async function findPlace(
   options: TransferOptions,
   refused: ReadonlySet<string>,
 ): Promise<{ readonly kind: 'free'; readonly name: string } | Extract<Opened, { kind: 'present' }>> {
-  const { names, source, signal, events } = options
+  const { names, events } = options
   for (const name of names) {
     const standing = await standingFiles(options, name)
     for (const file of standing) {
-      const local = await equalHash(file, source, signal)
+      const local = await equalHash(options, file)
       if (local === null) continue
       await events.onNote({ event: 'already_present', name })
       return { kind: 'present', result: { file, local, already_present: true } }
@@ -267,14 +268,20 @@ async function standingFiles({ provider, folder, source, signal }: TransferOptio
   }
 }
 
-/** The archive's hash when the remote file has the same; null when it differs or the provider states none. */
+/**
+ * The archive's hash when the remote file has the same content; null when it differs, or when the provider states no hash and
+ * the file is too large to be read back for that.
+ */
 async function equalHash(
+  { provider, source, signal }: TransferOptions,
   file: RemoteFile,
-  source: OpenArchive,
-  signal: AbortSignal,
 ): Promise<FileHash | null> {
   if (file.size !== source.size) return null
-  const remote = file.hashes[0]
+  const remote =
+    file.hashes[0] ??
+    (canReadBack(provider, file)
+      ? await readBackHash(provider.readBack, file, provider.hashAlgorithm, signal)
+      : undefined)
   if (remote === undefined) return null
   const local = await source.digestBy(remote.algorithm, signal)
   return local.value === remote.value ? local : null

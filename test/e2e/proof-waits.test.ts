@@ -77,6 +77,22 @@ describe('a copy whose hash is late', () => {
     )
   })
 
+  it('is known by its content when the answer to its last byte was lost as well, and is not sent again', async () => {
+    const { slug, bindings } = await system.bind()
+    const [cloud] = system.clouds
+    for (const operation of ['get', 'find', 'list'])
+      cloud?.server.faults.add({
+        operation,
+        times: Number.POSITIVE_INFINITY,
+        action: { kind: 'own', name: 'omit_hashes' },
+      })
+    cloud?.server.faults.add({ operation: 'chunk', action: { kind: 'lose_answer' } })
+    const { result } = await syncWithoutHashes(slug)
+    const state = result.destinations[bindings[0]?.account_id ?? '']
+    assert.equal(state?.status, 'uploaded')
+    assert.equal(cloud?.files(`/odoo-backups/${slug}`).length, 1)
+  })
+
   async function syncWithoutHashes(slug: string) {
     const [cloud] = system.clouds
     cloud?.server.faults.add({
