@@ -8,12 +8,14 @@ import { withPatience } from './database.ts'
 import * as initial from './migrations/0001-initial.ts'
 import * as access from './migrations/0002-access.ts'
 import * as pages from './migrations/0003-pages.ts'
+import * as foundation from './migrations/0004-foundation.ts'
 import type { Database } from './schema.ts'
 
 const migrations: Record<string, Migration> = {
   '0001-initial': initial,
   '0002-access': access,
   '0003-pages': pages,
+  '0004-foundation': foundation,
 }
 
 /** Key of the advisory lock: the bytes of 'csmigrat'. Kysely's own lock begins only after it has made its tables. */

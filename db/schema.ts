@@ -74,6 +74,8 @@ export type RunsTable = {
   archive_task_queue: string | null
   account_ids: JsonOrNull<readonly string[]>
   workflow_id: string
+  /** Temporal's run ID of the execution that opened the newest sync; null before it began. */
+  execution_id: string | null
   size: number | null
   /** Absolute, symlinks resolved. */
   archive_path: string | null

@@ -1,6 +1,6 @@
 // The state of one destination, and how it reads for a person in the Temporal Web UI.
 
-import type { CloudSyncStatus, DestinationState, ProviderKind } from './types.ts'
+import type { CloudStatus, CloudSyncStatus, DestinationState, ProviderKind } from './types.ts'
 
 /** What a sync needs to know of one destination; IDs and names only, no credential. */
 export type Destination = {
@@ -32,6 +32,15 @@ export function pendingState(destination: Destination): DestinationState {
     finished_at: null,
     retention: null,
   }
+}
+
+/** The first of pending, failed, cancelled, uploaded that any destination has; `none` without a destination. */
+export function cloudStatusOf(destinations: CloudSyncStatus): CloudStatus {
+  const statuses = new Set(Object.values(destinations).map(({ status }) => status))
+  if (statuses.size === 0) return 'none'
+  if (statuses.has('pending') || statuses.has('uploading') || statuses.has('retrying')) return 'pending'
+  if (statuses.has('failed')) return 'failed'
+  return statuses.has('cancelled') ? 'cancelled' : 'uploaded'
 }
 
 const MARKS = {

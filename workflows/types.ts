@@ -15,7 +15,7 @@ export const DESTINATION_STATUSES = [
 export type DestinationStatus = (typeof DESTINATION_STATUSES)[number]
 
 /** What a whole run amounts to: `none` where no enabled binding exists. */
-export const CLOUD_STATUSES = ['uploaded', 'failed', 'pending', 'none'] as const
+export const CLOUD_STATUSES = ['uploaded', 'failed', 'cancelled', 'pending', 'none'] as const
 export type CloudStatus = (typeof CLOUD_STATUSES)[number]
 
 export const RETENTION_SCOPES = ['folder', 'own'] as const
