@@ -40,3 +40,38 @@ export function createActivities(deps: ActivityDeps) {
 }
 
 export type Activities = ReturnType<typeof createActivities>
+
+/** What only a worker can do that sees the archive: short work, and uploads. */
+const ON_ARCHIVES = ['inspectArchive', 'pinArchive', 'releaseArchive'] as const satisfies (keyof Activities)[]
+const UPLOADS = ['uploadArchive'] as const satisfies (keyof Activities)[]
+
+export type ActivitiesByQueue = {
+  /** For TASK_QUEUE, on a worker that sees no shared archives. */
+  readonly withoutArchives: Partial<Activities>
+  /**
+   * For TASK_QUEUE, on a worker that sees the shared archives: runs of versions whose short work on archives had no queue of
+   * its own find it here.
+   */
+  readonly withArchives: Partial<Activities>
+  readonly onArchives: Partial<Activities>
+  readonly uploads: Partial<Activities>
+}
+
+/** A queue offers what its workers can do, so that work that strays to another one is never done on the wrong disk. */
+export function activitiesByQueue(all: Activities): ActivitiesByQueue {
+  const withArchives = without(all, UPLOADS)
+  return {
+    withoutArchives: without(withArchives, ON_ARCHIVES),
+    withArchives,
+    onArchives: only(all, ON_ARCHIVES),
+    uploads: only(all, UPLOADS),
+  }
+}
+
+function only(all: Partial<Activities>, names: readonly string[]): Partial<Activities> {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)))
+}
+
+function without(all: Partial<Activities>, names: readonly string[]): Partial<Activities> {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
+}

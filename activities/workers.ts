@@ -1,5 +1,6 @@
-// The Workers of one process: workflows and short activities on TASK_QUEUE; uploads, which hold a slot for hours, on a queue
-// of their own; and, where this host has archives of its own, its two queues besides (temporal-practice.md, section 7).
+// The Workers of one process: workflows and activities that need no archive on TASK_QUEUE; where this process sees the shared
+// archives, the two queues of work on them; and, where this host has archives of its own, its two queues besides. Uploads
+// have queues of their own, because they hold a slot for hours (temporal-practice.md, section 7).
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +10,9 @@ import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
 import type { Logger } from '../db/log.ts'
 import type { Vault } from '../db/vault.ts'
-import { uploadQueues } from '../workflows/workflow-ids.ts'
+import { archiveQueues, isHostQueue, sharedQueues } from '../workflows/workflow-ids.ts'
 import { createHttpClient } from './http.ts'
-import { createActivities } from './index.ts'
+import { activitiesByQueue, createActivities } from './index.ts'
 import { createProviderAccounts } from './provider-accounts.ts'
 import type { TemporalConnection } from './temporal-runtime.ts'
 
@@ -44,35 +45,39 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const { config, db, vault, log, temporal } = deps
   const http = createHttpClient({ proxyEnv: config.proxyEnv })
   const accounts = createProviderAccounts({ db, vault, config, http })
-  const shared: Omit<WorkerOptions, 'taskQueue'> = {
+  const activities = activitiesByQueue(createActivities({ db, vault, config, log, accounts }))
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection: temporal.connection,
     namespace: temporal.namespace,
-    activities: createActivities({ db, vault, config, log, accounts }),
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     shutdownForceTime: SHUTDOWN_FORCE,
   }
-  const short = (taskQueue: string) => ({
-    ...shared,
-    taskQueue,
-    maxConcurrentActivityTaskExecutions: SHORT_ACTIVITY_SLOTS,
-  })
-  const uploads = (taskQueue: string) => ({
-    ...shared,
-    taskQueue,
-    maxConcurrentActivityTaskExecutions: config.uploadSlots,
-  })
   const workflowBundle = deps.workflowBundle ?? (await bundleWorkflows())
-  const queues = uploadQueues(config.taskQueue, null)
   const workers = [
-    await Worker.create({ ...short(config.taskQueue), workflowBundle }),
-    await Worker.create(uploads(queues.uploads)),
+    await Worker.create({
+      ...common,
+      taskQueue: config.taskQueue,
+      activities: config.sharedArchives ? activities.withArchives : activities.withoutArchives,
+      maxConcurrentActivityTaskExecutions: SHORT_ACTIVITY_SLOTS,
+      workflowBundle,
+    }),
   ]
-  if (config.archiveTaskQueue !== null) {
-    const own = uploadQueues(config.taskQueue, config.archiveTaskQueue)
-    if (own.uploads !== queues.uploads) {
-      workers.push(await Worker.create(short(own.archive)), await Worker.create(uploads(own.uploads)))
-    }
+  for (const { archive, uploads } of servedQueues(config)) {
+    workers.push(
+      await Worker.create({
+        ...common,
+        taskQueue: archive,
+        activities: activities.onArchives,
+        maxConcurrentActivityTaskExecutions: SHORT_ACTIVITY_SLOTS,
+      }),
+      await Worker.create({
+        ...common,
+        taskQueue: uploads,
+        activities: activities.uploads,
+        maxConcurrentActivityTaskExecutions: config.uploadSlots,
+      }),
+    )
   }
   const running = Promise.all(workers.map((worker) => worker.run())).then(() => http.close())
   return {
@@ -82,6 +87,16 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       await running
     },
   }
+}
+
+/** The queues of work on archives that this process can do: a run that names no host must not reach a host's own disk. */
+function servedQueues(config: Config) {
+  const { taskQueue, archiveTaskQueue, sharedArchives } = config
+  const hasOwn = archiveTaskQueue !== null && isHostQueue(taskQueue, archiveTaskQueue)
+  return [
+    ...(sharedArchives ? [sharedQueues(taskQueue)] : []),
+    ...(hasOwn ? [archiveQueues(taskQueue, archiveTaskQueue)] : []),
+  ]
 }
 
 /** Takes about 3 s. Rejects with what webpack says when a workflow cannot be bundled. */

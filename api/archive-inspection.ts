@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { ERROR_CODES, type ErrorCode } from '../workflows/errors.ts'
-import { uploadQueues } from '../workflows/workflow-ids.ts'
+import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
 
 const LOOK_MS = 2_000
@@ -32,7 +32,7 @@ export async function inspectArchive(
       name: 'inspectArchive',
       args,
       result: findingSchema,
-      taskQueue: uploadQueues(config.taskQueue, archive_task_queue).archive,
+      taskQueue: archiveQueues(config.taskQueue, archive_task_queue).archive,
       timeoutMs: LOOK_MS,
     })
     return finding.ok ? null : { code: finding.code, message: finding.message }

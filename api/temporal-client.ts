@@ -28,7 +28,7 @@ import {
   odooInstanceKey,
 } from '../workflows/messages.ts'
 import type { CloudSyncInput } from '../workflows/types.ts'
-import { pinWorkflowId, runWorkflowId, uploadQueues } from '../workflows/workflow-ids.ts'
+import { archiveQueues, pinWorkflowId, runWorkflowId } from '../workflows/workflow-ids.ts'
 import { createClosableRetry } from './grpc-retry.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
 import { createServerWatch } from './server-watch.ts'
@@ -221,7 +221,7 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
       }),
 
     releaseKeptArchive({ run_id, instance, archive_task_queue, releaseAfterMs }) {
-      const archive_queue = uploadQueues(options.taskQueue, archive_task_queue).archive
+      const archive_queue = archiveQueues(options.taskQueue, archive_task_queue).archive
       const input: KeepArchiveInput = { run_id, archive_queue, keep_for: releaseAfterMs }
       return startOne(KEEP_ARCHIVE_WORKFLOW, {
         taskQueue: options.taskQueue,

@@ -41,6 +41,8 @@ export type Config = {
   readonly taskQueue: string
   /** The queue of archives on this host's disk, when this process serves one. */
   readonly archiveTaskQueue: string | null
+  /** True when BACKUP_ROOT is the one that all workers without a queue of their own share. */
+  readonly sharedArchives: boolean
   readonly host: string
   readonly port: ConfiguredPort
   readonly adminPassword: string | null
@@ -164,6 +166,9 @@ const variables = z.object({
   TEMPORAL_CLI: absolutePath.optional(),
   TASK_QUEUE: queueName.default('cloud'),
   ARCHIVE_TASK_QUEUE: queueName.optional(),
+  SHARED_ARCHIVES: z
+    .enum(['0', '1'], { error: 'must be 1 where BACKUP_ROOT is shared by the workers, else 0 or unset' })
+    .optional(),
   HOST: z.string().default('127.0.0.1'),
   PORT: port.optional(),
   ADMIN_PASSWORD: z.string().optional(),
@@ -212,6 +217,8 @@ export function loadConfig(env: Environment = process.env): Config {
     temporalCli: set.TEMPORAL_CLI ?? null,
     taskQueue: set.TASK_QUEUE,
     archiveTaskQueue: set.ARCHIVE_TASK_QUEUE ?? null,
+    sharedArchives:
+      set.SHARED_ARCHIVES === undefined ? set.ARCHIVE_TASK_QUEUE === undefined : set.SHARED_ARCHIVES === '1',
     host: set.HOST,
     port: configuredPort('PORT'),
     adminPassword: set.ADMIN_PASSWORD ?? null,

@@ -109,7 +109,7 @@ async function runTests(
 /** The environment without what configures the program: a developer's cluster or database is no place for tests. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const configuring =
-    /^(TEMPORAL_|GOOGLE_|DROPBOX_|MICROSOFT_|ARCHIVE_TASK_QUEUE$|TASK_QUEUE$|DATA_DIR$|BACKUP_ROOT$|SECRET_KEY_FILE$|DATABASE_URL$|HOST$|PORT$|ADMIN_PASSWORD$|API_TOKEN$|LOG_LEVEL$)/
+    /^(TEMPORAL_|GOOGLE_|DROPBOX_|MICROSOFT_|ARCHIVE_TASK_QUEUE$|SHARED_ARCHIVES$|TASK_QUEUE$|DATA_DIR$|BACKUP_ROOT$|SECRET_KEY_FILE$|DATABASE_URL$|HOST$|PORT$|ADMIN_PASSWORD$|API_TOKEN$|LOG_LEVEL$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !configuring.test(name)))
 }
 

@@ -13,8 +13,9 @@ export const recordOptions: ActivityOptions = {
   cancellationType: WAIT,
 }
 
-/** How long the queue of short activities of one host may stay unserved before the run says so. */
+/** How long the queue of short work on archives may stay unserved before the run says so: one host's, and the shared one. */
 const HOST_QUEUE_PATIENCE = '15m'
+const SHARED_QUEUE_PATIENCE = '12h'
 
 /** Linking, measuring and unlinking the archive, on a host that has it. */
 export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOptions {
@@ -23,7 +24,7 @@ export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOpt
     startToCloseTimeout: '2m',
     // A disk that cannot be read for a day is no outage that heals by itself.
     scheduleToCloseTimeout: '24h',
-    ...(isHostQueue ? { scheduleToStartTimeout: HOST_QUEUE_PATIENCE } : {}),
+    scheduleToStartTimeout: isHostQueue ? HOST_QUEUE_PATIENCE : SHARED_QUEUE_PATIENCE,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
     cancellationType: WAIT,
   }

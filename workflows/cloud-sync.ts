@@ -38,7 +38,13 @@ import type {
   DestinationState,
   StatusError,
 } from './types.ts'
-import { bindingWorkflowId, pinWorkflowId, runIdOf, type UploadQueues, uploadQueues } from './workflow-ids.ts'
+import {
+  type ArchiveQueues,
+  archiveQueues,
+  bindingWorkflowId,
+  pinWorkflowId,
+  runIdOf,
+} from './workflow-ids.ts'
 
 const { recordRun, refuseRun, failRun, finishRun } = proxyActivities<Activities>(recordOptions)
 
@@ -52,7 +58,7 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
   const sync: Sync = {
     runId,
     input,
-    queues: uploadQueues(info.taskQueue, input.archive_task_queue),
+    queues: archiveQueues(info.taskQueue, input.archive_task_queue),
     isHostQueue: Boolean(input.archive_task_queue),
     status: {},
   }
@@ -89,7 +95,7 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
 type Sync = {
   readonly runId: string
   readonly input: CloudSyncInput
-  readonly queues: UploadQueues
+  readonly queues: ArchiveQueues
   readonly isHostQueue: boolean
   status: CloudSyncStatus
 }

@@ -47,23 +47,33 @@ export function plainRunId(runId: string): string {
   return runId.replace(/[^A-Za-z0-9_-]+/g, '-')
 }
 
-export type UploadQueues = {
-  /** Where the archive can be reached for short work: linking, unlinking. */
+export type ArchiveQueues = {
+  /** Short work on the archive: looking, linking, unlinking. */
   readonly archive: string
   /** Where uploads hold a slot for hours. */
   readonly uploads: string
 }
 
+/** The queues of work that needs an archive every worker of them can see, because BACKUP_ROOT is one and the same. */
+export function sharedQueues(taskQueue: string): ArchiveQueues {
+  return { archive: `${taskQueue}-archives`, uploads: `${taskQueue}-uploads` }
+}
+
 /**
- * A host's own queue carries its uploads; short work on its disk has a queue beside it, because uploads may hold
- * every slot of the first one for hours.
+ * Where the work of a run goes that needs its archive: the queues of the host that the run names, else the shared ones.
+ * Short work has a queue of its own, because uploads may hold every slot of theirs for hours.
  */
-export function uploadQueues(
+export function archiveQueues(
   taskQueue: string,
   archiveTaskQueue: CloudSyncInput['archive_task_queue'],
-): UploadQueues {
-  const isShared = archiveTaskQueue === taskQueue || archiveTaskQueue === `${taskQueue}-uploads`
-  return archiveTaskQueue && !isShared
+): ArchiveQueues {
+  return archiveTaskQueue && isHostQueue(taskQueue, archiveTaskQueue)
     ? { archive: `${archiveTaskQueue}-archives`, uploads: archiveTaskQueue }
-    : { archive: taskQueue, uploads: `${taskQueue}-uploads` }
+    : sharedQueues(taskQueue)
+}
+
+/** False for the names of the shared queues: who names one of them means any worker. */
+export function isHostQueue(taskQueue: string, archiveTaskQueue: string): boolean {
+  const { archive, uploads } = sharedQueues(taskQueue)
+  return ![taskQueue, archive, uploads].includes(archiveTaskQueue)
 }

@@ -28,6 +28,7 @@ describe('the environment', () => {
       temporalCli: null,
       taskQueue: 'cloud',
       archiveTaskQueue: null,
+      sharedArchives: true,
       host: '127.0.0.1',
       port: { port: 8080, asked: false },
       adminPassword: null,

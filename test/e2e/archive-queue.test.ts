@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto'
 import { access, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { Worker } from '@temporalio/worker'
+import { activitiesByQueue, createActivities } from '../../activities/index.ts'
 import { startWorkers } from '../../activities/workers.ts'
 import { createLogger } from '../../db/log.ts'
 import { getRun } from '../../db/runs.ts'
@@ -114,18 +116,17 @@ describe('a run', () => {
   it('whose host never comes back can be cancelled', async () => {
     const { slug } = await system.bind()
     const archiveTaskQueue = randomName('cloud-host9')
-    const host = await startWorkers({
-      // Only linking is served.
-      config: {
-        ...system.config,
-        archiveTaskQueue: `${archiveTaskQueue}-archives`,
-        taskQueue: randomName('elsewhere'),
-      },
-      db: system.db,
-      vault: testVault,
-      log: createLogger({ logLevel: 'silent' }),
-      temporal: { connection: system.temporal.nativeConnection, namespace: system.temporal.namespace },
+    const log = createLogger({ logLevel: 'silent' })
+    const accounts = { open: () => Promise.reject(new Error('linking needs no account')) }
+    const activities = createActivities({ ...system, vault: testVault, log, accounts })
+    // Only linking is served.
+    const host = await Worker.create({
+      connection: system.temporal.nativeConnection,
+      namespace: system.temporal.namespace,
+      taskQueue: `${archiveTaskQueue}-archives`,
+      activities: activitiesByQueue(activities).onArchives,
     })
+    const hostEnded = host.run()
     try {
       const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
       const run = await system.start({ instance: slug, archive, archive_task_queue: archiveTaskQueue })
@@ -140,7 +141,8 @@ describe('a run', () => {
         ['cancelled'],
       )
     } finally {
-      await host.stop()
+      host.shutdown()
+      await hostEnded
     }
   })
 

@@ -22,7 +22,7 @@ describe('an upload', () => {
 
   it('is preceded by linking the archive, which does not wait for a host that is not there', () => {
     assert.equal(archiveOptions('cloud-host7-archives', true).scheduleToStartTimeout, '15m')
-    assert.equal(archiveOptions('cloud', false).scheduleToStartTimeout, undefined)
+    assert.equal(archiveOptions('cloud-archives', false).scheduleToStartTimeout, '12h')
   })
 })
 

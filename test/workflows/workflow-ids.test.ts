@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  archiveQueues,
   bindingWorkflowId,
   INSTANCE_SLUG,
   pinWorkflowId,
@@ -8,7 +9,6 @@ import {
   runIdOf,
   runWorkflowId,
   shortRunId,
-  uploadQueues,
 } from '../../workflows/workflow-ids.ts'
 
 describe('workflow IDs', () => {
@@ -57,13 +57,13 @@ describe('the short ID of a run', () => {
 
 describe('the queues of a run', () => {
   it('are the shared ones unless it names a queue of its own', () => {
-    const shared = { archive: 'cloud', uploads: 'cloud-uploads' }
-    for (const named of [undefined, null, '', 'cloud', 'cloud-uploads'])
-      assert.deepEqual(uploadQueues('cloud', named), shared)
+    const shared = { archive: 'cloud-archives', uploads: 'cloud-uploads' }
+    for (const named of [undefined, null, '', 'cloud', 'cloud-uploads', 'cloud-archives'])
+      assert.deepEqual(archiveQueues('cloud', named), shared)
   })
 
   it('of a host are the one it names for uploads and one beside it for short work', () => {
-    assert.deepEqual(uploadQueues('cloud', 'cloud-host7'), {
+    assert.deepEqual(archiveQueues('cloud', 'cloud-host7'), {
       archive: 'cloud-host7-archives',
       uploads: 'cloud-host7',
     })
