@@ -1,6 +1,7 @@
 // `npm test`: prepares what all test files share (one PostgreSQL in a temporary folder, one Temporal CLI), runs Node's own
 // test runner in a child, and takes everything down again. The runner's counts are the last lines, its exit code ours.
-// Arguments are files or folders to run instead of all; those that begin with "-" go to the runner, except for
+// Arguments are files or folders to run instead of all; those that begin with "-" go to the Node of each file, except for
+// --no-skips: a test that is skipped is a failure; and
 // --searched: how much of what the tests left behind was searched for planted secrets is said at the end.
 // Nothing here is shared with another run: two clones may test at the same time.
 import { spawn } from 'node:child_process'
@@ -11,12 +12,13 @@ import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
 import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
-import { type Searched, searchedFigures } from './support/searched-figures.ts'
+import type { RunFilesRequest } from './runner/run-files.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
 const TEST_TIMEOUT_MS = 300_000
 const FILES_AT_ONCE = 2
+const OWN_FLAGS = ['--no-skips', '--searched']
 
 // Only what a person has to know: something is fetched, or does not work.
 const log = {
@@ -29,7 +31,7 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(given: readonly string[]): Promise<number> {
   const patterns = given.filter((one) => !one.startsWith('-'))
-  const flags = given.filter((one) => one.startsWith('-') && one !== '--searched')
+  const flags = given.filter((one) => one.startsWith('-') && !OWN_FLAGS.includes(one))
   const files = await findTests(patterns)
   if (files.length === 0) {
     log.warn(`no test files in ${patterns.join(', ')}`)
@@ -58,44 +60,31 @@ async function main(given: readonly string[]): Promise<number> {
       TEMPORAL_CLI: cli,
       SECRET_SEARCH_FOLDER: searches,
     }
-    const code = await runTests(files, flags, shared)
-    if (given.includes('--searched')) await saySearched(searches)
-    return code
+    const request: RunFilesRequest = {
+      root: ROOT,
+      files,
+      flags,
+      files_at_once: FILES_AT_ONCE,
+      test_timeout_ms: TEST_TIMEOUT_MS,
+      may_skip: !given.includes('--no-skips'),
+      searches: given.includes('--searched') ? searches : null,
+    }
+    return await runTests(request, shared)
   } finally {
     await database?.stop()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function saySearched(searches: string): Promise<void> {
-  const sum: Record<keyof Searched, number> = { secrets: 0, histories: 0, rows: 0, answers: 0, log_lines: 0 }
-  for (const name of await readdir(searches)) {
-    const one = searchedFigures.parse(JSON.parse(await readFile(join(searches, name), 'utf8')))
-    for (const kind of searchedFigures.keyof().options) sum[kind] += one[kind]
-  }
-  const { secrets, histories, rows, answers, log_lines } = sum
-  log.info(
-    `Searched for ${secrets} planted secrets: ${histories} workflow histories, ${rows} rows of databases, ` +
-      `${answers} answers of the API, ${log_lines} log lines. A hit fails the test file that left it.`,
-  )
-}
-
-async function runTests(
-  files: readonly string[],
-  flags: readonly string[],
-  shared: Readonly<Record<string, string>>,
-): Promise<number> {
-  const options = [
-    '--test',
-    '--test-reporter=spec',
-    `--test-concurrency=${FILES_AT_ONCE}`,
-    `--test-timeout=${TEST_TIMEOUT_MS}`,
-  ]
-  const child = spawn(process.execPath, [...options, ...flags, ...files], {
+async function runTests(request: RunFilesRequest, shared: Readonly<Record<string, string>>): Promise<number> {
+  const child = spawn(process.execPath, [join(ROOT, 'test', 'runner', 'run-files.ts')], {
     cwd: ROOT,
-    stdio: 'inherit',
+    stdio: ['pipe', 'inherit', 'inherit'],
     env: { ...ownEnvironment(), ...shared },
   })
+  // One that ends before it has read the request says so by its code.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(JSON.stringify(request))
   const stop = () => child.kill('SIGTERM')
   process.once('SIGTERM', stop)
   const code = await new Promise<number | null>((resolve, reject) => {
