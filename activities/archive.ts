@@ -66,7 +66,8 @@ export async function openArchive(path: string, given: string) {
   })
 }
 
-async function realRoot(backupRoot: string): Promise<string> {
+/** BACKUP_ROOT with symlinks resolved; throws StepError `archive_unreadable`. */
+export async function realRoot(backupRoot: string): Promise<string> {
   return realpath(backupRoot).catch((error: unknown) => {
     throw new StepError('archive_unreadable', `BACKUP_ROOT ${backupRoot} cannot be read (${codeOf(error)})`)
   })

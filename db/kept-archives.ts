@@ -1,12 +1,66 @@
-// Archives that are still linked although their run is settled (design.md, rule 6). A workflow of its own lets each of
-// them go; here is found what has no such workflow, or has lost it.
+// Archives that are kept while they are owed (design.md, rule 6): how a run's row comes to name its pin, and which are still
+// linked although their run is settled. A workflow of its own lets each of those go; here is found what has no such
+// workflow, or has lost it.
 
 import { sql } from 'kysely'
-import type { DbOrTransaction } from './database.ts'
+import { KEEP_ARCHIVE_MS } from '../workflows/keep-time.ts'
+import { appendAudit } from './audit.ts'
+import type { Db, DbOrTransaction } from './database.ts'
+import type { ArchiveOfRun } from './runs.ts'
 import type { Run } from './schema.ts'
 
-/** How long the archive of a failed run is kept for a re-upload. */
-export const KEEP_ARCHIVE_MS = 7 * 86_400_000
+export { KEEP_ARCHIVE_MS }
+
+/** An archive that was looked at and linked in one step; `reason` says why it could not be linked. */
+export type KeptArchive = ArchiveOfRun & { readonly reason: string | null }
+
+/**
+ * Notes the pin of a run that has the pin which was seen, with the word of the audit, in one transaction. False when another
+ * pin was noted in the meantime, or there is no such run (`whilePending`: no such run that is pending): the caller's link
+ * is of no use then, and the caller's to remove.
+ */
+export async function notePin(
+  db: Db,
+  seen: Pick<Run, 'id' | 'pin' | 'pin_path'>,
+  kept: KeptArchive,
+  { actor, whilePending = false }: { readonly actor: string; readonly whilePending?: boolean },
+): Promise<boolean> {
+  const { reason: _reason, ...columns } = kept
+  return db.transaction().execute(async (trx) => {
+    let query = trx
+      .updateTable('runs')
+      .set({ ...columns, updated_at: sql<string>`now()` })
+      .where('id', '=', seen.id)
+      .where('pin', 'is not distinct from', seen.pin)
+      .where('pin_path', 'is not distinct from', seen.pin_path)
+    if (whilePending) query = query.where('cloud_status', '=', 'pending')
+    const run = await query.returningAll().executeTakeFirst()
+    if (run === undefined) return false
+    await auditPin(trx, run, kept, actor)
+    return true
+  })
+}
+
+/** Holds the run's row until the transaction ends: no sync of it begins meanwhile. */
+export async function lockRun(trx: DbOrTransaction, runId: string): Promise<void> {
+  await trx.selectFrom('runs').select('id').where('id', '=', runId).forNoKeyUpdate().execute()
+}
+
+/** The word of the audit that a run's archive is kept, or why it is not linked. */
+export async function auditPin(
+  trx: DbOrTransaction,
+  run: Pick<Run, 'id' | 'instance_slug' | 'archive'>,
+  { pin, size, reason }: KeptArchive,
+  actor: string,
+): Promise<void> {
+  await appendAudit(trx, {
+    actor,
+    event: pin === 'linked' ? 'archive_pinned' : 'archive_not_linkable',
+    instance_slug: run.instance_slug,
+    run_id: run.id,
+    details: { archive: run.archive, size, ...(reason === null ? {} : { reason }) },
+  })
+}
 
 const PAGE = 100
 

@@ -79,15 +79,32 @@ describe('keeping the archive (design.md, rule 6)', () => {
     const run = await aRun()
     await Promise.all([pin(run), pin(run)])
     assert.deepEqual(await pin(run), { size: 7, pin: 'linked' })
-    assert.deepEqual(await readdir(inRoot('.cloud-sync', run.id)), [run.archive])
+    const names = await readdir(inRoot('.cloud-sync', run.id))
+    assert.deepEqual(
+      names.map((name) => inRoot('.cloud-sync', run.id, name)),
+      [(await record(run)).pin_path],
+    )
     assert.equal((await stat(inRoot(run.archive))).nlink, 2)
   })
 
-  it('takes over the link of a try that broke off before it was recorded', async () => {
+  it('is not kept from it by the link of a try that broke off before it was recorded, and lets go of both', async () => {
     const run = await aRun()
     await mkdir(inRoot('.cloud-sync', run.id), { recursive: true })
     await link(inRoot(run.archive), inRoot('.cloud-sync', run.id, run.archive))
     assert.equal((await pin(run)).pin, 'linked')
+    await settle(run)
+    assert.deepEqual(await release(run), { is_released: true })
+    assert.equal(await isThere(inRoot('.cloud-sync', run.id)), false)
+  })
+
+  it('uses the link of a try that broke off before it was recorded when the original is gone by now', async () => {
+    const run = await aRun()
+    await mkdir(inRoot('.cloud-sync', run.id), { recursive: true })
+    await rename(inRoot(run.archive), inRoot('.cloud-sync', run.id, run.archive))
+    assert.deepEqual(await pin(run), { size: 7, pin: 'linked' })
+    const { pin_path, archive_path } = await record(run)
+    assert.equal(await readFile(pin_path ?? '', 'utf8'), 'content')
+    assert.equal(archive_path, inRoot(run.archive))
   })
 
   it('does not take an older file at the place of the link for the archive', async () => {
@@ -95,7 +112,7 @@ describe('keeping the archive (design.md, rule 6)', () => {
     await mkdir(inRoot('.cloud-sync', run.id), { recursive: true })
     await writeFile(inRoot('.cloud-sync', run.id, run.archive), 'older!!')
     assert.equal((await pin(run)).pin, 'linked')
-    assert.equal(await readFile(inRoot('.cloud-sync', run.id, run.archive), 'utf8'), 'content')
+    assert.equal(await readFile((await record(run)).pin_path ?? '', 'utf8'), 'content')
   })
 
   it('still has it when the orchestrator has deleted its name of the file', async () => {
@@ -213,7 +230,7 @@ describe('keeping the archive (design.md, rule 6)', () => {
     const run = await aRun()
     await beginSync(deps.db, run.id, {})
     await pin(run)
-    assert.deepEqual(await release(run), { is_released: false })
+    assert.deepEqual(await release(run), { is_released: false, kept_until: null })
     assert.equal(await isThere(inRoot('.cloud-sync', run.id, run.archive)), true)
   })
 
@@ -221,8 +238,9 @@ describe('keeping the archive (design.md, rule 6)', () => {
     const run = await aRun()
     await pin(run)
     await settle(run, 'failed')
-    await keepPinUntil(deps.db, run.id, '2099-01-01T00:00:00Z')
-    assert.deepEqual(await release(run, true), { is_released: false })
+    const later = new Date(Date.now() + 3_600_000).toISOString()
+    await keepPinUntil(deps.db, run.id, later)
+    assert.deepEqual(await release(run, true), { is_released: false, kept_until: later })
     await keepPinUntil(deps.db, run.id, '2020-01-01T00:00:00Z')
     assert.deepEqual(await release(run, true), { is_released: true })
     assert.equal(await isThere(inRoot('.cloud-sync', run.id)), false)
