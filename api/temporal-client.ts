@@ -28,6 +28,7 @@ import {
   odooInstanceKey,
 } from '../workflows/messages.ts'
 import type { CloudSyncInput } from '../workflows/types.ts'
+import { detailsText, summaryText } from '../workflows/web-ui-text.ts'
 import { archiveQueues, pinWorkflowId, runWorkflowId } from '../workflows/workflow-ids.ts'
 import { createClosableRetry } from './grpc-retry.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
@@ -118,9 +119,6 @@ const START_DEADLINE_MS = 3_000
 const GRPC_NOT_FOUND = 5
 const GRPC_UNIMPLEMENTED = 12
 const KEEP_ARCHIVE_WORKFLOW = 'keepArchiveWorkflow'
-/** One line, and a paragraph; counted in bytes, as a server counts that limits them. */
-const SUMMARY_BYTES = 300
-const DETAILS_BYTES = 15_000
 /** TaskQueueType of Temporal's API. */
 const WORKFLOW_QUEUE = 1
 /** gRPC would wait up to two minutes before it looks for a server that was away. */
@@ -215,8 +213,8 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
           { key: backupRunIdKey, value: input.run_id },
           { key: cloudSyncStatusKey, value: 'pending' },
         ],
-        staticSummary: cut(`${input.instance}: ${input.archive}`, SUMMARY_BYTES),
-        staticDetails: cut(startDetails(input), DETAILS_BYTES),
+        staticSummary: summaryText(`${input.instance}: ${input.archive}`),
+        staticDetails: detailsText(startDetails(input)),
         priority: { fairnessKey: input.instance },
       }),
 
@@ -231,7 +229,7 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
           { key: odooInstanceKey, value: instance },
           { key: backupRunIdKey, value: run_id },
         ],
-        staticSummary: `Lets the kept archive of ${instance} go`,
+        staticSummary: summaryText(`Lets the kept archive of ${instance} go`),
       })
     },
 
@@ -354,18 +352,6 @@ function connectConfig({ address, namespace }: TemporalOptions) {
 
 function isOpen({ name }: { readonly name: string }): boolean {
   return name === 'RUNNING' || name === 'PAUSED'
-}
-
-/** The beginning of a text, whole characters of it. */
-function cut(text: string, maxBytes: number): string {
-  let bytes = 0
-  let end = 0
-  for (const character of text) {
-    bytes += Buffer.byteLength(character)
-    if (bytes > maxBytes) break
-    end += character.length
-  }
-  return text.slice(0, end)
 }
 
 function startDetails(input: SyncStart): string {

@@ -3,6 +3,7 @@
 // upload still runs.
 
 import type { ActivityOptions } from '@temporalio/workflow'
+import { summaryText } from './web-ui-text.ts'
 
 const WAIT = 'WAIT_CANCELLATION_COMPLETED' as const
 
@@ -65,7 +66,7 @@ export function uploadOptions(queue: string, summary: string): ActivityOptions {
     heartbeatTimeout: '30s',
     retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m' },
     cancellationType: WAIT,
-    summary,
+    summary: summaryText(summary),
   }
 }
 

@@ -38,6 +38,7 @@ import type {
   DestinationState,
   StatusError,
 } from './types.ts'
+import { detailsText, summaryText } from './web-ui-text.ts'
 import {
   type ArchiveQueues,
   archiveQueues,
@@ -161,8 +162,10 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
         { key: cloudAccountKey, value: account_id },
         { key: cloudSyncStatusKey, value: 'pending' },
       ],
-      staticSummary: `${input.instance} → ${destination.account}`,
-      staticDetails: `Archive \`${input.archive}\` to **${destination.account}** (${destination.provider}), folder \`${destination.folder}\``,
+      staticSummary: summaryText(`${input.instance} → ${destination.account}`),
+      staticDetails: detailsText(
+        `Archive \`${input.archive}\` to **${destination.account}** (${destination.provider}), folder \`${destination.folder}\``,
+      ),
     })
     change(sync, account_id, await child.result())
   } catch (failure) {
@@ -237,7 +240,7 @@ async function keepArchive(sync: Sync): Promise<void> {
         { key: odooInstanceKey, value: input.instance },
         { key: backupRunIdKey, value: runId },
       ],
-      staticSummary: `Keeps the archive of ${input.instance} for a re-upload`,
+      staticSummary: summaryText(`Keeps the archive of ${input.instance} for a re-upload`),
     })
   } catch (failure) {
     // An earlier sync of this run keeps it already.
