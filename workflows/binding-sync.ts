@@ -1,7 +1,7 @@
 // bindingSyncWorkflow: one archive to one destination: wait for the account's turn, upload, verify, prune. It ends normally
 // whatever became of the upload; only cancellation ends it otherwise, after the provider's session was given up.
 
-import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import {
   allHandlersFinished,
   CancellationScope,
@@ -12,25 +12,16 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import type { PruneOutcome } from '../activities/remote-retention.ts'
-import {
-  abortOptions,
-  pruneOptions,
-  recordOptions,
-  retentionOptions,
-  turnOptions,
-  uploadOptions,
-  verifyOptions,
-} from './activity-options.ts'
+import { abortOptions, recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
 import { type Destination, describeDestination, pendingState } from './destination.ts'
-import { statusError, statusErrorOf } from './failures.ts'
+import { statusErrorOf } from './failures.ts'
 import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
-import type { CloudSyncStatus, DestinationState, RetentionResult, StatusError } from './types.ts'
+import { pruneCopies } from './prune-copies.ts'
+import type { CloudSyncStatus, DestinationState } from './types.ts'
 
 export type BindingSyncInput = {
   readonly run_id: string
@@ -42,17 +33,10 @@ export type BindingSyncInput = {
 const { saveDestination } = proxyActivities<Activities>(recordOptions)
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
-const { planRemotePrune } = proxyActivities<Activities>(retentionOptions)
-const { pruneRemote } = proxyActivities<Activities>(pruneOptions)
 const { abortUpload } = proxyActivities<Activities>(abortOptions)
 
 /** A copy that differs is removed and sent once more; a second one that differs is a fault that time does not heal. */
 const UPLOAD_ROUNDS = 2
-/** 500 deletions a pass: a plan stays far below what one payload may hold, and a lowered keep_last is still done. */
-const MAX_PRUNE_PASSES = 40
-/** Failed passes, with pauses from 4 s to 32 s between them: a minute in all. The next run prunes as well. */
-const MAX_PRUNE_FAILURES = 5
-const PRUNE_PAUSE_MS = 2_000
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
   const { run_id, destination } = input
@@ -98,7 +82,7 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
   }
   await tellParent(account_id, state)
   if (destination.keep_last !== null && state.remote_id !== null) {
-    const retention = await prune(input, destination.keep_last, state.remote_id)
+    const retention = await pruneCopies(input, destination.keep_last, state.remote_id)
     await CancellationScope.nonCancellable(() => settle({ retention }))
   }
   await condition(allHandlersFinished)
@@ -141,79 +125,6 @@ function isBadCopy(failure: unknown): boolean {
   return (
     cause instanceof ApplicationFailure && (cause.type === 'hash_mismatch' || cause.type === 'size_mismatch')
   )
-}
-
-/**
- * A prune that fails or is cancelled never undoes the upload: it shows in `retention.error`. Each plan goes by the binding
- * as it is then, and so does `keep_last`; null when the binding does not want anything deleted any more.
- */
-async function prune(
-  input: BindingSyncInput,
-  keepLast: number,
-  remoteId: string,
-): Promise<RetentionResult | null> {
-  const { run_id, instance, destination } = input
-  const { account_id, binding_id, folder } = destination
-  const about = { run_id, instance, account_id, binding_id, folder }
-  const deleted: string[] = []
-  let rule = { keep_last: keepLast, retention_scope: destination.retention_scope }
-  let kept = 0
-  let failures = 0
-  const result = (rest: Partial<RetentionResult> = {}): RetentionResult => ({
-    keep_last: rule.keep_last,
-    deleted,
-    kept,
-    skipped: null,
-    error: null,
-    ...rest,
-  })
-  try {
-    for (let pass = 1; pass <= MAX_PRUNE_PASSES; pass += 1) {
-      const plan = await planRemotePrune({ ...about, remote_id: remoteId })
-      if (plan.retention === null) return deleted.length === 0 ? null : result()
-      rule = plan.retention ?? rule
-      kept = plan.kept
-      if (plan.skipped !== null) return result({ skipped: plan.skipped })
-      if (plan.delete.length === 0) break
-      const outcome = await tryToPrune({ ...about, ...rule, files: plan.delete })
-      deleted.push(...outcome.deleted)
-      if (outcome.error !== null) {
-        failures += 1
-        if (!outcome.error.retryable || failures === MAX_PRUNE_FAILURES) {
-          return result({ error: outcome.error })
-        }
-        await sleep(PRUNE_PAUSE_MS * 2 ** failures)
-        continue
-      }
-      if (!plan.has_more && outcome.is_outdated !== true) break
-    }
-    return result()
-  } catch (failure) {
-    return result({ error: statusErrorOf(failure) })
-  }
-}
-
-async function tryToPrune(input: Parameters<Activities['pruneRemote']>[0]): Promise<PruneOutcome> {
-  try {
-    return await pruneRemote(input)
-  } catch (failure) {
-    if (isCancellation(failure)) throw failure
-    return { deleted: [], error: pruneError(failure) }
-  }
-}
-
-const PLAN_TOO_OLD =
-  'No worker took the deletion of old copies before its plan was too old. It is planned anew, at the latest by the next run.'
-
-/**
- * A worker that was lost in the middle is an error to plan anew after, as any other; and so is a plan that grew too old
- * while no worker was there, whatever such a wait means elsewhere.
- */
-export function pruneError(failure: unknown): StatusError {
-  const cause = failure instanceof ActivityFailure ? failure.cause : failure
-  return cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START'
-    ? statusError('worker_lost', PLAN_TOO_OLD)
-    : statusErrorOf(failure)
 }
 
 /**

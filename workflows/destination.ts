@@ -1,6 +1,12 @@
 // The state of one destination, and how it reads for a person in the Temporal Web UI.
 
-import type { CloudStatus, CloudSyncStatus, DestinationState, ProviderKind } from './types.ts'
+import type {
+  CloudStatus,
+  CloudSyncStatus,
+  DestinationState,
+  ProviderKind,
+  RetentionResult,
+} from './types.ts'
 
 /** What a sync needs to know of one destination; IDs and names only, no credential. */
 export type Destination = {
@@ -61,11 +67,15 @@ export function describeDestination(state: DestinationState): string {
     parts.push(`${percent} % of ${formatBytes(state.size)}`)
   } else if (state.size !== null) parts.push(formatBytes(state.size))
   if (state.remote_path !== null) parts.push(`\`${state.remote_path}\``)
-  if (state.retention !== null && state.retention.deleted.length > 0) {
-    parts.push(`${state.retention.deleted.length} old deleted`)
-  }
+  const deleted = state.retention === null ? 0 : deletedCount(state.retention)
+  if (deleted > 0) parts.push(`${deleted} old deleted`)
   if (state.error !== null) parts.push(state.error.message)
   return `${MARKS[state.status]} **${state.account}** (${state.provider}): ${parts.join(', ')}`
+}
+
+/** How many files a prune deleted; `deleted` names a hundred at most. */
+export function deletedCount(retention: RetentionResult): number {
+  return retention.deleted_count ?? retention.deleted.length
 }
 
 export function describeDestinations(status: CloudSyncStatus): string {

@@ -33,8 +33,10 @@ export type StatusError = { readonly code: string; readonly message: string; rea
 
 export type RetentionResult = {
   readonly keep_last: number
-  /** Names of the remote files that were deleted. */
+  /** Names of the remote files that were deleted: the first hundred. The audit has them all. */
   readonly deleted: readonly string[]
+  /** How many were deleted; absent where `deleted` names them all. */
+  readonly deleted_count?: number | undefined
   readonly kept: number
   readonly skipped: null | 'would_delete_all' | 'new_file_not_listed'
   readonly error: StatusError | null

@@ -65,7 +65,12 @@ const hashSchema = z.object({ algorithm: z.enum(HASH_ALGORITHMS), value: z.strin
 
 const retentionSchema = z.object({
   keep_last: z.int(),
-  deleted: z.array(z.string()).readonly(),
+  deleted: z.array(z.string()).readonly().openapi({
+    description: 'Names of the deleted files, the first hundred; the audit has them all.',
+  }),
+  deleted_count: z.int().optional().openapi({
+    description: 'How many files were deleted; absent where `deleted` names them all.',
+  }),
   kept: z.int(),
   skipped: z.enum(['would_delete_all', 'new_file_not_listed']).nullable(),
   error: statusErrorSchema.nullable(),

@@ -1,5 +1,6 @@
 // One destination of a run: state, progress, what is at the provider, and what retention did.
 
+import { deletedCount } from '../../workflows/destination.ts'
 import type { DestinationState, StatusError } from '../../workflows/types.ts'
 import type { LiveDestination } from '../live-progress.ts'
 import { errorLine, errorWords } from './error-words.ts'
@@ -30,6 +31,7 @@ const texts = {
   },
   pruneFailed: 'failed, the copy itself is whole:',
   whatToDo: 'What to do:',
+  more: (count: number) => `and ${count.toLocaleString('en-US')} more, in the audit`,
 } as const
 
 export type DestinationView = {
@@ -120,7 +122,13 @@ function retentionText(retention: NonNullable<DestinationState['retention']>): P
   const { deleted, kept, skipped, error, keep_last } = retention
   if (error !== null) return html`${texts.pruneFailed} ${errorLine(error)}`
   if (skipped !== null) return texts.skipped[skipped]
+  const count = deletedCount(retention)
+  const more = count - deleted.length
   const files =
-    deleted.length === 0 ? null : html`<ul>${deleted.map((name) => html`<li><code>${name}</code></li>`)}</ul>`
-  return html`keeps the last ${keep_last}: deleted ${plural(deleted.length, 'file')}, kept ${kept}${files}`
+    deleted.length === 0
+      ? null
+      : html`<ul>${deleted.map((name) => html`<li><code>${name}</code></li>`)}${
+          more > 0 ? html`<li>${texts.more(more)}</li>` : null
+        }</ul>`
+  return html`keeps the last ${keep_last}: deleted ${plural(count, 'file')}, kept ${kept}${files}`
 }

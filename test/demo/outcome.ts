@@ -1,7 +1,7 @@
 // Whether everything is as it must be, seen from the clouds' side: each archive there once, of equal size and hash, the
 // right copies kept, nothing left half sent. Pure.
 
-import { formatBytes } from '../../workflows/destination.ts'
+import { deletedCount, formatBytes } from '../../workflows/destination.ts'
 import { isArchiveName } from '../../workflows/retention.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import type { ApiRun, ApiState } from './api.ts'
@@ -46,7 +46,11 @@ export const OUTCOME_COLUMNS: readonly Column<OutcomeRow>[] = [
     cell: ({ state }) => (state.size === null ? '–' : formatBytes(state.size)),
   },
   { title: 'Hash', cell: ({ isHashEqual }) => (isHashEqual ? 'equal' : 'WRONG') },
-  { title: 'Deleted', align: 'right', cell: ({ state }) => String(state.retention?.deleted.length ?? 0) },
+  {
+    title: 'Deleted',
+    align: 'right',
+    cell: ({ state }) => String(state.retention === null ? 0 : deletedCount(state.retention)),
+  },
   { title: 'Kept', align: 'right', cell: ({ state }) => String(state.retention?.kept ?? 'all') },
 ]
 

@@ -1,6 +1,6 @@
 // How the progress of all destinations reads: bars for a terminal, lines of news for everything else. Pure.
 
-import { formatBytes } from '../../workflows/destination.ts'
+import { deletedCount, formatBytes } from '../../workflows/destination.ts'
 import type { ApiState } from './api.ts'
 import { fit } from './screen.ts'
 
@@ -89,5 +89,5 @@ function wordsOf(state: ApiState, size: number): string {
   if (retention === null) return 'whole, verified'
   if (retention.error !== null) return `verified; retention: ${retention.error.code.replaceAll('_', ' ')}`
   if (retention.skipped !== null) return `verified; not pruned: ${retention.skipped.replaceAll('_', ' ')}`
-  return `verified; ${retention.deleted.length} deleted, ${retention.kept} kept`
+  return `verified; ${deletedCount(retention)} deleted, ${retention.kept} kept`
 }

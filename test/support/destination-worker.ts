@@ -1,0 +1,93 @@
+// One destination without disk, database or cloud: bindingSyncWorkflow on a real Temporal server, its activities played by a
+// test. What a test does not play succeeds at once.
+
+import { randomUUID } from 'node:crypto'
+import type { WorkflowHandle } from '@temporalio/client'
+import { Worker, type WorkflowBundle } from '@temporalio/worker'
+import type { Activities } from '../../activities/index.ts'
+import type { UploadedCopy } from '../../activities/upload-archive.ts'
+import { bundleWorkflows } from '../../activities/workers.ts'
+import type { BindingSyncInput, bindingSyncWorkflow } from '../../workflows/binding-sync.ts'
+import type { TestTemporal } from './temporal.ts'
+
+export const COPY: UploadedCopy = {
+  remote_id: 'id-1',
+  remote_path: '/odoo-backups/acme/x.dump',
+  size: 1000,
+  hash: { algorithm: 'md5', value: '0'.repeat(32) },
+  already_present: false,
+  uploaded_at: '2026-11-23T01:00:00.000Z',
+  attempt: 1,
+  started_at: '2026-11-23T00:00:00.000Z',
+}
+
+export type DestinationWorker = {
+  readonly taskQueue: string
+  start(input?: Partial<BindingSyncInput>): Promise<WorkflowHandle<typeof bindingSyncWorkflow>>
+  input(change?: Partial<BindingSyncInput>): BindingSyncInput
+  stop(): Promise<void>
+}
+
+let bundle: Promise<WorkflowBundle> | undefined
+
+export async function startDestinationWorker(
+  temporal: TestTemporal,
+  played: Partial<Activities>,
+): Promise<DestinationWorker> {
+  bundle ??= bundleWorkflows()
+  const taskQueue = temporal.taskQueue()
+  const others: Partial<Activities> = {
+    awaitTurn: async () => undefined,
+    saveDestination: async () => undefined,
+    uploadArchive: async () => COPY,
+    verifyUpload: async ({ copy }) => ({
+      remote_id: copy.remote_id,
+      remote_path: copy.remote_path,
+      size: copy.size,
+      hash: copy.hash,
+      bytes_sent: copy.size,
+      attempt: copy.attempt,
+      started_at: copy.started_at,
+      finished_at: new Date().toISOString(),
+    }),
+  }
+  const worker = await Worker.create({
+    connection: temporal.nativeConnection,
+    namespace: temporal.namespace,
+    taskQueue,
+    workflowBundle: await bundle,
+    activities: { ...others, ...played },
+    maxHeartbeatThrottleInterval: '100ms',
+    defaultHeartbeatThrottleInterval: '100ms',
+  })
+  const running = worker.run()
+  const input = (change: Partial<BindingSyncInput> = {}): BindingSyncInput => ({
+    run_id: 'r1',
+    instance: 'acme',
+    upload_queue: taskQueue,
+    destination: {
+      account_id: 'a1',
+      binding_id: 'b1',
+      account: 'Drive EU',
+      provider: 'google_drive',
+      folder: '/odoo-backups/acme',
+      keep_last: null,
+      retention_scope: 'folder',
+    },
+    ...change,
+  })
+  return {
+    taskQueue,
+    input,
+    start: (change) =>
+      temporal.client.workflow.start<typeof bindingSyncWorkflow>('bindingSyncWorkflow', {
+        taskQueue,
+        workflowId: `destination-${randomUUID()}`,
+        args: [input(change)],
+      }),
+    stop: async () => {
+      worker.shutdown()
+      await running
+    },
+  }
+}
