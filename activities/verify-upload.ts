@@ -13,6 +13,7 @@ import type { DestinationState } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, toFailure } from './failures.ts'
 import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from './looks-in-vain.ts'
+import { createPlaces, type Places } from './places.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
 import { isTimeToReadBack, readBackHash } from './read-back.ts'
 import type { UploadedCopy } from './upload-archive.ts'
@@ -30,16 +31,25 @@ export type VerifiedState = Pick<
   'remote_id' | 'remote_path' | 'size' | 'hash' | 'bytes_sent' | 'attempt' | 'started_at' | 'finished_at'
 >
 
+/** Of one process: the other short activities of its Worker have slots beside these. */
+export const PROOFS_AT_ONCE = 40
+/** Each reads a whole copy, which takes hours where it is large. */
+const READINGS_AT_ONCE = 8
+const NO_PLACE_PAUSE_MS = 5_000
+
 export type VerifyActivities = {
   /**
    * Resolves with what is settled. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is removed; not to be
    * retried as it is), or `upload_unverified` while the provider does not state the file or its hash, and for good when it
-   * has not done so for ten minutes. Heartbeats LooksInVain.
+   * has not done so for ten minutes. The same code, to be tried again soon, says that too many other proofs are under way in
+   * this process. Heartbeats LooksInVain.
    */
   verifyUpload(input: VerifyInput): Promise<VerifiedState>
 }
 
 export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
+  const proofs = createPlaces(PROOFS_AT_ONCE)
+  const readings = createPlaces(READINGS_AT_ONCE)
   return {
     verifyUpload: async (input) => {
       const { copy } = input
@@ -49,6 +59,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
       // Every beat carries the looks: one without them would take them from the next attempt.
       const beat = () => (looks === null ? context.heartbeat() : context.heartbeat(looks))
       beat()
+      const leave = placeIn(proofs)
       const beats = setInterval(beat, 5_000)
       try {
         const { provider } = await deps.accounts.open(input.account_id)
@@ -67,16 +78,30 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
               verdict.file !== null &&
               provider.readBack !== undefined &&
               isTimeToReadBack(copy.size, looks, Date.now())
-            )
-              return await proveByReading(deps, input, provider, provider.readBack, verdict.file, signal)
+            ) {
+              const endReading = placeIn(readings)
+              try {
+                return await proveByReading(deps, input, provider, provider.readBack, verdict.file, signal)
+              } finally {
+                endReading()
+              }
+            }
             if (!isEnough(looks, Date.now())) throw notYet(looks)
             throw final('upload_unverified', UNPROVEN[looks.lacking])
         }
       } finally {
         clearInterval(beats)
+        leave()
       }
     },
   }
+}
+
+/** Takes a place and returns what gives it back. Throws StepError, to be tried again, where there is none. */
+function placeIn(places: Places): () => void {
+  const leave = places.take()
+  if (leave !== null) return leave
+  throw new StepError('upload_unverified', 'other copies are being proven first', NO_PLACE_PAUSE_MS)
 }
 
 /** Only Microsoft may leave a file without a hash for good. */

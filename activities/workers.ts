@@ -14,22 +14,20 @@ import { archiveQueues, isHostQueue, sharedQueues } from '../workflows/workflow-
 import { createHttpClient } from './http.ts'
 import { activitiesByQueue, createActivities } from './index.ts'
 import { createProviderAccounts } from './provider-accounts.ts'
+import { runTogether, type Workers } from './run-workers.ts'
 import type { TemporalConnection } from './temporal-runtime.ts'
+import { PROOFS_AT_ONCE } from './verify-upload.ts'
+
+export type { Workers } from './run-workers.ts'
 
 /** Cancellation and progress travel with heartbeats that are really sent: at most this long after the fact. */
 const HEARTBEAT_THROTTLE = '1s'
-const SHORT_ACTIVITY_SLOTS = 40
+/** So many are left to bookkeeping when every proof that a process may carry is under way: those take minutes to hours. */
+const SHORT_ACTIVITY_SLOTS = PROOFS_AT_ONCE + 40
 /** An activity that does not end by itself after a shutdown is left to the next worker. */
 const SHUTDOWN_FORCE = '20s'
 
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024
-
-export interface Workers {
-  /** Rejects when one of the Workers fails; resolves after `stop`. */
-  readonly running: Promise<void>
-  /** Stops polling, lets activities save where they are, and waits for them. */
-  stop(): Promise<void>
-}
 
 export type WorkersDeps = {
   readonly config: Config
@@ -79,14 +77,7 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
       }),
     )
   }
-  const running = Promise.all(workers.map((worker) => worker.run())).then(() => http.close())
-  return {
-    running,
-    stop: async () => {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
-      await running
-    },
-  }
+  return runTogether(workers, log, () => http.close())
 }
 
 /** The queues of work on archives that this process can do: a run that names no host must not reach a host's own disk. */
