@@ -1,7 +1,8 @@
 // `npm test`: prepares what all test files share (one PostgreSQL in a temporary folder, one Temporal CLI), runs Node's own
 // test runner in a child, and takes everything down again. The runner's counts are the last lines, its exit code ours.
 // Arguments are files or folders to run instead of all; those that begin with "-" go to the Node of each file, except for
-// --no-skips: a test that is skipped is a failure; and
+// --no-skips: a test that is skipped is a failure;
+// --days N: what runs in Node runs under a clock N days ahead (negative: behind); and
 // --searched: how much of what the tests left behind was searched for planted secrets is said at the end.
 // Nothing here is shared with another run: two clones may test at the same time.
 import { spawn } from 'node:child_process'
@@ -13,6 +14,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
 import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
 import type { RunFilesRequest } from './runner/run-files.ts'
+import { daysAhead, shiftedEnvironment } from './runner/shifted-clock.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
@@ -27,11 +29,16 @@ const log = {
 }
 const quiet = { info: () => undefined, warn: log.warn }
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof RangeError)) throw error
+  log.warn(error.message)
+  return 1
+})
 
 async function main(given: readonly string[]): Promise<number> {
-  const patterns = given.filter((one) => !one.startsWith('-'))
-  const flags = given.filter((one) => one.startsWith('-') && !OWN_FLAGS.includes(one))
+  const { days, rest } = daysAhead(given)
+  const patterns = rest.filter((one) => !one.startsWith('-'))
+  const flags = rest.filter((one) => one.startsWith('-') && !OWN_FLAGS.includes(one))
   const files = await findTests(patterns)
   if (files.length === 0) {
     log.warn(`no test files in ${patterns.join(', ')}`)
@@ -69,18 +76,19 @@ async function main(given: readonly string[]): Promise<number> {
       may_skip: !given.includes('--no-skips'),
       searches: given.includes('--searched') ? searches : null,
     }
-    return await runTests(request, shared)
+    const environment = { ...ownEnvironment(), ...shared }
+    return await runTests(request, days === null ? environment : shiftedEnvironment(days, environment))
   } finally {
     await database?.stop()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function runTests(request: RunFilesRequest, shared: Readonly<Record<string, string>>): Promise<number> {
+async function runTests(request: RunFilesRequest, environment: NodeJS.ProcessEnv): Promise<number> {
   const child = spawn(process.execPath, [join(ROOT, 'test', 'runner', 'run-files.ts')], {
     cwd: ROOT,
     stdio: ['pipe', 'inherit', 'inherit'],
-    env: { ...ownEnvironment(), ...shared },
+    env: environment,
   })
   // One that ends before it has read the request says so by its code.
   child.stdin.on('error', () => undefined)

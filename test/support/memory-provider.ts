@@ -11,6 +11,8 @@ import {
   type UploadTarget,
 } from '../../activities/providers/provider.ts'
 
+const DAY_MS = 86_400_000
+
 /** How the next `send` fails: after so many bytes have arrived, some more being lost on the way; or after everything. */
 export type Break = {
   readonly stored: number
@@ -48,7 +50,8 @@ export function createMemoryProvider(): MemoryProvider {
   const put = (name: string, content: Buffer): RemoteFile => {
     counter += 1
     const hashes = [{ algorithm: 'md5', value: createHash('md5').update(content).digest('hex') }] as const
-    const uploaded_at = new Date(Date.UTC(2026, 0, 1) + counter * 1000).toISOString()
+    // Long enough ago that nobody waits for its hash, and later than the file before it.
+    const uploaded_at = new Date(Date.now() - DAY_MS + counter * 1000).toISOString()
     const file = {
       id: `file-${counter}`,
       name,
@@ -71,7 +74,7 @@ export function createMemoryProvider(): MemoryProvider {
 
   const provider: MemoryProvider = {
     kind: 'google_drive',
-    limits: { maxFileBytes: 2 ** 40, sessionLifeMs: 86_400_000 },
+    limits: { maxFileBytes: 2 ** 40, sessionLifeMs: DAY_MS },
     hashAlgorithm: 'md5',
     files,
     breaks,
@@ -94,7 +97,7 @@ export function createMemoryProvider(): MemoryProvider {
       calls.open += 1
       counter += 1
       sessions.set(`session-${counter}`, { target, content: Buffer.alloc(0), file: null })
-      return { created_at: '2026-11-23T00:00:00.000Z', id: `session-${counter}` }
+      return { created_at: new Date().toISOString(), id: `session-${counter}` }
     },
     querySession: async (_target, session, signal) => {
       signal.throwIfAborted()
