@@ -5,15 +5,16 @@ import { createAccountQueryActivities } from './account-queries.ts'
 import { createTurnActivities } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { withFailures } from './failures.ts'
+import { createFinishRunActivities } from './finish-run.ts'
 import { createPinActivities } from './pin-archive.ts'
+import { createRecordRunActivities } from './record-run.ts'
 import { createRetentionActivities } from './remote-retention.ts'
-import { createRunRecordActivities } from './run-records.ts'
 import { createUploadActivities } from './upload-archive.ts'
 import { createVerifyActivities } from './verify-upload.ts'
 
 /** Every activity fails with ApplicationFailures of our codes only. */
 export function createActivities(deps: ActivityDeps) {
-  const records = createRunRecordActivities(deps)
+  const records = { ...createRecordRunActivities(deps), ...createFinishRunActivities(deps) }
   const pins = createPinActivities(deps)
   const retention = createRetentionActivities(deps)
   const queries = createAccountQueryActivities(deps)

@@ -2,7 +2,8 @@
 // began. All that the end of a run leaves is written in one transaction: its destinations, itself, how long its archive
 // is kept (design.md, rule 6), and the word of the audit.
 
-import type { CloudSyncStatus, StatusError } from '../workflows/types.ts'
+import { cloudStatusOf } from '../workflows/destination.ts'
+import type { StatusError } from '../workflows/types.ts'
 import { appendAudit } from './audit.ts'
 import type { Db, DbOrTransaction } from './database.ts'
 import { KEEP_ARCHIVE_MS } from './kept-archives.ts'
@@ -19,7 +20,7 @@ export async function settleLost(
   db: Db,
   seen: Pick<Run, 'id' | 'updated_at'>,
   error: StatusError,
-): Promise<'uploaded' | 'failed' | null> {
+): Promise<Outcome | null> {
   return db.transaction().execute(async (trx) => {
     const run = await trx
       .selectFrom('runs')
@@ -40,8 +41,13 @@ export async function settleLost(
       await changeDestination(trx, run.id, account_id, patch)
       await appendAudit(trx, { ...about, event, account_id, binding_id, details: { error } })
     }
-    const outcome = await close(trx, run, error)
-    const details = { cloud_status: outcome, ...(outcome === 'failed' ? { error } : {}) }
+    const settled = await trx
+      .selectFrom('runs')
+      .selectAll()
+      .where('id', '=', run.id)
+      .executeTakeFirstOrThrow()
+    const outcome = await close(trx, settled, error)
+    const details = { cloud_status: outcome, ...(outcome === 'uploaded' ? {} : { error }) }
     await appendAudit(trx, { ...about, event: 'sync_finished', details })
     return outcome
   })
@@ -68,19 +74,18 @@ export async function dropOwedStart(
   })
 }
 
-/** A run is safe when every destination has its copy, however its workflow ended. */
-async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<'uploaded' | 'failed'> {
-  const isSafe = isUploaded(run.cloud_sync_status)
+type Outcome = 'uploaded' | 'failed' | 'cancelled'
+
+/** A run is what its destinations are, however its workflow ended; one without any is what the error says. */
+async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<Outcome> {
+  const ofAll = cloudStatusOf(run.cloud_sync_status)
+  const ofError = error.code === 'cancelled' ? 'cancelled' : 'failed'
+  const outcome = ofAll === 'none' || ofAll === 'pending' ? ofError : ofAll
+  const isSafe = outcome === 'uploaded'
   if (run.pin !== null) {
     const keptUntil = Date.now() + (isSafe ? 0 : KEEP_ARCHIVE_MS)
     await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
   }
-  const outcome = isSafe ? 'uploaded' : 'failed'
   await finishSync(trx, run.id, outcome, isSafe ? null : error)
   return outcome
-}
-
-function isUploaded(destinations: CloudSyncStatus): boolean {
-  const states = Object.values(destinations)
-  return states.length > 0 && states.every(({ status }) => status === 'uploaded')
 }

@@ -4,6 +4,7 @@
 // needs no start any more.
 
 import { sql } from 'kysely'
+import { runWorkflowId } from '../workflows/workflow-ids.ts'
 import { DbConflict } from './conflict.ts'
 import type { DbOrTransaction } from './database.ts'
 import { type NewRun, type RecordedRun, recordRun } from './runs.ts'
@@ -59,7 +60,7 @@ function isSameSet(one: readonly string[], other: readonly string[] | null): boo
  */
 export async function requestRestart(
   db: DbOrTransaction,
-  seen: Pick<Run, 'id' | 'updated_at'>,
+  seen: Pick<Run, 'id' | 'instance_slug' | 'updated_at'>,
   accountIds: readonly string[] | null,
 ): Promise<Run | null> {
   const row = await db
@@ -67,6 +68,8 @@ export async function requestRestart(
     .set({
       start_requested_at: sql<string>`now()`,
       start_account_ids: accountIds === null ? null : JSON.stringify(accountIds),
+      // The sync that is asked for has the ID of the contract, whatever ID the client of an earlier one chose.
+      workflow_id: runWorkflowId(seen.instance_slug, seen.id),
       cloud_status: 'pending',
       error: null,
       sync_finished_at: null,

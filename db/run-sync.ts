@@ -4,7 +4,7 @@
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from '../workflows/types.ts'
 import { DbConflict } from './conflict.ts'
-import type { Db, DbOrTransaction } from './database.ts'
+import { type Db, type DbOrTransaction, inTransaction } from './database.ts'
 import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from './schema.ts'
 import { assertClaim, ClaimLost } from './upload-sessions.ts'
 
@@ -13,12 +13,42 @@ export type DestinationPatch = {
   readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
 }
 
+/** The execution of `cloudSyncWorkflow` whose sync it is: its workflow ID, and Temporal's run ID of it. */
+export type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
+
+export type OpenedSync =
+  | { readonly kind: 'opened'; readonly run: Run }
+  /** The same execution has opened it before: nothing was changed, for its destinations may have begun. */
+  | { readonly kind: 'opened_before'; readonly run: Run }
+  /** A sync of the run is open under another workflow ID: nothing was changed. */
+  | { readonly kind: 'open_elsewhere'; readonly workflow_id: string }
+
+/** Opens the sync of an execution, unless it did so before or another workflow has one open. In a transaction. */
+export async function openSync(
+  trx: DbOrTransaction,
+  runId: string,
+  owner: SyncOwner,
+  destinations: CloudSyncStatus,
+): Promise<OpenedSync> {
+  const seen = await lockRun(trx, runId)
+  if (seen.execution_id === owner.execution_id) return { kind: 'opened_before', run: seen }
+  const isOpen = seen.cloud_status === 'pending' && seen.sync_started_at !== null
+  if (isOpen && seen.workflow_id !== owner.workflow_id)
+    return { kind: 'open_elsewhere', workflow_id: seen.workflow_id }
+  return { kind: 'opened', run: await beginSync(trx, runId, destinations, owner) }
+}
+
 /**
  * Opens a sync (the first, or a re-upload): the run is `pending` again, the given destinations stand as given,
  * others of earlier syncs stay as they were, and the clock of progress of their upload sessions starts anew.
  */
-export async function beginSync(db: Db, runId: string, destinations: CloudSyncStatus): Promise<Run> {
-  return db.transaction().execute(async (trx) => {
+export async function beginSync(
+  db: DbOrTransaction,
+  runId: string,
+  destinations: CloudSyncStatus,
+  owner: SyncOwner | null = null,
+): Promise<Run> {
+  return inTransaction(db, async (trx) => {
     await lockRun(trx, runId)
     for (const [accountId, state] of Object.entries(destinations)) {
       await trx
@@ -40,6 +70,7 @@ export async function beginSync(db: Db, runId: string, destinations: CloudSyncSt
     return trx
       .updateTable('runs')
       .set({
+        ...owner,
         cloud_sync_status: JSON.stringify(await readStatus(trx, runId)),
         cloud_status: 'pending',
         error: null,
@@ -128,6 +159,16 @@ export async function changeDestination(
   return status
 }
 
+/** Notes what stopped the run as a whole; its sync stays open until finishSync. */
+export async function noteRunError(db: DbOrTransaction, runId: string, error: StatusError): Promise<void> {
+  const result = await db
+    .updateTable('runs')
+    .set({ error: JSON.stringify(error), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 0n) runMissing()
+}
+
 /** Closes a sync; `error` is what stopped the run as a whole. */
 export async function finishSync(
   db: DbOrTransaction,
@@ -149,16 +190,17 @@ export async function finishSync(
   return row ?? runMissing()
 }
 
-async function lockRun(trx: DbOrTransaction, runId: string): Promise<void> {
-  const row = await trx
+/**
+ * The run as it is; nobody else writes it or its destinations until the transaction ends. Throws DbConflict `not_found`.
+ */
+export async function lockRun(trx: DbOrTransaction, runId: string): Promise<Run> {
+  const run = await trx
     .selectFrom('runs')
-    .select('id')
+    .selectAll()
     .where('id', '=', runId)
     .forNoKeyUpdate()
     .executeTakeFirst()
-  if (row === undefined) {
-    runMissing()
-  }
+  return run ?? runMissing()
 }
 
 function runMissing(): never {

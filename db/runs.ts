@@ -12,6 +12,8 @@ export {
   beginSync,
   type DestinationPatch,
   finishSync,
+  noteRunError,
+  openSync,
   saveDestination,
   saveOpenDestination,
 } from './run-sync.ts'

@@ -6,6 +6,7 @@ import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@te
 import {
   CancellationScope,
   isCancellation,
+  log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -13,12 +14,13 @@ import {
   startChild,
   upsertSearchAttributes,
   uuid4,
+  type WorkflowInfo,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { archiveOptions, recordOptions, releaseOptions } from './activity-options.ts'
 import { bindingSyncWorkflow } from './binding-sync.ts'
-import { type Destination, describeDestinations, pendingState } from './destination.ts'
+import { type Destination, describeDestinations } from './destination.ts'
 import { isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
 import { parseCloudSyncInput } from './input.ts'
@@ -71,10 +73,10 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
     { key: cloudSyncStatusKey, value: 'pending' },
   ])
 
-  const { destinations } = await record(sync, info.workflowId)
-  sync.status = Object.fromEntries(destinations.map((each) => [each.account_id, pendingState(each)]))
+  const { destinations, status } = await record(sync, info)
+  sync.status = status
   setCurrentDetails(describeDestinations(sync.status))
-  if (destinations.length === 0) return close(sync)
+  if (destinations.length === 0) return CancellationScope.nonCancellable(() => close(sync))
 
   const archive = proxyActivities<Activities>(archiveOptions(sync.queues.archive, sync.isHostQueue))
   try {
@@ -82,15 +84,12 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
   } catch (failure) {
     return CancellationScope.nonCancellable(() => closeWithoutArchive(sync, failure))
   }
-  try {
-    await syncDestinations(sync, destinations)
-  } catch (failure) {
-    if (!isCancellation(failure)) throw failure
-    // A destination whose child was cancelled before it began has nobody else to settle it.
-    await CancellationScope.nonCancellable(() => close(sync, statusErrorOf(failure)))
-    throw failure
-  }
-  return CancellationScope.nonCancellable(() => close(sync))
+  const failure = await syncDestinations(sync, destinations)
+  // A destination whose child was cancelled before it began, or whose end could not be written, is settled here.
+  const unsettled = failure === null ? undefined : statusErrorOf(failure)
+  const result = await CancellationScope.nonCancellable(() => close(sync, unsettled))
+  if (failure !== null && isCancellation(failure)) throw failure
+  return result
 }
 
 type Sync = {
@@ -118,25 +117,31 @@ function change(sync: Sync, accountId: string, state: Partial<DestinationState>)
 }
 
 /** What is wrong with the call ends the workflow with its code; a run that the API has recorded before says so too. */
-async function record(sync: Sync, workflowId: string) {
-  const { input, runId } = sync
+async function record(sync: Sync, { workflowId: workflow_id, runId: execution_id }: WorkflowInfo) {
+  const { input, runId: run_id } = sync
+  const { instance, archive } = input
   try {
-    return await recordRun({ ...input, run_id: runId, workflow_id: workflowId })
+    return await recordRun({ ...input, run_id, workflow_id, execution_id })
   } catch (failure) {
-    if (isCancellation(failure)) throw failure
     const error = statusErrorOf(failure)
-    await refuseRun({ run_id: runId, instance: input.instance, archive: input.archive, error })
-    throw permanentFailure(codeOf(error), error.message)
+    // A run that the API has recorded before, or that was recorded while the cancellation arrived, is not left pending.
+    await CancellationScope.nonCancellable(() => refuseRun({ run_id, instance, archive, workflow_id, error }))
+    throw isCancellation(failure) ? failure : permanentFailure(codeOf(error), error.message)
   }
 }
 
-/** All destinations in parallel; one that fails holds nobody else up. Throws only when cancelled. */
-async function syncDestinations(sync: Sync, destinations: readonly Destination[]): Promise<void> {
+/**
+ * All destinations in parallel; one that fails holds nobody else up. Resolves with the cancellation of this workflow, or else
+ * with what kept the end of a destination from being written; null when each has ended.
+ */
+async function syncDestinations(sync: Sync, destinations: readonly Destination[]): Promise<unknown> {
   const outcomes = await Promise.allSettled(destinations.map((destination) => syncOne(sync, destination)))
-  const cancellation = outcomes.find(
-    (outcome) => outcome.status === 'rejected' && isCancellation(outcome.reason),
-  )
-  if (cancellation?.status === 'rejected') throw cancellation.reason
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  for (const failure of failures) {
+    if (!isCancellation(failure))
+      log.warn('a destination could not be settled', { error: statusErrorOf(failure).code })
+  }
+  return failures.find((failure) => isCancellation(failure)) ?? failures[0] ?? null
 }
 
 async function syncOne(sync: Sync, destination: Destination): Promise<void> {
@@ -169,7 +174,11 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
     })
     change(sync, account_id, await child.result())
   } catch (failure) {
-    if (isCancellation(failure)) throw failure
+    if (isCancellation(failure)) {
+      if (CancellationScope.current().consideredCancelled) throw failure
+      // Somebody cancelled this child alone: it has settled its destination, and the others go on.
+      return change(sync, account_id, { status: 'cancelled', error: statusErrorOf(failure) })
+    }
     // The child ends normally also when its upload failed: this is a child that could not run.
     const error: StatusError =
       failure instanceof WorkflowExecutionAlreadyStartedError
@@ -188,7 +197,9 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
 async function closeWithoutArchive(sync: Sync, failure: unknown): Promise<CloudSyncResult> {
   const error = statusErrorOf(failure)
   const status = isCancellation(failure) ? 'cancelled' : 'failed'
-  for (const accountId of Object.keys(sync.status)) change(sync, accountId, { status, error })
+  for (const [accountId, { finished_at }] of Object.entries(sync.status)) {
+    if (finished_at === null) change(sync, accountId, { status, error })
+  }
   await failRun({ run_id: sync.runId, account_ids: null, error })
   await close(sync)
   if (isCancellation(failure)) throw failure
@@ -206,15 +217,18 @@ function codeOf(error: StatusError) {
  */
 async function close(sync: Sync, unsettled?: StatusError): Promise<CloudSyncResult> {
   const { runId } = sync
-  const { status, destinations, keep_archive } = await finishRun({
+  const { status, destinations, pin, keep_archive } = await finishRun({
     run_id: runId,
     ...(unsettled === undefined ? {} : { unsettled }),
   })
   sync.status = destinations
   upsertSearchAttributes([{ key: cloudSyncStatusKey, value: status }])
   setCurrentDetails(describeDestinations(destinations))
-  const isReleased = !keep_archive && (await release(sync))
-  if (!isReleased) await keepArchive(sync)
+  // Histories of earlier versions do not say what is pinned, and go on as they began.
+  if (pin !== null) {
+    const isReleased = !keep_archive && (await release(sync))
+    if (!isReleased) await keepArchive(sync)
+  }
   return { run_id: runId, status, destinations }
 }
 

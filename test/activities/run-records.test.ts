@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createRunRecordActivities, type RunRecordActivities } from '../../activities/run-records.ts'
+import { createFinishRunActivities, type FinishRunActivities } from '../../activities/finish-run.ts'
+import { createRecordRunActivities, type RecordRunActivities } from '../../activities/record-run.ts'
 import { type AuditEvent, listAudit } from '../../db/audit.ts'
 import { createBinding } from '../../db/bindings.ts'
 import { getRun, saveArchive } from '../../db/runs.ts'
@@ -13,10 +14,10 @@ const DAY_MS = 86_400_000
 
 describe('the record of a run', () => {
   let deps: TestDeps
-  let activities: RunRecordActivities
+  let activities: RecordRunActivities & FinishRunActivities
   before(async () => {
     deps = await createTestDeps()
-    activities = createRunRecordActivities(deps)
+    activities = { ...createRecordRunActivities(deps), ...createFinishRunActivities(deps) }
   })
   after(() => deps.close())
 
@@ -40,6 +41,11 @@ describe('the record of a run', () => {
       archive: 'acme/x.dump',
       ...more,
     }
+  }
+  async function begun(instance: string) {
+    const input = inputFor(instance)
+    await activities.recordRun(input)
+    return input
   }
   async function record(id: string): Promise<Run> {
     const run = await getRun(deps.db, id)
@@ -154,6 +160,7 @@ describe('the record of a run', () => {
     assert.deepEqual(await activities.finishRun({ run_id: none.run_id }), {
       status: 'none',
       destinations: {},
+      pin: null,
       keep_archive: false,
     })
     const { slug, accounts } = await anInstance([{}, {}])
@@ -173,8 +180,61 @@ describe('the record of a run', () => {
         finished_at: new Date().toISOString(),
       },
     })
-    assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'failed')
+    assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'cancelled')
     assert.deepEqual((await events(input.run_id)).slice(-2), ['upload_cancelled', 'sync_finished'])
+  })
+
+  it('is failed when one destination failed and another was cancelled', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const [one = '', other = ''] = accounts
+    const { run_id } = await begun(slug)
+    const cancelled = { code: 'cancelled', message: 'Cancelled.', retryable: false }
+    await activities.failRun({ run_id, account_ids: [one], error: cancelled })
+    await activities.failRun({ run_id, account_ids: [other], error: failure })
+    assert.equal((await activities.finishRun({ run_id })).status, 'failed')
+  })
+
+  it('is opened once per execution: a late second try changes nothing of what has begun', async () => {
+    const { slug, accounts } = await anInstance([{}, {}])
+    const [done = '', open = ''] = accounts
+    const input = inputFor(slug, { execution_id: randomName('execution') })
+    const { run_id } = input
+    await activities.recordRun(input)
+    await activities.saveDestination({ run_id, account_id: done, state: uploaded() })
+    const again = await activities.recordRun(input)
+    assert.deepEqual(
+      [again.status[done]?.status, again.destinations.map(({ account_id }) => account_id)],
+      ['uploaded', [open]],
+    )
+    assert.deepEqual(await events(run_id), ['run_recorded', 'sync_started'])
+  })
+
+  it('is not taken from the workflow that has its sync open by one with an ID of its own', async () => {
+    const { slug, accounts } = await anInstance([{}])
+    const input = inputFor(slug, { execution_id: randomName('execution') })
+    const { run_id } = input
+    await activities.recordRun(input)
+    const stranger = { ...input, workflow_id: 'nightly-backup', execution_id: randomName('execution') }
+    await assert.rejects(activities.recordRun(stranger), { code: 'sync_open' })
+    const { instance, archive, workflow_id } = stranger
+    const error = { code: 'sync_open', message: 'Open.', retryable: false }
+    await activities.refuseRun({ run_id, instance, archive, workflow_id, error })
+    const run = await record(run_id)
+    assert.deepEqual([run.cloud_status, run.workflow_id], ['pending', input.workflow_id])
+
+    await activities.failRun({ run_id, account_ids: accounts, error: failure })
+    await activities.finishRun({ run_id })
+    await activities.recordRun(stranger)
+    assert.equal((await record(run_id)).workflow_id, 'nightly-backup')
+  })
+
+  it('is closed once, however often its last step is tried', async () => {
+    const { slug, accounts } = await anInstance([{}])
+    const { run_id } = await begun(slug)
+    await activities.saveDestination({ run_id, account_id: accounts[0] ?? '', state: uploaded() })
+    const first = await activities.finishRun({ run_id })
+    assert.deepEqual(await activities.finishRun({ run_id }), first)
+    assert.equal((await events(run_id)).filter((event) => event === 'sync_finished').length, 1)
   })
 
   it('keeps the linked archive for 7 days after a failure (design.md, rule 6)', async () => {
@@ -196,8 +256,14 @@ describe('the record of a run', () => {
         state: { status: 'failed', error: failure, finished_at: new Date().toISOString() },
       })
       const finished = await activities.finishRun({ run_id })
-      assert.deepEqual([finished.status, finished.keep_archive], ['failed', pin === 'linked'])
-      const keptMs = Date.parse((await record(run_id)).kept_until ?? '') - Date.now()
+      const isLinked = pin === 'linked'
+      assert.deepEqual(
+        [finished.status, finished.pin, finished.keep_archive],
+        ['failed', isLinked ? 'linked' : null, isLinked],
+      )
+      const { kept_until } = await record(run_id)
+      if (!isLinked) return assert.equal(kept_until, null)
+      const keptMs = Date.parse(kept_until ?? '') - Date.now()
       assert.ok(keptMs > 6.9 * DAY_MS && keptMs <= 7 * DAY_MS)
     }
   })
@@ -211,6 +277,7 @@ describe('the record of a run', () => {
     await activities.saveDestination({ run_id, account_id: done, state: uploaded() })
     const error = { code: 'archive_missing', message: 'The file is gone.', retryable: false }
     await activities.failRun({ run_id, account_ids: null, error })
+    assert.equal((await record(run_id)).cloud_status, 'pending')
     const { destinations, status } = await activities.finishRun({ run_id })
     assert.deepEqual(
       [destinations[done]?.status, destinations[open]?.status, status],
@@ -237,6 +304,6 @@ describe('the record of a run', () => {
   })
 
   it('is refused for a run that nobody has recorded', async () => {
-    await assert.rejects(activities.finishRun({ run_id: 'nobody' }), { code: 'invalid_input' })
+    await assert.rejects(activities.finishRun({ run_id: 'nobody' }), { kind: 'not_found', field: 'run_id' })
   })
 })

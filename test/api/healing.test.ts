@@ -116,19 +116,19 @@ describe('a run that nobody looks after', () => {
     const run = await owedRun()
     const cancelled = await api.ask('POST', `/api/runs/${run.id}/cancel`)
     assert.equal(cancelled.status, 202, cancelled.text)
-    assert.equal(cancelled.body.cloud_status, 'failed')
+    assert.equal(cancelled.body.cloud_status, 'cancelled')
     await healRuns(api, AT_ONCE)
     await assert.rejects(describeRun(run.workflow_id))
   })
 
-  it('fails with a reason when its workflow was terminated, and can be synced again', async () => {
+  it('is cancelled with a reason when its workflow was terminated, and can be synced again', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     await beginSync(api.db, run.id, { 'account-1': pendingDestination() })
     await server.client.workflow.getHandle(run.workflow_id).terminate('by hand')
     await healRuns(api, AT_ONCE)
     const settled = await getRun(api.db, run.id)
-    assert.equal(settled?.cloud_status, 'failed')
+    assert.equal(settled?.cloud_status, 'cancelled')
     assert.equal(settled?.error?.code, 'cancelled')
     assert.match(settled?.error?.message ?? '', /terminated/)
     assert.equal(settled?.cloud_sync_status['account-1']?.status, 'cancelled')
@@ -159,7 +159,7 @@ describe('a run that nobody looks after', () => {
     assert.equal(untouched?.cloud_sync_status['account-1']?.status, 'pending')
     await sql`alter table audit_log drop constraint no_end`.execute(api.db)
     await healRuns(api, AT_ONCE)
-    assert.equal((await getRun(api.db, run.id))?.cloud_status, 'failed')
+    assert.equal((await getRun(api.db, run.id))?.cloud_status, 'cancelled')
   })
 
   it('counts as uploaded when only the end of its workflow is missing', async () => {
