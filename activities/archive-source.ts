@@ -31,6 +31,8 @@ export interface OpenArchive extends ArchiveSource {
   digest(signal: AbortSignal): Promise<FileHash>
   /** The same by another algorithm, by reading the file once more. */
   digestBy(algorithm: HashAlgorithm, signal: AbortSignal): Promise<FileHash>
+  /** The hash of the whole file where every byte has been read by now; else null. */
+  known(): FileHash | null
   close(): Promise<void>
 }
 
@@ -41,6 +43,13 @@ export async function openArchiveSource(
 ): Promise<OpenArchive> {
   const file = await openArchive(expected.path, expected.name)
   const hash = createArchiveHash(algorithm, expected.size)
+  let whole: FileHash | undefined
+  const digestOf = (into: typeof hash): FileHash => {
+    if (into !== hash) return into.digest()
+    // Not every kind of hash can be asked twice.
+    whole ??= hash.digest()
+    return whole
+  }
   const assertUnchanged = () => refuseChange(file, expected)
   try {
     await assertUnchanged()
@@ -59,7 +68,7 @@ export async function openArchiveSource(
     for (let range = into.missing(); range !== null; range = into.missing())
       await hashRange(range, into, signal)
     await assertUnchanged()
-    return into.digest()
+    return digestOf(into)
   }
 
   return {
@@ -84,6 +93,7 @@ export async function openArchiveSource(
     },
     digest: (signal) => finish(hash, signal),
     digestBy: (other, signal) => finish(createArchiveHash(other, expected.size), signal),
+    known: () => (hash.missing() === null ? digestOf(hash) : null),
     close: () => file.close(),
   }
 }

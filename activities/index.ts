@@ -44,6 +44,8 @@ export type Activities = ReturnType<typeof createActivities>
 
 /** What only a worker can do that sees the archive: short work, and uploads. */
 const ON_ARCHIVES = ['inspectArchive', 'pinArchive', 'releaseArchive'] as const satisfies (keyof Activities)[]
+/** What any worker can do, and sometimes better one that sees the archive. */
+const ALSO_ON_ARCHIVES = ['abortUpload'] as const satisfies (keyof Activities)[]
 const UPLOADS = ['uploadArchive'] as const satisfies (keyof Activities)[]
 
 export type ActivitiesByQueue = {
@@ -64,7 +66,7 @@ export function activitiesByQueue(all: Activities): ActivitiesByQueue {
   return {
     withoutArchives: without(withArchives, ON_ARCHIVES),
     withArchives,
-    onArchives: only(all, ON_ARCHIVES),
+    onArchives: only(all, [...ON_ARCHIVES, ...ALSO_ON_ARCHIVES]),
     uploads: only(all, UPLOADS),
   }
 }

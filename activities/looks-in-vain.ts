@@ -12,7 +12,11 @@ const looksInVain = z.object({
 })
 export type LooksInVain = z.infer<typeof looksInVain>
 
-const PATIENCE_MS = 10 * 60_000
+/**
+ * A hash may take minutes (providers.md 3.3). A file that the provider took is there to be read by its ID at once, or after
+ * seconds where its parts do not agree yet.
+ */
+const PATIENCE_MS: Readonly<Record<LooksInVain['lacking'], number>> = { hash: 10 * 60_000, file: 30_000 }
 /** However long ago the first look was: in between the provider may have been away, or this machine's clock been set. */
 const FEWEST_LOOKS = 5
 const FIRST_PAUSE_MS = 1_000
@@ -35,9 +39,9 @@ export function lookedInVain(
     : { lacking, since: new Date(nowMs).toISOString(), looks: 1 }
 }
 
-/** True after ten minutes and five looks. */
-export function isEnough({ since, looks }: LooksInVain, nowMs: number): boolean {
-  return looks >= FEWEST_LOOKS && nowMs - Date.parse(since) >= PATIENCE_MS
+/** True after five looks and ten minutes without a hash, or half a minute without a file. */
+export function isEnough({ lacking, since, looks }: LooksInVain, nowMs: number): boolean {
+  return looks >= FEWEST_LOOKS && nowMs - Date.parse(since) >= PATIENCE_MS[lacking]
 }
 
 /** Until the next look: from 1 s to 30 s. */

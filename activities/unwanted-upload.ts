@@ -4,15 +4,11 @@
 
 import { getBinding } from '../db/bindings.ts'
 import type { DbOrTransaction } from '../db/database.ts'
-import { forgetSession, getSession, openSession } from '../db/upload-sessions.ts'
-import { releaseSlot } from '../db/upload-slots.ts'
 import type { ErrorCode } from '../workflows/errors.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { StepError } from './failures.ts'
+import { giveUpSession } from './give-up-session.ts'
 import type { Provider } from './providers/provider.ts'
-import { providerSession } from './upload-transfer.ts'
-
-const ABORT_TIMEOUT_MS = 20_000
 
 type Upload = { readonly run_id: string; readonly account_id: string; readonly binding_id: string }
 
@@ -43,20 +39,8 @@ export function isUnwanted(code: ErrorCode): boolean {
  */
 export async function leaveUnwanted(
   deps: ActivityDeps,
-  { run_id, account_id }: Upload,
+  upload: Upload,
   provider: Provider | null,
 ): Promise<void> {
-  const { db, vault } = deps
-  const row = await getSession(db, run_id, account_id)
-  if (row === null) return
-  await releaseSlot(db, account_id, run_id)
-  try {
-    const session = openSession(vault, row)
-    const able = provider ?? (session === null ? null : (await deps.accounts.open(account_id)).provider)
-    if (session !== null)
-      await able?.abortSession(providerSession(session), AbortSignal.timeout(ABORT_TIMEOUT_MS))
-  } catch (error) {
-    deps.log.warn({ err: error, run_id, account_id }, 'the session of a deleted destination was not given up')
-  }
-  await forgetSession(db, { run_id, account_id, claim: row.claim })
+  await giveUpSession(deps, upload, { provider, isUrgent: true })
 }

@@ -1,6 +1,6 @@
 // The upload activity: one attempt to bring one archive to one destination. It claims the stored session (an older attempt
-// that still runs loses it), goes on from where the provider stands, and keeps the session for the next attempt unless
-// the upload was cancelled.
+// that still runs loses it), goes on from where the provider stands, and keeps the session for the next attempt; or, when
+// the upload was cancelled, for the look at what has arrived (abort-upload.ts).
 
 import { basename } from 'node:path'
 import { CancelledFailure, Context } from '@temporalio/activity'
@@ -10,36 +10,32 @@ import { appendAudit } from '../db/audit.ts'
 import type { Run, UploadSessionRow } from '../db/schema.ts'
 import {
   assertClaim,
+  ClaimLost,
   claimSession,
   dropSession,
   openSession,
   restartSession,
   type SessionClaim,
+  saveArchiveHash,
   saveSession,
 } from '../db/upload-sessions.ts'
 import { releaseOwnSlot, takeSlot } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
 import { namesForRun } from '../workflows/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
-import { abandonUpload } from './abort-upload.ts'
 import { refuseWhilePaused } from './account-pause.ts'
-import { openArchiveSource } from './archive-source.ts'
+import { type OpenArchive, openArchiveSource } from './archive-source.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { judgeAttempt } from './failed-attempt.ts'
 import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
+import { providerSession } from './kept-session.ts'
 import { knownRun } from './pin-archive.ts'
-import type { Provider, UploadSession } from './providers/provider.ts'
+import type { Provider, RemoteFile, RemoteFolder, UploadSession } from './providers/provider.ts'
 import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
 import { startProgress, type UploadProgress } from './upload-progress.ts'
 import { type RateWatch, watchRate } from './upload-rate.ts'
-import {
-  providerSession,
-  type SessionStore,
-  type TransferNote,
-  type Transferred,
-  transfer,
-} from './upload-transfer.ts'
+import { type SessionStore, type TransferNote, type Transferred, transfer } from './upload-transfer.ts'
 
 export type UploadInput = {
   readonly run_id: string
@@ -128,8 +124,6 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     if (context.cancellationSignal.aborted) {
       await progress.stop()
       const isWanted = context.cancellationDetails?.cancelRequested === true
-      // A worker that stops keeps the session: the next attempt goes on with it.
-      if (isWanted) await abandonUpload(deps, run_id, account_id)
       await finish(isWanted ? 'cancelled' : 'retrying')
       throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled while uploading')
     }
@@ -266,21 +260,35 @@ async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Send
     const hash = await comparableHash({ file, local, already_present }, source, signal)
     return {
       remote_id: file.id,
-      remote_path: `${folder.path === '/' ? '' : folder.path}/${file.name}`,
+      remote_path: pathOf(folder, file),
       size: archive.size,
       hash,
       already_present,
       uploaded_at: file.uploaded_at,
     }
   } finally {
+    await keepHash(deps, claim, source)
     await source.close()
   }
 }
 
+/** A copy of which everything has left is proven by it, whatever becomes of this attempt. */
+async function keepHash(deps: ActivityDeps, claim: SessionClaim, source: OpenArchive): Promise<void> {
+  const hash = source.known()
+  if (hash === null) return
+  await saveArchiveHash(deps.db, claim, hash).catch((error: unknown) => {
+    if (!(error instanceof ClaimLost)) deps.log.warn({ err: error, ...claim }, 'the hash was not kept')
+  })
+}
+
+export function pathOf(folder: RemoteFolder, file: RemoteFile): string {
+  return `${folder.path === '/' ? '' : folder.path}/${file.name}`
+}
+
 /** Where the provider states another hash than the one computed while sending, the archive is read once more. */
-async function comparableHash(
+export async function comparableHash(
   { file, local }: Transferred,
-  source: Awaited<ReturnType<typeof openArchiveSource>>,
+  source: Pick<OpenArchive, 'digestBy'>,
   signal: AbortSignal,
 ): Promise<FileHash> {
   const stated = file.hashes[0]

@@ -7,12 +7,14 @@ import { isRetryable } from '../workflows/errors.ts'
 import type { FileHash } from '../workflows/types.ts'
 import type { OpenArchive } from './archive-source.ts'
 import { StepError } from './failures.ts'
+import { keptForm, readKept } from './kept-session.ts'
 import {
   type ArrivedFile,
   type Provider,
   ProviderError,
   type RemoteFile,
   type RemoteFolder,
+  type SessionState,
   type UploadSession,
   type UploadTarget,
 } from './providers/provider.ts'
@@ -59,6 +61,11 @@ export type TransferOptions = {
   readonly signal: AbortSignal
 }
 
+/** What it takes to tell whether a file that has arrived is the archive. */
+export type Settling = Pick<TransferOptions, 'provider' | 'signal'> & {
+  readonly source: Pick<OpenArchive, 'size' | 'digest' | 'digestBy'>
+}
+
 /** A connection that breaks is tried again at once while bytes arrive; without any, this often in a row. */
 const TRIES_WITHOUT_PROGRESS = 2
 /** How often, and how far apart, the hash of a standing file of equal size is asked for. */
@@ -99,7 +106,7 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
         signal,
         onSent: events.onSent,
         onStored: events.onStored,
-        saveSession: (changed) => sessions.save(wrap(target.name, changed)),
+        saveSession: (changed) => sessions.save(ofTarget(target, changed)),
       })
       return await settle(options, file)
     } catch (error) {
@@ -119,7 +126,7 @@ export async function transfer(options: TransferOptions): Promise<Transferred> {
  * the upload goes to its other name. Where the provider never states a hash, the file counts as one that was there
  * before, so that nobody deletes it.
  */
-async function settle(options: TransferOptions, file: ArrivedFile): Promise<Transferred> {
+export async function settle(options: Settling, file: ArrivedFile): Promise<Transferred> {
   const { source, signal } = options
   if (file.is_surmised !== true) return { file, local: await source.digest(signal), already_present: false }
   const stated = await withHash(options, file)
@@ -137,7 +144,7 @@ async function settle(options: TransferOptions, file: ArrivedFile): Promise<Tran
   throw new ProviderError('name_conflict', 'another file has taken the name during the upload')
 }
 
-async function withHash({ provider, signal }: TransferOptions, file: RemoteFile): Promise<RemoteFile> {
+async function withHash({ provider, signal }: Settling, file: RemoteFile): Promise<RemoteFile> {
   let known = file
   for (let tries = 1; known.hashes.length === 0 && tries < HASH_TRIES; tries += 1) {
     await setTimeout(HASH_PAUSE_MS, undefined, { signal })
@@ -155,7 +162,7 @@ function isNameTaken(error: unknown): boolean {
 async function giveNameUp({ provider, sessions, signal }: TransferOptions): Promise<void> {
   const stored = sessions.load()
   if (stored === null) return
-  await provider.abortSession(unwrap(stored).session, signal)
+  await provider.abortSession(readKept(stored).session, signal)
   await sessions.drop()
 }
 
@@ -191,9 +198,9 @@ async function openOrResume(options: TransferOptions, refused: Set<string>): Pro
   const stored = sessions.load()
   let forgotten: { readonly name: string; readonly session: UploadSession } | undefined
   if (stored !== null) {
-    const { name, session } = unwrap(stored)
+    const { name, session, vanished } = readKept(stored)
     const target = { ...about, folder, name }
-    const state = await provider.querySession(target, session, signal)
+    const state = await stateOf(options, target, session, vanished)
     if (state.kind === 'open') {
       if (state.offset > 0) await events.onNote({ event: 'upload_resumed', offset: state.offset })
       return { kind: 'open', target, session, offset: state.offset }
@@ -201,9 +208,11 @@ async function openOrResume(options: TransferOptions, refused: Set<string>): Pro
     if (state.kind === 'complete') {
       return { kind: 'complete', target, session, offset: about.size, file: state.file }
     }
-    const restarts = await sessions.restart()
-    await events.onNote({ event: 'session_restarted', restarts })
-    refuseEndlessRestarts(provider, session, restarts)
+    if (vanished === null) {
+      const restarts = await sessions.restart()
+      await events.onNote({ event: 'session_restarted', restarts })
+      refuseEndlessRestarts(provider, session, restarts)
+    }
     forgotten = { name, session }
   }
   const place = await findPlace(options, refused)
@@ -214,10 +223,22 @@ async function openOrResume(options: TransferOptions, refused: Set<string>): Pro
     if (isNameTaken(error)) refused.add(place.name)
     throw error
   })
-  await sessions.save(wrap(place.name, session))
+  await sessions.save(ofTarget(target, session))
   // Its file has come to be in the meantime: asking finds it.
   if (session === before) return openOrResume(options, refused)
   return { kind: 'open', target, session, offset: 0 }
+}
+
+/** A session whose file has vanished says only what has become of that: it may show up late, or is to be sent anew. */
+async function stateOf(
+  { provider, signal }: TransferOptions,
+  target: UploadTarget,
+  session: UploadSession,
+  vanished: string | null,
+): Promise<SessionState> {
+  if (vanished === null) return provider.querySession(target, session, signal)
+  const file = await provider.getFile(vanished, signal)
+  return file === null ? { kind: 'gone' } : { kind: 'complete', file }
 }
 
 /**
@@ -272,10 +293,7 @@ async function standingFiles({ provider, folder, source, signal }: TransferOptio
  * The archive's hash when the remote file has the same content; null when it differs, or when the provider states no hash and
  * the file is too large to be read back for that.
  */
-async function equalHash(
-  { provider, source, signal }: TransferOptions,
-  file: RemoteFile,
-): Promise<FileHash | null> {
+async function equalHash({ provider, source, signal }: Settling, file: RemoteFile): Promise<FileHash | null> {
   if (file.size !== source.size) return null
   const remote =
     file.hashes[0] ??
@@ -287,32 +305,6 @@ async function equalHash(
   return local.value === remote.value ? local : null
 }
 
-/** The name that the session was opened for travels with it: a later attempt must not choose another one. */
-function wrap(name: string, session: UploadSession): UploadSession {
-  return { created_at: session.created_at, remote_name: name, provider_session: session }
-}
-
-function unwrap(stored: UploadSession): { name: string; session: UploadSession } {
-  const { remote_name, provider_session } = stored
-  if (typeof remote_name !== 'string' || !isSession(provider_session)) {
-    throw new StepError(
-      'internal_error',
-      'the stored upload session has not the form that this program writes',
-    )
-  }
-  return { name: remote_name, session: provider_session }
-}
-
-/** The provider's own part of what a SessionStore keeps. */
-export function providerSession(stored: UploadSession): UploadSession {
-  return unwrap(stored).session
-}
-
-function isSession(value: unknown): value is UploadSession {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'created_at' in value &&
-    typeof value.created_at === 'string'
-  )
+function ofTarget({ name, folder }: UploadTarget, session: UploadSession): UploadSession {
+  return keptForm({ name, folder, session, vanished: null })
 }

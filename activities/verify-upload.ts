@@ -5,13 +5,14 @@
 import { Context } from '@temporalio/activity'
 import { appendAudit } from '../db/audit.ts'
 import { saveDestination } from '../db/runs.ts'
-import { forgetSession, getSession } from '../db/upload-sessions.ts'
+import { forgetSession, getSession, openSession, resendSession } from '../db/upload-sessions.ts'
 import { recordUploadedFile } from '../db/uploaded-files.ts'
 import { formatBytes } from '../workflows/destination.ts'
 import type { ErrorCode } from '../workflows/errors.ts'
 import type { DestinationState } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, toFailure } from './failures.ts'
+import { keptForm, readKept } from './kept-session.ts'
 import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from './looks-in-vain.ts'
 import { createPlaces, type Places } from './places.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
@@ -40,9 +41,10 @@ const NO_PLACE_PAUSE_MS = 5_000
 export type VerifyActivities = {
   /**
    * Resolves with what is settled. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is removed; not to be
-   * retried as it is), or `upload_unverified` while the provider does not state the file or its hash, and for good when it
-   * has not done so for ten minutes. The same code, to be tried again soon, says that too many other proofs are under way in
-   * this process. Heartbeats LooksInVain.
+   * retried as it is), or `upload_unverified` while the provider does not state the file or its hash: for good when it has not
+   * stated a hash for ten minutes, and with `copy_vanished` when it has not shown the file for half a minute, which is to be
+   * sent again then. `upload_unverified`, to be tried again soon, says too that too many other proofs are under way in this
+   * process. Heartbeats LooksInVain.
    */
   verifyUpload(input: VerifyInput): Promise<VerifiedState>
 }
@@ -87,7 +89,9 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
               }
             }
             if (!isEnough(looks, Date.now())) throw notYet(looks)
-            throw final('upload_unverified', UNPROVEN[looks.lacking])
+            if (verdict.file !== null) throw final('upload_unverified', NO_HASH)
+            await noteVanished(deps, input)
+            throw final('copy_vanished', VANISHED)
         }
       } finally {
         clearInterval(beats)
@@ -145,10 +149,8 @@ function judge(file: RemoteFile | null, copy: UploadedCopy): Verdict {
   return { kind: 'bad', file, code: 'hash_mismatch', message }
 }
 
-const UNPROVEN: Readonly<Record<LooksInVain['lacking'], string>> = {
-  file: 'The provider took the file, and has not shown it for 10 minutes. Look for it there, then re-upload.',
-  hash: 'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.',
-}
+const NO_HASH = 'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.'
+const VANISHED = 'the provider took the file and does not have it any more'
 
 function notYet(looks: LooksInVain): StepError {
   const message =
@@ -193,6 +195,17 @@ async function removeBadCopy(
     })
   }
   await forget(deps, input)
+}
+
+/** The next round looks for this very file before it sends anything: it may still show up. */
+async function noteVanished(deps: ActivityDeps, input: VerifyInput): Promise<void> {
+  const { copy, run_id, account_id } = input
+  await audit(deps, input, 'copy_vanished', { remote_id: copy.remote_id, remote_path: copy.remote_path })
+  const row = await getSession(deps.db, run_id, account_id)
+  const stored = row === null ? null : openSession(deps.vault, row)
+  if (row === null || stored === null) return
+  const session = keptForm({ ...readKept(stored), vanished: copy.remote_id })
+  await resendSession(deps.db, deps.vault, row, session)
 }
 
 async function record(
@@ -245,7 +258,7 @@ async function forget(deps: ActivityDeps, input: VerifyInput): Promise<void> {
 async function audit(
   deps: ActivityDeps,
   input: VerifyInput,
-  event: 'hash_mismatch' | 'bad_copy_removed' | 'upload_verified',
+  event: 'hash_mismatch' | 'bad_copy_removed' | 'copy_vanished' | 'upload_verified',
   details: Record<string, unknown>,
 ): Promise<void> {
   await appendAudit(deps.db, {

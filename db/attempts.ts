@@ -17,20 +17,32 @@ export async function startAttempt(
   db: DbOrTransaction,
   attempt: { readonly run_id: string; readonly account_id: string; readonly attempt: number },
 ): Promise<StartedAttempt> {
-  await db
+  await closeOpenAttempts(db, attempt, 'retrying')
+  return db.insertInto('attempts').values(attempt).returning(['id', 'started_at']).executeTakeFirstOrThrow()
+}
+
+/**
+ * Closes what a lost worker left open, with the bytes of its last save and the time of it. Resolves with how many there were.
+ */
+export async function closeOpenAttempts(
+  db: DbOrTransaction,
+  upload: { readonly run_id: string; readonly account_id: string },
+  outcome: 'retrying' | 'cancelled',
+): Promise<number> {
+  const result = await db
     .updateTable('attempts')
     .set({
-      outcome: 'retrying',
+      outcome,
       bytes_sent: openAttemptBytes('attempts'),
       finished_at: sql<string>`least(now(), greatest(attempts.started_at, coalesce((
         select told.updated_at from destinations told
         where told.run_id = attempts.run_id and told.account_id = attempts.account_id), now())))`,
     })
-    .where('run_id', '=', attempt.run_id)
-    .where('account_id', '=', attempt.account_id)
+    .where('run_id', '=', upload.run_id)
+    .where('account_id', '=', upload.account_id)
     .where('outcome', 'is', null)
-    .execute()
-  return db.insertInto('attempts').values(attempt).returning(['id', 'started_at']).executeTakeFirstOrThrow()
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows)
 }
 
 /**

@@ -28,6 +28,7 @@ export const AUDIT_EVENTS = [
   'session_restarted',
   'hash_mismatch',
   'bad_copy_removed',
+  'copy_vanished',
   // retention
   'prune_planned',
   'prune_skipped',

@@ -155,6 +155,8 @@ export type UploadSessionsTable = {
   sent_bytes: Generated<number>
   restarts: Generated<number>
   session_created_at: string | null
+  /** Of the whole archive, known once an attempt has read all of it. */
+  archive_hash: JsonOrNull<FileHash>
   last_progress_at: MadeAt
   created_at: MadeAt
 }

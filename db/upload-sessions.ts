@@ -5,6 +5,7 @@
 
 import { sql } from 'kysely'
 import { z } from 'zod'
+import type { FileHash } from '../workflows/types.ts'
 import type { DbOrTransaction } from './database.ts'
 import type { UploadSessionRow } from './schema.ts'
 import type { Vault } from './vault.ts'
@@ -110,6 +111,18 @@ export async function saveSession(
   refuseLostClaim(result.numUpdatedRows)
 }
 
+/** Keeps the hash of the whole archive beside its session. Throws ClaimLost. */
+export async function saveArchiveHash(
+  db: DbOrTransaction,
+  claim: SessionClaim,
+  hash: FileHash,
+): Promise<void> {
+  const result = await ownRow(db, claim)
+    .set({ archive_hash: JSON.stringify(hash) })
+    .executeTakeFirst()
+  refuseLostClaim(result.numUpdatedRows)
+}
+
 /**
  * Notes how far the upload came, in bytes; `last_progress_at` moves only when the provider stores more than
  * before. Throws ClaimLost.
@@ -132,6 +145,20 @@ export async function saveProgress(
     throw new ClaimLost()
   }
   return row
+}
+
+/**
+ * Keeps the session of a copy that is gone, changed so that the next attempt knows it: nothing counts as stored any more.
+ * Throws ClaimLost.
+ */
+export async function resendSession(
+  db: DbOrTransaction,
+  vault: Vault,
+  claim: SessionClaim,
+  session: StoredSession,
+): Promise<void> {
+  await saveSession(db, vault, claim, session)
+  await ownRow(db, claim).set({ stored_bytes: 0 }).execute()
 }
 
 const NO_SESSION = { sealed_session: null, session_created_at: null, stored_bytes: 0 } as const
@@ -161,7 +188,7 @@ export async function dropSession(
   target?: SessionTarget,
 ): Promise<void> {
   const result = await ownRow(db, claim)
-    .set({ ...target, ...NO_SESSION })
+    .set({ ...target, ...NO_SESSION, ...(target === undefined ? {} : { archive_hash: null }) })
     .executeTakeFirst()
   refuseLostClaim(result.numUpdatedRows)
 }

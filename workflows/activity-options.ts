@@ -118,10 +118,31 @@ export const pruneOptions: ActivityOptions = {
   cancellationType: WAIT,
 }
 
-/** Giving a provider's session up after a cancellation: nobody waits for it long; it expires by itself as well. */
-export const abortOptions: ActivityOptions = {
-  startToCloseTimeout: '1m',
-  scheduleToCloseTimeout: '5m',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '20s' },
-  cancellationType: WAIT,
+/** How long a cancelled destination stays open for what it may have left, in ms. */
+export const CANCELLATION_PATIENCE_MS = 120_000
+/** Of it, what is left to the proof of a copy that was found at the last moment. */
+const LEAST_MS = 15_000
+
+/** Looking for what a cancelled upload has left. `leftMs` of the patience remain; with `queue`, where the archive can be read. */
+export function abortOptions(leftMs: number, queue?: string): ActivityOptions {
+  const timeMs = Math.max(leftMs - LEAST_MS, LEAST_MS)
+  return {
+    ...(queue === undefined ? {} : { taskQueue: queue }),
+    startToCloseTimeout: timeMs,
+    scheduleToCloseTimeout: timeMs,
+    heartbeatTimeout: '30s',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s' },
+    cancellationType: WAIT,
+  }
+}
+
+/** The proof of what a cancelled upload has left: as any other, but nobody waits for it long. */
+export function lastProofOptions(leftMs: number): ActivityOptions {
+  const timeMs = Math.max(leftMs, LEAST_MS)
+  return {
+    ...verifyOptions,
+    startToCloseTimeout: timeMs,
+    scheduleToCloseTimeout: timeMs,
+    heartbeatTimeout: '30s',
+  }
 }

@@ -1,5 +1,5 @@
 // bindingSyncWorkflow: one archive to one destination: wait for the account's turn, upload, verify, prune. It ends normally
-// whatever became of the upload; only cancellation ends it otherwise, after the provider's session was given up.
+// whatever became of the upload; only cancellation ends it otherwise, unless the copy was there and could be proven.
 
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import {
@@ -16,7 +16,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import { abortOptions, recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
+import type { UploadedCopy } from '../activities/upload-archive.ts'
+import type { VerifiedState } from '../activities/verify-upload.ts'
+import { recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
+import { lastCopy, unseenError } from './cancelled-upload.ts'
 import { type Destination, describeDestination, pendingState } from './destination.ts'
 import { statusErrorOf } from './failures.ts'
 import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
@@ -33,9 +36,8 @@ export type BindingSyncInput = {
 const { saveDestination } = proxyActivities<Activities>(recordOptions)
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
-const { abortUpload } = proxyActivities<Activities>(abortOptions)
 
-/** A copy that differs is removed and sent once more; a second one that differs is a fault that time does not heal. */
+/** A copy that differs is removed, and one that vanished is missed, and sent once more; a second one is no accident. */
 const UPLOAD_ROUNDS = 2
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
@@ -61,18 +63,29 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
     await saveDestination({ run_id, account_id, state: patch })
   }
 
+  const sent: SentCopy = { copy: null }
   try {
-    const settled = await uploadAndVerify(input)
+    const settled = await uploadAndVerify(input, sent)
     change({ ...settled, status: 'uploaded', error: null })
   } catch (failure) {
     // An activity that failed while it was being cancelled is not tried again: that is a cancellation, too.
     if (CancellationScope.current().consideredCancelled || isCancellation(failure)) {
-      await CancellationScope.nonCancellable(async () => {
-        await giveUp(run_id, account_id)
-        const error = statusErrorOf(new CancelledFailure('cancelled'))
-        await settle({ status: 'cancelled', error, finished_at: now() })
+      const isProven = await CancellationScope.nonCancellable(async () => {
+        const last = await lastCopy(input, sent.copy)
+        if (last.kind === 'proven') change({ ...last.settled, status: 'uploaded', error: null })
+        else {
+          const error =
+            last.kind === 'unseen'
+              ? unseenError(destination, last.error)
+              : statusErrorOf(new CancelledFailure('cancelled'))
+          await settle({ status: 'cancelled', error, finished_at: now() })
+        }
+        return last.kind === 'proven'
       })
-      throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
+      if (!isProven) throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
+      await tellParent(account_id, state)
+      await condition(allHandlersFinished)
+      return state
     }
     await CancellationScope.nonCancellable(() =>
       settle({ status: 'failed', error: statusErrorOf(failure), finished_at: now() }),
@@ -89,21 +102,10 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
   return state
 }
 
-/** A provider that cannot be reached keeps nobody waiting: its sessions expire by themselves. */
-async function giveUp(run_id: string, account_id: string): Promise<void> {
-  try {
-    await abortUpload({ run_id, account_id })
-  } catch (failure) {
-    log.warn('the provider session could not be given up', { error: statusErrorOf(failure).code })
-  }
-}
+/** What was sent and awaits its proof. */
+type SentCopy = { copy: UploadedCopy | null }
 
-type Settled = Pick<
-  DestinationState,
-  'remote_id' | 'remote_path' | 'size' | 'hash' | 'bytes_sent' | 'attempt' | 'started_at' | 'finished_at'
->
-
-async function uploadAndVerify(input: BindingSyncInput): Promise<Settled> {
+async function uploadAndVerify(input: BindingSyncInput, sent: SentCopy): Promise<VerifiedState> {
   const { run_id, instance, destination } = input
   const { account_id, binding_id, folder } = destination
   const summary = `${instance} → ${destination.account}`
@@ -111,20 +113,23 @@ async function uploadAndVerify(input: BindingSyncInput): Promise<Settled> {
   for (let round = 1; ; round += 1) {
     await awaitTurn({ run_id, account_id })
     const copy = await uploadArchive({ run_id, instance, account_id, binding_id, folder })
+    sent.copy = copy
     try {
       // Marks the destination as uploaded in the same step, so that no crash can come between proof and record.
       return await verifyUpload({ run_id, instance, account_id, binding_id, copy })
     } catch (failure) {
-      if (!isBadCopy(failure) || round === UPLOAD_ROUNDS) throw failure
+      if (!isNoCopy(failure)) throw failure
+      sent.copy = null
+      if (round === UPLOAD_ROUNDS) throw failure
     }
   }
 }
 
-function isBadCopy(failure: unknown): boolean {
+/** A copy that is not there any more: it differed and was removed, or it vanished. */
+function isNoCopy(failure: unknown): boolean {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
-  return (
-    cause instanceof ApplicationFailure && (cause.type === 'hash_mismatch' || cause.type === 'size_mismatch')
-  )
+  if (!(cause instanceof ApplicationFailure)) return false
+  return ['hash_mismatch', 'size_mismatch', 'copy_vanished'].includes(cause.type ?? '')
 }
 
 /**

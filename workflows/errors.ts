@@ -49,6 +49,10 @@ const rules = {
     advice: "The key file does not open this account's credentials: enter them again, or restore the key.",
   },
   credentials_refused: { permanent: true, advice: 'The provider refuses the credentials: enter them again.' },
+  token_refused: {
+    permanent: false,
+    advice: 'Another token is fetched. Where it stays so, look at the account at the provider.',
+  },
   credentials_expired: { permanent: true, advice: 'The credentials have expired: enter new ones.' },
   permission_denied: { permanent: true, advice: 'Give the account write access to the folder.' },
   api_not_enabled: { permanent: true, advice: "Enable the provider's API for this application." },
@@ -120,6 +124,10 @@ const rules = {
   size_mismatch: {
     permanent: false,
     advice: 'When it happens again, check for a proxy that changes uploads, then re-upload.',
+  },
+  copy_vanished: {
+    permanent: false,
+    advice: 'When it happens again, find out who or what removes files there, then re-upload.',
   },
   upload_unverified: {
     permanent: false,

@@ -17,8 +17,13 @@ const cancelledRuns = [
 /** The Temporal run ID of the execution whose sync this is; null for syncs of earlier versions. */
 const executions = ['alter table runs add column execution_id text']
 
+/** The hash of the bytes that an upload has read, once it has read all of them: a copy is proven by it without reading again. */
+const archiveHashes = [
+  `alter table upload_sessions add column archive_hash jsonb check (jsonb_typeof(archive_hash) = 'object')`,
+]
+
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const statement of [...cancelledRuns, ...executions]) {
+  for (const statement of [...cancelledRuns, ...executions, ...archiveHashes]) {
     await sql.raw(statement).execute(db)
   }
 }

@@ -1,0 +1,86 @@
+// What becomes of a destination that was cancelled: the place is looked at, what arrived whole is proven as any other copy, and of
+// the rest the provider's session is given up. To be called where nothing cancels it; it takes two minutes at most.
+
+import { log, proxyActivities, workflowInfo } from '@temporalio/workflow'
+import type { AbandonedUpload } from '../activities/abort-upload.ts'
+import type { Activities } from '../activities/index.ts'
+import type { UploadedCopy } from '../activities/upload-archive.ts'
+import type { VerifiedState } from '../activities/verify-upload.ts'
+import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from './activity-options.ts'
+import type { Destination } from './destination.ts'
+import { statusError, statusErrorOf } from './failures.ts'
+import type { StatusError } from './types.ts'
+import { archiveQueues } from './workflow-ids.ts'
+
+export type CancelledUpload = {
+  readonly run_id: string
+  readonly instance: string
+  readonly upload_queue: string
+  readonly destination: Destination
+}
+
+export type LastCopy =
+  | { readonly kind: 'proven'; readonly settled: VerifiedState }
+  | { readonly kind: 'none' }
+  /** Nobody can say what stands there; `error` says why. */
+  | { readonly kind: 'unseen'; readonly error: StatusError }
+
+/** `copy` is what was sent and awaits its proof, if anything. */
+export async function lastCopy(upload: CancelledUpload, copy: UploadedCopy | null): Promise<LastCopy> {
+  const endMs = Date.now() + CANCELLATION_PATIENCE_MS
+  const leftMs = () => endMs - Date.now()
+  try {
+    const left = await whatIsLeft(upload, copy, leftMs)
+    if (left.left === 'proven') return { kind: 'proven', settled: left.settled }
+    if (left.left === 'nothing') return { kind: 'none' }
+    if (left.left === 'unread') return { kind: 'unseen', error: UNREAD }
+    return await prove(upload, left.copy, leftMs())
+  } catch (failure) {
+    const error = statusErrorOf(failure)
+    log.warn('what a cancelled upload has left could not be looked at', { error: error.code })
+    return { kind: 'unseen', error }
+  }
+}
+
+const UNREAD = statusError('archive_unreadable', 'The archive could not be read for the comparison.')
+
+async function whatIsLeft(
+  { run_id, destination, upload_queue }: CancelledUpload,
+  copy: UploadedCopy | null,
+  leftMs: () => number,
+): Promise<AbandonedUpload> {
+  const about = { run_id, account_id: destination.account_id, ...(copy === null ? {} : { copy }) }
+  const { abortUpload } = proxyActivities<Activities>(abortOptions(leftMs()))
+  // A worker of an earlier version answers nothing: it has given the session up.
+  const left: AbandonedUpload | null | undefined = await abortUpload(about)
+  if (left?.left !== 'unread') return left ?? { left: 'nothing' }
+  const { archive } = archiveQueues(workflowInfo().taskQueue, upload_queue)
+  const onHost = proxyActivities<Activities>(abortOptions(leftMs(), archive))
+  return onHost.abortUpload(about)
+}
+
+async function prove(
+  { run_id, instance, destination }: CancelledUpload,
+  copy: UploadedCopy,
+  leftMs: number,
+): Promise<LastCopy> {
+  const { account_id, binding_id } = destination
+  const { verifyUpload } = proxyActivities<Activities>(lastProofOptions(leftMs))
+  try {
+    const settled = await verifyUpload({ run_id, instance, account_id, binding_id, copy })
+    return { kind: 'proven', settled }
+  } catch (failure) {
+    const error = statusErrorOf(failure)
+    // Seen and removed, or seen to be away.
+    const isKnown = ['hash_mismatch', 'size_mismatch', 'copy_vanished'].includes(error.code)
+    return isKnown ? { kind: 'none' } : { kind: 'unseen', error }
+  }
+}
+
+/** What the destination says, and the audit with it, when nobody could look. */
+export function unseenError({ account, folder }: Destination, error: StatusError): StatusError {
+  const message =
+    `The upload was cancelled. Whether a copy stands in ${folder} of ${account} could not be seen: ` +
+    `${error.message} A re-upload finds it, if it is there.`
+  return statusError('cancelled', message)
+}
