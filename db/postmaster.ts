@@ -1,7 +1,7 @@
 // The postmaster: the one process of a PostgreSQL server that all others belong to. Without it nothing is served, and
 // nothing of it says so to this program, which is not its parent: it is looked at. When in doubt it lives: taking a
 // living server for a dead one would put two on the same files, or end the program for nothing.
-import { readlink } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, readIfThere } from './file-presence.ts'
 import { isAlive } from './process-identity.ts'
@@ -37,7 +37,9 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
   if (!isAlive(pid)) return false
   if (process.platform !== 'linux') return true
   try {
-    return (await readlink(`/proc/${pid}/cwd`)) === data
+    // By the folder itself and not by its path, which is another one in a mount namespace.
+    const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/cwd`), stat(data)])
+    return theirs.dev === ours.dev && theirs.ino === ours.ino
   } catch (error) {
     if (isMissing(error)) return false
     // Containers often deny a look into another user's process, even to root; its name and state are for all to read. A

@@ -1,67 +1,117 @@
 // Runs programs that refuse to run as root (PostgreSQL does) as somebody else when this program runs as root,
-// and as ourselves otherwise. Everything runs in a session of its own, so that Ctrl-C in the terminal does
-// not reach it. Never changes an account of the machine; chowns only the directory that it is given.
-import { spawn } from 'node:child_process'
+// and as ourselves otherwise. Never changes an account of the machine; chowns only the directory that it is given.
 import { chown, lchown, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type Finished, runProgram } from './run-program.ts'
 import { StartupError } from './startup-error.ts'
-
-export type Finished = { readonly code: number | null; readonly output: string }
+import { mountedWay, readingWay, type WayIn } from './way-in.ts'
 
 export type Runner = {
   /** The user the programs run as; undefined when they run as ourselves. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined
-  /** Runs to the end and collects both output streams; rejects only when the program cannot be started. */
-  readonly run: (file: string, args: readonly string[], cwd: string) => Promise<Finished>
+  /** Where the programs find the file that lies at `path`: what stands in their arguments goes through it. */
+  readonly inside: (path: string) => string
+  /** Runs to the end or to the abort of `signal`; rejects only when the program cannot be started. */
+  readonly run: (
+    file: string,
+    args: readonly string[],
+    cwd: string,
+    signal?: AbortSignal,
+  ) => Promise<Finished>
 }
 
 type User = { readonly uid: number; readonly gid: number; readonly name: string }
 
+export type RunnerOptions = {
+  /** Where the programs work; it exists. Its real path. */
+  readonly directory: string
+  /** The folder with the programs, by its real path, and one of them. */
+  readonly programs: string
+  readonly program: string
+  readonly log: { warn(message: string): void }
+}
+
 /**
- * A runner for programs that work in `directory` (which exists) and lie at `programs`. As root it picks the owner
- * of the directory when that is not root, else `postgres`, else `nobody`, and gives the directory to that user.
- * Throws when the directory belongs to somebody else, or when that user cannot get at the files.
+ * A runner for programs. As root it picks the owner of the directory when that is not root, else `postgres`, else
+ * `nobody`, and gives the directory to that user. Warns when that user gets the right to read every file. Throws when the
+ * directory belongs to somebody else, or when there is no way for that user to the files.
  */
-export async function createRunner(directory: string, programs: readonly string[]): Promise<Runner> {
+export async function createRunner(options: RunnerOptions): Promise<Runner> {
+  const { directory, program } = options
   const ownUid = process.getuid?.()
   const { uid: owner, gid: ownerGroup } = await stat(directory)
+  const inside = (path: string) => path
   if (ownUid !== 0) {
     if (ownUid !== undefined && owner !== ownUid) {
       throw new StartupError(
         `${directory} belongs to user ${owner}, and this program runs as user ${ownUid}: start it as that user, or give it the directory with chown -R`,
       )
     }
-    return { user: undefined, run: (file, args, cwd) => execute(file, args, cwd) }
+    return {
+      user: undefined,
+      inside,
+      run: (file, args, cwd, signal) => runProgram(file, args, { cwd, signal }),
+    }
   }
 
   const user = owner === 0 ? await findUser() : { uid: owner, gid: ownerGroup, name: String(owner) }
   if (owner === 0) await giveAway(directory, user)
   const { uid, gid } = user
 
-  const closed = await firstClosed([directory, ...programs], user)
+  const closed = await firstClosed([directory, program], user)
   if (closed === undefined) {
-    return { user, run: (file, args, cwd) => execute(file, args, cwd, { uid, gid }) }
+    const own = { uid, gid }
+    return {
+      user,
+      inside,
+      run: (file, args, cwd, signal) => runProgram(file, args, { cwd, signal, user: own }),
+    }
   }
-  // Somewhere above lies a folder that this user may not enter (/root is 0700). The capability to read and search,
-  // and no other, gets it through.
-  const prefix = [
-    `--reuid=${uid}`,
-    `--regid=${gid}`,
-    '--clear-groups',
-    '--inh-caps=-all,+dac_read_search',
-    '--ambient-caps=-all,+dac_read_search',
-    '--',
-  ]
-  const trial = await execute('setpriv', [...prefix, 'true'], '/').catch((error: unknown) => ({
-    code: null,
-    output: String(error),
-  }))
-  if (trial.code !== 0) {
-    throw new StartupError(
-      `PostgreSQL does not run as root, and user ${user.name} may not enter ${closed} (setpriv: ${trial.output.trim()}): start this program as an ordinary user, put DATA_DIR and the program where others may enter, or set DATABASE_URL`,
+  return throughClosedFolder(options, user, closed)
+}
+
+async function throughClosedFolder(options: RunnerOptions, user: User, closed: string): Promise<Runner> {
+  const { directory, programs, program, log } = options
+  const mounted = await mountedWay(user, { programs, data: directory })
+  const noMount =
+    mounted === undefined
+      ? 'no folder to mount on'
+      : await whyNot(runnerBy(mounted, user), program, directory)
+  if (mounted !== undefined && noMount === undefined) return runnerBy(mounted, user)
+
+  const reading = runnerBy(readingWay(user), user)
+  const noReading = await whyNot(reading, program, directory)
+  if (noReading === undefined) {
+    log.warn(
+      `PostgreSQL runs as user ${user.name} with the right to read every file of this machine, because ${user.name} may not enter ${closed} and this machine lets no private mount be made (${noMount}): start this program as an ordinary user, or put DATA_DIR and the program where others may enter`,
     )
+    return reading
   }
-  return { user, run: (file, args, cwd) => execute('setpriv', [...prefix, file, ...args], cwd) }
+  throw new StartupError(
+    `PostgreSQL does not run as root, and user ${user.name} may not enter ${closed} (a private mount: ${noMount}; the right to read every file: ${noReading}): start this program as an ordinary user, put DATA_DIR and the program where others may enter, or set DATABASE_URL`,
+  )
+}
+
+function runnerBy(way: WayIn, user: User): Runner {
+  return {
+    user: { uid: user.uid, gid: user.gid },
+    inside: way.inside,
+    run: (file, args, cwd, signal) => {
+      const [first, ...rest] = way.command([way.inside(file), ...args], cwd)
+      // `cwd` may be one that only the way leads to; what leads there starts as root.
+      return runProgram(first ?? file, rest, { cwd, signal })
+    },
+  }
+}
+
+/** Why the runner does not get at the program, in one line; undefined when it does. */
+async function whyNot(runner: Runner, program: string, directory: string): Promise<string | undefined> {
+  // `test` asks as PostgreSQL does, by access(2).
+  const { code, output } = await runner
+    .run('test', ['-x', runner.inside(program)], directory)
+    .catch((error: unknown) => ({ code: null, output: String(error) }))
+  if (code === 0) return undefined
+  return output.trim().split('\n')[0] || `${program} is closed to it`
 }
 
 async function findUser(): Promise<User> {
@@ -94,30 +144,4 @@ async function firstClosed(paths: readonly string[], user: User): Promise<string
     }
   }
   return undefined
-}
-
-function execute(
-  file: string,
-  args: readonly string[],
-  cwd: string,
-  user: { uid?: number; gid?: number } = {},
-): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Nothing of ours leaks in: no PG* variable, no locale that is not installed, no secret.
-      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
-      ...user,
-    })
-    let output = ''
-    const collect = (text: string) => {
-      output = (output + text).slice(-20_000)
-    }
-    child.stdout.setEncoding('utf8').on('data', collect)
-    child.stderr.setEncoding('utf8').on('data', collect)
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, output }))
-  })
 }

@@ -134,14 +134,14 @@ describe('the dependency directions', () => {
       isIn(path, 'temporal-dev', 'test', 'api/commands') ||
       /^api\/cli\b/.test(path) ||
       path === 'db/config.ts' ||
-      path === 'db/unprivileged.ts'
+      path === 'db/run-program.ts'
     const readers = sources.filter(({ text }) => /process\.env\b/.test(withoutComments(text)))
     assert.deepEqual(
       readers.map(({ path }) => path).filter((path) => !mayRead(path)),
       [],
     )
     const configuring = /process\.env\.(?!PATH\b)\w+/
-    const runner = sources.find(({ path }) => path === 'db/unprivileged.ts')
+    const runner = sources.find(({ path }) => path === 'db/run-program.ts')
     assert.doesNotMatch(runner?.text ?? '', configuring)
   })
 })
