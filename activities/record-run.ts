@@ -6,12 +6,13 @@ import { listBindings } from '../db/bindings.ts'
 import type { DbOrTransaction } from '../db/database.ts'
 import { getInstance } from '../db/instances.ts'
 import { beginSync, finishSync, getRun, openSync, recordRun } from '../db/runs.ts'
-import type { Binding, Run } from '../db/schema.ts'
+import type { Binding, PinKind, Run } from '../db/schema.ts'
 import { type Destination, pendingState } from '../workflows/destination.ts'
 import { resolveFolder } from '../workflows/remote-name.ts'
 import type { CloudSyncInput, CloudSyncStatus, DestinationState, StatusError } from '../workflows/types.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from './failures.ts'
+import { pinForRun } from './pin-archive.ts'
 
 /** `execution_id` is Temporal's run ID; workflows of earlier versions do not say it. */
 export type RecordInput = CloudSyncInput & {
@@ -25,6 +26,8 @@ export type RecordedSync = {
   readonly destinations: readonly Destination[]
   /** All of the run: those that failed already and those of earlier syncs as well. */
   readonly status: CloudSyncStatus
+  /** How the archive is kept; null where this worker does not see it, or something is wrong with it: `pinArchive` tells. */
+  readonly pin: PinKind | null
 }
 
 export type RefuseInput = {
@@ -39,7 +42,7 @@ export type RefuseInput = {
 export type RecordRunActivities = {
   /**
    * Records the run (once) and opens a sync of its destinations, in one transaction; a second try of the same execution
-   * changes nothing. Fails with `sync_open` while a sync of the run is open under another workflow ID.
+   * changes nothing. Keeps the archive where this worker sees it, so that the first activity of a workflow does. Fails with `sync_open` while a sync of the run is open under another workflow ID.
    */
   recordRun(input: RecordInput): Promise<RecordedSync>
   /** Closes a run that was recorded before and cannot begin; does nothing to one of another archive or workflow. */
@@ -49,7 +52,12 @@ export type RecordRunActivities = {
 export function createRecordRunActivities(deps: ActivityDeps): RecordRunActivities {
   const { db } = deps
   return {
-    recordRun: (input) => db.transaction().execute((trx) => record(deps, trx, input)),
+    recordRun: async (input) => {
+      const { run, ...recorded } = await db.transaction().execute((trx) => record(deps, trx, input))
+      // Nothing is owed to a run without a destination, so nothing has to be kept for it.
+      const pin = recorded.destinations.length === 0 ? run.pin : await pinForRun(deps, run)
+      return { ...recorded, pin }
+    },
 
     refuseRun: async ({ run_id, instance, archive, workflow_id, error }) => {
       const run = await getRun(db, run_id)
@@ -61,7 +69,9 @@ export function createRecordRunActivities(deps: ActivityDeps): RecordRunActiviti
   }
 }
 
-async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInput): Promise<RecordedSync> {
+type Recorded = Omit<RecordedSync, 'pin'> & { readonly run: Run }
+
+async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInput): Promise<Recorded> {
   if ((await getInstance(trx, input.instance)) === null) {
     throw new StepError(
       'unknown_instance',
@@ -93,7 +103,11 @@ async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInp
   }
   const status = opened.run.cloud_sync_status
   // A second try meets what the first one has opened: what is settled since is not opened again.
-  return { destinations: destinations.filter(({ account_id }) => isOpen(status[account_id])), status }
+  return {
+    destinations: destinations.filter(({ account_id }) => isOpen(status[account_id])),
+    status,
+    run: opened.run,
+  }
 }
 
 function isOpen(state: DestinationState | undefined): boolean {

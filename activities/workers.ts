@@ -10,7 +10,7 @@ import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
 import type { Logger } from '../db/log.ts'
 import type { Vault } from '../db/vault.ts'
-import { archiveQueues, isHostQueue, sharedQueues } from '../workflows/workflow-ids.ts'
+import { servedQueues } from './archive-queues.ts'
 import { createHttpClient } from './http.ts'
 import { activitiesByQueue, createActivities } from './index.ts'
 import { createProviderAccounts } from './provider-accounts.ts'
@@ -78,16 +78,6 @@ export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
     )
   }
   return runTogether(workers, log, () => http.close())
-}
-
-/** The queues of work on archives that this process can do: a run that names no host must not reach a host's own disk. */
-function servedQueues(config: Config) {
-  const { taskQueue, archiveTaskQueue, sharedArchives } = config
-  const hasOwn = archiveTaskQueue !== null && isHostQueue(taskQueue, archiveTaskQueue)
-  return [
-    ...(sharedArchives ? [sharedQueues(taskQueue)] : []),
-    ...(hasOwn ? [archiveQueues(taskQueue, archiveTaskQueue)] : []),
-  ]
 }
 
 /** Takes about 3 s. Rejects with what webpack says when a workflow cannot be bundled. */

@@ -73,14 +73,14 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
     { key: cloudSyncStatusKey, value: 'pending' },
   ])
 
-  const { destinations, status } = await record(sync, info)
+  const { destinations, status, pin } = await record(sync, info)
   sync.status = status
   setCurrentDetails(describeDestinations(sync.status))
   if (destinations.length === 0) return CancellationScope.nonCancellable(() => close(sync))
 
-  const archive = proxyActivities<Activities>(archiveOptions(sync.queues.archive, sync.isHostQueue))
   try {
-    await archive.pinArchive({ run_id: runId })
+    // Histories of earlier versions do not say how the archive is kept, and go on as they began.
+    if (pin === null || pin === undefined) await pinOnItsHost(sync)
   } catch (failure) {
     return CancellationScope.nonCancellable(() => closeWithoutArchive(sync, failure))
   }
@@ -90,6 +90,12 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
   const result = await CancellationScope.nonCancellable(() => close(sync, unsettled))
   if (failure !== null && isCancellation(failure)) throw failure
   return result
+}
+
+/** Where the worker that recorded the run does not see the archive. */
+async function pinOnItsHost({ runId, queues, isHostQueue }: Sync): Promise<void> {
+  const { pinArchive } = proxyActivities<Activities>(archiveOptions(queues.archive, isHostQueue))
+  await pinArchive({ run_id: runId })
 }
 
 type Sync = {

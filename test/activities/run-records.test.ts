@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createFinishRunActivities, type FinishRunActivities } from '../../activities/finish-run.ts'
 import { createRecordRunActivities, type RecordRunActivities } from '../../activities/record-run.ts'
@@ -226,6 +228,19 @@ describe('the record of a run', () => {
     await activities.finishRun({ run_id })
     await activities.recordRun(stranger)
     assert.equal((await record(run_id)).workflow_id, 'nightly-backup')
+  })
+
+  it('keeps the archive in the step that records it, where this worker sees it', async () => {
+    await mkdir(join(deps.folder, 'acme'), { recursive: true })
+    await writeFile(join(deps.folder, 'acme/x.dump'), 'content')
+    const { slug } = await anInstance([{}])
+    const shared = inputFor(slug)
+    assert.equal((await activities.recordRun(shared)).pin, 'linked')
+    await rm(join(deps.folder, 'acme/x.dump'))
+    const { pin_path, size } = await record(shared.run_id)
+    assert.deepEqual([await readFile(pin_path ?? '', 'utf8'), size], ['content', 7])
+    const ofAnotherHost = inputFor(slug, { archive_task_queue: 'cloud-host7' })
+    assert.equal((await activities.recordRun(ofAnotherHost)).pin, null)
   })
 
   it('is closed once, however often its last step is tried', async () => {

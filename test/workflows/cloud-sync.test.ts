@@ -181,6 +181,19 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
+  it('has the archive kept by its first activity where that sees it, and asks nobody else', async () => {
+    const destinations = [aDestination('one')]
+    const status = { one: pendingState(aDestination('one')) }
+    await withActivities(
+      { recordRun: () => ({ destinations, status, pin: 'linked' }) },
+      async ({ called, handle }) => {
+        await handle.result()
+        assert.equal(called[0], 'recordRun')
+        assert.equal(called.includes('pinArchive'), false)
+      },
+    )
+  })
+
   it('settles a destination whose failure could not be written, with what kept it from being written', async () => {
     const finished: unknown[] = []
     await withActivities(
