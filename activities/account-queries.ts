@@ -1,16 +1,12 @@
-// What the API wants to know of a provider or of a disk, run as standalone activities, so that the API process holds no
-// provider code, opens no credentials and needs no archives (temporal-practice.md, section 3).
+// What the API wants to know of a provider, run as standalone activities, so that the API process holds no
+// provider code and opens no credentials (temporal-practice.md, section 3).
 
-import { stat } from 'node:fs/promises'
 import { Context } from '@temporalio/activity'
 import { getBinding } from '../db/bindings.ts'
-import { getRun } from '../db/runs.ts'
 import type { Binding } from '../db/schema.ts'
-import type { ErrorCode } from '../workflows/errors.ts'
 import { DATABASE_PLACEHOLDER, resolveFolder } from '../workflows/remote-name.ts'
 import { isArchiveName, type ListedFile, planPrune } from '../workflows/retention.ts'
 import type { FileHash, RetentionScope } from '../workflows/types.ts'
-import { findArchive } from './archive.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError } from './failures.ts'
 import type { AccountCheck } from './providers/provider.ts'
@@ -31,10 +27,6 @@ export type PrunePreview = {
   readonly truncated: boolean
 }
 
-export type ArchiveInspection =
-  | { readonly ok: true; readonly size: number }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
-
 /** A binding as it is, or one as it would be: a preview comes before it is saved. */
 export type PreviewInput = { keep_last: number; database?: string | null } & (
   | { binding_id: string }
@@ -45,8 +37,6 @@ export type AccountQueryActivities = {
   checkAccount(input: { account_id: string }): Promise<AccountCheck>
   listRemoteFiles(input: { binding_id: string; database?: string | null }): Promise<RemoteListing>
   previewPrune(input: PreviewInput): Promise<PrunePreview>
-  /** With `run_id`, the link that is kept for this run counts as well. */
-  inspectArchive(input: { archive: string; run_id?: string | null }): Promise<ArchiveInspection>
 }
 
 /** An answer must fit a payload of 2 MiB; a page shows no more anyway. */
@@ -118,28 +108,7 @@ export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryAc
         truncated: plan.delete.length > MOST_SHOWN || plan.keep.length > MOST_SHOWN,
       }
     },
-
-    inspectArchive: async ({ archive, run_id }) => {
-      const kept = run_id ? await keptSize(deps, run_id) : null
-      if (kept !== null) return { ok: true, size: kept }
-      try {
-        return { ok: true, size: (await findArchive(deps.config.backupRoot, archive)).size }
-      } catch (error) {
-        if (!(error instanceof StepError)) throw error
-        const { code, message } = causeOf(error)
-        return { ok: false, code, message }
-      }
-    },
   }
-}
-
-async function keptSize(deps: ActivityDeps, runId: string): Promise<number | null> {
-  const run = await getRun(deps.db, runId)
-  if (run?.pin_path == null) return null
-  return stat(run.pin_path).then(
-    (found) => found.size,
-    () => null,
-  )
 }
 
 async function place(

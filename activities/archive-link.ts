@@ -96,8 +96,8 @@ export function linkFolder(backupRoot: string, runId: string): string {
 
 export async function removeEmptyFolder(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
-    // Another link or somebody else's file in there, or gone already: both are left as they are.
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error
+    // Another link or somebody else's file in there, no folder, or gone already: all are left as they are.
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error))) throw error
   })
 }
 

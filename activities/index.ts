@@ -6,6 +6,8 @@ import { createTurnActivities } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { withFailures } from './failures.ts'
 import { createFinishRunActivities } from './finish-run.ts'
+import { createArchiveInspectionActivities } from './inspect-archive.ts'
+import { createOrphanActivities } from './orphan-links.ts'
 import { createPinActivities } from './pin-archive.ts'
 import { createRecordRunActivities } from './record-run.ts'
 import { createRetentionActivities } from './remote-retention.ts'
@@ -18,6 +20,7 @@ export function createActivities(deps: ActivityDeps) {
   const pins = createPinActivities(deps)
   const retention = createRetentionActivities(deps)
   const queries = createAccountQueryActivities(deps)
+  const inspection = createArchiveInspectionActivities(deps)
   const { log } = deps
   return {
     recordRun: withFailures(log, records.recordRun),
@@ -36,14 +39,22 @@ export function createActivities(deps: ActivityDeps) {
     checkAccount: withFailures(log, queries.checkAccount),
     listRemoteFiles: withFailures(log, queries.listRemoteFiles),
     previewPrune: withFailures(log, queries.previewPrune),
-    inspectArchive: withFailures(log, queries.inspectArchive),
+    inspectArchive: withFailures(log, inspection.inspectArchive),
+    dropArchiveLink: withFailures(log, inspection.dropArchiveLink),
+    sweepOrphanPins: withFailures(log, createOrphanActivities(deps).sweepOrphanPins),
   }
 }
 
 export type Activities = ReturnType<typeof createActivities>
 
 /** What only a worker can do that sees the archive: short work, and uploads. */
-const ON_ARCHIVES = ['inspectArchive', 'pinArchive', 'releaseArchive'] as const satisfies (keyof Activities)[]
+const ON_ARCHIVES = [
+  'inspectArchive',
+  'dropArchiveLink',
+  'pinArchive',
+  'releaseArchive',
+  'sweepOrphanPins',
+] as const satisfies (keyof Activities)[]
 /** What any worker can do, and sometimes better one that sees the archive. */
 const ALSO_ON_ARCHIVES = ['abortUpload'] as const satisfies (keyof Activities)[]
 const UPLOADS = ['uploadArchive'] as const satisfies (keyof Activities)[]

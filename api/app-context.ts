@@ -5,6 +5,7 @@ import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
 import type { Logger } from '../db/log.ts'
 import type { Vault } from '../db/vault.ts'
+import type { LocalArchives } from './archive-inspection.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { Principal } from './permissions.ts'
 import type { RunHealer } from './run-healer.ts'
@@ -23,6 +24,8 @@ export type AppDeps = {
   /** Where this process knows BACKUP_ROOT, it knows an archive by its absolute path as well. */
   readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'> &
     Partial<Pick<Config, 'backupRoot' | 'secretKeyFile'>>
+  /** The archives on this process's own disk; missing where it sees none, and a worker is asked. */
+  readonly archives?: LocalArchives | undefined
   /** Temporal's Web UI, for links to workflows; missing where it is not known. */
   readonly temporalUi?: TemporalUi | null | undefined
 }

@@ -2,6 +2,7 @@
 // turns it into bytes; everything that is not a Problem is translated in api/failures.ts. No stack, no SQL and no
 // provider's text ever goes into one.
 
+import type { PinKind } from '../db/schema.ts'
 import type { ErrorCode } from '../workflows/errors.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
@@ -41,6 +42,8 @@ export type ProblemDocument = {
   readonly code?: ErrorCode
   readonly errors?: readonly FieldError[]
   readonly run_id?: string
+  /** How the archive of that run is kept. */
+  readonly pin?: PinKind | null
   /** Of the readiness: which part is away. */
   readonly checks?: Readonly<Record<string, string>>
 }
@@ -52,6 +55,8 @@ export type ProblemOptions = {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The run that was recorded although the request as a whole was not carried out. */
   readonly runId?: string | undefined
+  /** Of that run. */
+  readonly pin?: PinKind | null | undefined
   readonly checks?: Readonly<Record<string, string>> | undefined
 }
 
@@ -87,7 +92,7 @@ export function invalidInput(errors: readonly FieldError[]): Problem {
 }
 
 export function problemDocument({ status, message, options }: Problem): ProblemDocument {
-  const { code, errors, runId, checks } = options
+  const { code, errors, runId, pin, checks } = options
   return {
     type: code === undefined ? 'about:blank' : `urn:cloud-sync:error:${code}`,
     title: TITLES[status],
@@ -96,6 +101,7 @@ export function problemDocument({ status, message, options }: Problem): ProblemD
     ...(code === undefined ? {} : { code }),
     ...(errors === undefined ? {} : { errors }),
     ...(runId === undefined ? {} : { run_id: runId }),
+    ...(pin === undefined ? {} : { pin }),
     ...(checks === undefined ? {} : { checks }),
   }
 }

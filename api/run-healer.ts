@@ -9,7 +9,7 @@ import { owedStarts, quietRuns, requestRestart } from '../db/run-starts.ts'
 import type { Run } from '../db/schema.ts'
 import { statusError } from '../workflows/failures.ts'
 import type { AppDeps } from './app-context.ts'
-import { sweepPins } from './pin-sweep.ts'
+import { sweepOrphans, sweepPins } from './pin-sweep.ts'
 import { startOwed } from './run-starter.ts'
 import { isAway, isRefusal, TemporalUnavailable } from './temporal-client.ts'
 
@@ -42,7 +42,10 @@ const TIMES: HealerTimes = {
 
 type HealerDeps = Pick<AppDeps, 'db' | 'temporal' | 'log'>
 
-export function startRunHealer(deps: HealerDeps, times: HealerTimes = TIMES): RunHealer {
+export function startRunHealer(
+  deps: HealerDeps & Pick<AppDeps, 'config'>,
+  times: HealerTimes = TIMES,
+): RunHealer {
   const { log } = deps
   let timer: NodeJS.Timeout | null = null
   let plannedFor = 0
@@ -68,12 +71,20 @@ export function startRunHealer(deps: HealerDeps, times: HealerTimes = TIMES): Ru
     }, ms)
   }
 
+  /** Disks may be slow, and hosts away: no run waits for that. */
+  function sweepBeside(): void {
+    sweepOrphans(deps).catch((err: unknown) => {
+      if (!isStopped) log.warn({ err }, 'links without a run could not be looked for; the next sweep will')
+    })
+  }
+
   /** Resolves with the pause until the next look. */
   async function look(): Promise<number> {
     try {
       await healRuns(deps, times)
       if (performance.now() >= pinsDueAt) {
         await sweepPins(deps)
+        sweepBeside()
         pinsDueAt = performance.now() + times.pinsEveryMs
       }
       pauseMs = times.firstPauseMs

@@ -14,6 +14,7 @@ import { prepareDatabase } from '../db/prepare.ts'
 import type { Vault } from '../db/vault.ts'
 import { createApp } from './app.ts'
 import type { TemporalUi } from './app-context.ts'
+import type { LocalArchives } from './archive-inspection.ts'
 import { createChangeFeed } from './change-feed.ts'
 import { ensureFirstAdmin } from './first-admin.ts'
 import { answerRefusals, refuseAddress } from './http-refusals.ts'
@@ -26,6 +27,8 @@ export type ApiOptions = {
   readonly temporal: TemporalClient
   readonly vault: Vault
   readonly log: Logger
+  /** What this process sees itself, because the worker of its archives runs beside it. */
+  readonly archives?: LocalArchives | undefined
   /** Of the embedded server. */
   readonly temporalUi?: TemporalUi | null
 }
@@ -66,9 +69,19 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     log.warn(`ADMIN_PASSWORD has fewer than ${SHORTEST_PASSWORD} characters: choose a longer one`)
   await ensureFirstAdmin(db, config.adminPassword, (text) => process.stdout.write(text))
   const feed = createChangeFeed({ db, log })
-  const healer = startRunHealer({ db, temporal, log })
+  const healer = startRunHealer({ db, temporal, log, config })
   const temporalUi = temporalUiOf(options)
-  const app = createApp({ config, db, temporal, vault, log, feed, healer, temporalUi })
+  const app = createApp({
+    config,
+    db,
+    temporal,
+    vault,
+    log,
+    feed,
+    healer,
+    archives: options.archives,
+    temporalUi,
+  })
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     // The app answers its own errors: what comes here is a request that cannot be put to it.

@@ -6,7 +6,7 @@ import { sql } from 'kysely'
 import { KEEP_ARCHIVE_MS } from '../workflows/keep-time.ts'
 import { appendAudit } from './audit.ts'
 import type { Db, DbOrTransaction } from './database.ts'
-import type { ArchiveOfRun } from './runs.ts'
+import { type ArchiveOfRun, archiveColumns } from './runs.ts'
 import type { Run } from './schema.ts'
 
 export { KEEP_ARCHIVE_MS }
@@ -25,11 +25,10 @@ export async function notePin(
   kept: KeptArchive,
   { actor, whilePending = false }: { readonly actor: string; readonly whilePending?: boolean },
 ): Promise<boolean> {
-  const { reason: _reason, ...columns } = kept
   return db.transaction().execute(async (trx) => {
     let query = trx
       .updateTable('runs')
-      .set({ ...columns, updated_at: sql<string>`now()` })
+      .set({ ...archiveColumns(kept), updated_at: sql<string>`now()` })
       .where('id', '=', seen.id)
       .where('pin', 'is not distinct from', seen.pin)
       .where('pin_path', 'is not distinct from', seen.pin_path)
@@ -91,4 +90,20 @@ export async function* pinsDue(
     if (last === undefined || runs.length < page) return
     after = last.id
   }
+}
+
+const KNOWN_HOSTS = 100
+
+/** Queues of hosts that runs of the last 30 days have named, at most 100. */
+export async function queuesOfHosts(db: DbOrTransaction): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('archive_task_queue')
+    .distinct()
+    .where('created_at', '>', sql<string>`now() - interval '30 days'`)
+    .where('archive_task_queue', 'is not', null)
+    .orderBy('archive_task_queue')
+    .limit(KNOWN_HOSTS)
+    .execute()
+  return rows.flatMap(({ archive_task_queue }) => (archive_task_queue === null ? [] : [archive_task_queue]))
 }

@@ -7,15 +7,20 @@ import { sql } from 'kysely'
 import { runWorkflowId } from '../workflows/workflow-ids.ts'
 import { DbConflict } from './conflict.ts'
 import type { DbOrTransaction } from './database.ts'
-import { type NewRun, type RecordedRun, recordRun } from './runs.ts'
+import { type ArchiveOfRun, archiveColumns, type NewRun, type RecordedRun, recordRun } from './runs.ts'
 import type { Run } from './schema.ts'
 
 /**
- * Records a run and owes its start; a run that is there already is left as it is. To be called in a transaction.
+ * Records a run and owes its start; a run that is there already is left as it is. To be called in a transaction. `kept`:
+ * how the archive of a new run is kept already.
  * Throws as `recordRun` does, and DbConflict `run_id_conflict` naming the field of `values` that is not the run's; what is
  * null or left out asks for nothing.
  */
-export async function recordRunToStart(trx: DbOrTransaction, values: NewRun): Promise<RecordedRun> {
+export async function recordRunToStart(
+  trx: DbOrTransaction,
+  values: NewRun,
+  kept: ArchiveOfRun | null = null,
+): Promise<RecordedRun> {
   const recorded = await recordRun(trx, values)
   if (!recorded.created) {
     const field = await fieldOfAnotherRun(trx, recorded.run, values)
@@ -24,7 +29,7 @@ export async function recordRunToStart(trx: DbOrTransaction, values: NewRun): Pr
   }
   const run = await trx
     .updateTable('runs')
-    .set({ start_requested_at: sql<string>`now()` })
+    .set({ ...(kept === null ? {} : archiveColumns(kept)), start_requested_at: sql<string>`now()` })
     .where('id', '=', recorded.run.id)
     .returningAll()
     .executeTakeFirstOrThrow()

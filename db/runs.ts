@@ -93,6 +93,17 @@ export type ArchiveOfRun = {
   readonly pin_path: string | null
 }
 
+/** These columns and no other field of what the archive is known by. */
+export function archiveColumns({
+  size,
+  archive_path,
+  archive_mtime_ns,
+  pin,
+  pin_path,
+}: ArchiveOfRun): ArchiveOfRun {
+  return { size, archive_path, archive_mtime_ns, pin, pin_path }
+}
+
 /** What acceptance found out about the archive, and where it is kept until it is safe. */
 export async function saveArchive(db: DbOrTransaction, runId: string, archive: ArchiveOfRun): Promise<Run> {
   const row = await db

@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
+import { createLocalArchives } from '../activities/inspect-archive.ts'
 import { connectWorker, installRuntime } from '../activities/temporal-runtime.ts'
 import { startWorkers } from '../activities/workers.ts'
 import { startApi } from '../api/server.ts'
@@ -110,7 +111,15 @@ async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
     taskQueue: config.taskQueue,
   })
   const temporalUi = embedded === null ? null : { url: embedded.uiUrl, namespace: embedded.namespace }
-  const api = await startApi({ config, db, temporal: client, vault, log, temporalUi })
+  const api = await startApi({
+    config,
+    db,
+    temporal: client,
+    vault,
+    log,
+    archives: createLocalArchives({ db, config }),
+    temporalUi,
+  })
   stops.push({ what: 'API', stop: api.stop })
   log.info({ url: api.url }, 'Cloud Sync is ready')
   const lines = [`Cloud Sync     ${api.url}`, `API reference  ${api.url}/api/docs`]

@@ -31,11 +31,12 @@ export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOpt
   }
 }
 
-/** Letting a kept archive go may wait for its host without end: nobody waits for it. */
+/** Letting a kept archive go may wait long for its host: nobody waits for it, and after that the sweep of pins looks for it. */
 export function keptArchiveOptions(queue: string): ActivityOptions {
   return {
     taskQueue: queue,
     startToCloseTimeout: '2m',
+    scheduleToCloseTimeout: '30d',
     retry: { initialInterval: '10s', backoffCoefficient: 2, maximumInterval: '1h' },
     cancellationType: WAIT,
   }

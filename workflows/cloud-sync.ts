@@ -25,6 +25,7 @@ import { isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
 import { parseCloudSyncInput } from './input.ts'
 import { keepArchiveWorkflow } from './keep-archive.ts'
+import { KEEP_ARCHIVE_MS } from './keep-time.ts'
 import {
   backupRunIdKey,
   cloudAccountKey,
@@ -50,9 +51,6 @@ import {
 } from './workflow-ids.ts'
 
 const { recordRun, refuseRun, failRun, finishRun } = proxyActivities<Activities>(recordOptions)
-
-/** Keeps an archive of a failed run at hand for a re-upload. */
-const KEEP_AFTER_FAILURE = '7 days'
 
 export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<CloudSyncResult> {
   const input = checkInput(argument)
@@ -254,7 +252,7 @@ async function keepArchive(sync: Sync): Promise<void> {
   try {
     await startChild(keepArchiveWorkflow, {
       workflowId: pinWorkflowId(input.instance, runId),
-      args: [{ run_id: runId, archive_queue: sync.queues.archive, keep_for: KEEP_AFTER_FAILURE }],
+      args: [{ run_id: runId, archive_queue: sync.queues.archive, keep_for: KEEP_ARCHIVE_MS }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       typedSearchAttributes: [
         { key: odooInstanceKey, value: input.instance },

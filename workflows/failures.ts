@@ -43,9 +43,24 @@ export function statusErrorOf(failure: unknown): StatusError {
     // Tried until the time was over: what failed last says more than that.
     if (cause.cause instanceof ApplicationFailure) return statusErrorOf(cause.cause)
     return cause.timeoutType === 'SCHEDULE_TO_START'
-      ? statusError('no_worker_for_queue', 'No worker took the upload from its task queue in time.')
+      ? statusError('no_worker_for_queue', `No worker came in time ${purposeOf(failure)}.`)
       : statusError('worker_lost', 'The worker did not answer in time.')
   }
   if (cause instanceof CancelledFailure) return statusError('cancelled', 'The upload was cancelled.')
   return statusError('internal_error', cause instanceof Error ? cause.message : 'Unknown failure.')
+}
+
+/** What a worker was waited for. */
+function purposeOf(failure: unknown): string {
+  const activity = failure instanceof ActivityFailure ? failure.activityType : null
+  switch (activity) {
+    case 'pinArchive':
+      return 'that could look for the archive and keep it'
+    case 'uploadArchive':
+      return 'that could upload the archive'
+    case null:
+      return 'from the task queue'
+    default:
+      return `from the task queue for ${activity}`
+  }
 }

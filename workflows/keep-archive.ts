@@ -6,6 +6,9 @@ import { proxyActivities, sleep } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { keptArchiveOptions } from './activity-options.ts'
 
+/** The clocks of two hosts may differ. */
+const SHORTEST_PAUSE_MS = 1_000
+
 export type KeepArchiveInput = {
   readonly run_id: string
   readonly archive_queue: string
@@ -14,10 +17,14 @@ export type KeepArchiveInput = {
 
 export async function keepArchiveWorkflow(input: KeepArchiveInput): Promise<void> {
   const { releaseArchive } = proxyActivities<Activities>(keptArchiveOptions(input.archive_queue))
+  let pause = input.keep_for
   for (;;) {
-    await sleep(input.keep_for)
+    await sleep(pause)
     // A sync of the run may be open again just now, or may have failed again since: then its time begins anew.
-    const { is_released } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
+    const { is_released, kept_until } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
     if (is_released) return
+    // Null while a sync is open, and left out by workers of earlier versions.
+    pause =
+      kept_until == null ? input.keep_for : Math.max(SHORTEST_PAUSE_MS, Date.parse(kept_until) - Date.now())
   }
 }

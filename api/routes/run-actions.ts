@@ -3,16 +3,18 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/bindings.ts'
+import type { KeptArchive } from '../../db/kept-archives.ts'
 import { dropOwedStart } from '../../db/run-settling.ts'
 import { requestRestart } from '../../db/run-starts.ts'
 import { getRun } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { inspectArchive } from '../archive-inspection.ts'
+import { dropLink, inspectArchive } from '../archive-inspection.ts'
 import { needs } from '../permissions.ts'
 import { invalidField, notFound, Problem } from '../problem.ts'
 import { endWaits } from '../retry-now.ts'
+import { noteOrDrop } from '../run-acceptance.ts'
 import { runResource } from '../run-resource.ts'
 import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
 import { json, problems } from '../schemas/shared.ts'
@@ -77,14 +79,19 @@ export function runActionRoutes(deps: AppDeps) {
     const closingWithinMs = run.cloud_status === 'pending' ? 0 : CLOSING_MS
     const { is } = await temporal.syncState(run.workflow_id, { closingWithinMs })
     if (run.start_requested_at !== null || is === 'open') throw syncOpen()
-    await refuseLostArchive(deps, run)
-    const requested = await db.transaction().execute(async (trx) => {
+    const kept = await keepOrRefuse(deps, run)
+    const wished = await db.transaction().execute(async (trx) => {
       const wish = await requestRestart(trx, run, accountIds)
-      if (wish === null) throw syncOpen()
+      if (wish === null) return null
       const details = { account_ids: accountIds }
       await appendAudit(trx, { actor, event: 'reupload_requested', ...named(run), details })
       return wish
     })
+    if (wished === null) {
+      await dropLink(deps, run, kept)
+      throw syncOpen()
+    }
+    const requested = kept === null ? wished : await noteOrDrop(deps, wished, kept, actor)
     if ((await startOrExplain(deps, requested)) === 'already_open') throw syncOpen()
     return c.json(runResource(await knownRun(deps, id)), 202)
   })
@@ -147,10 +154,12 @@ async function chosenAccounts(
   return lacking.length > 0 ? lacking : null
 }
 
-async function refuseLostArchive(deps: AppDeps, run: Run): Promise<void> {
+/** The archive is kept again where that of an earlier sync was let go. Throws a 410 where it is gone. */
+async function keepOrRefuse(deps: AppDeps, run: Run): Promise<KeptArchive | null> {
   const { archive, archive_task_queue, id } = run
-  const fault = await inspectArchive(deps, { archive, archive_task_queue, run_id: id })
-  if (fault === null) return
+  const question = { archive, archive_task_queue, run_id: id, keep: true }
+  const { fault, kept } = await inspectArchive(deps, question)
+  if (fault === null) return kept
   if (fault.code === 'archive_missing') {
     throw new Problem(410, fault.message, {
       code: fault.code,

@@ -2,27 +2,25 @@
 
 import { createHash } from 'node:crypto'
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { listAttempts } from '../../db/attempts.ts'
-import { appendAudit } from '../../db/audit.ts'
-import { listBindings } from '../../db/bindings.ts'
 import { DbConflict } from '../../db/conflict.ts'
 import { newId } from '../../db/database.ts'
-import { getInstance } from '../../db/instances.ts'
-import { recordRunToStart } from '../../db/run-starts.ts'
 import { getRun, listRuns } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
-import { runWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { inspectArchive } from '../archive-inspection.ts'
 import { liveProgress } from '../live-progress.ts'
 import { needs } from '../permissions.ts'
-import { invalidField, notFound, Problem } from '../problem.ts'
+import { waitForPin } from '../pin-wait.ts'
+import { notFound, Problem } from '../problem.ts'
+import { acceptRun } from '../run-acceptance.ts'
 import { runResource } from '../run-resource.ts'
 import { type StartOutcome, startOwed } from '../run-starter.ts'
 import {
   idempotencyHeader,
   listedRunSchema,
   newRunSchema,
+  pinWaitQuery,
   runDetailSchema,
   runIdParam,
   runQuery,
@@ -40,10 +38,16 @@ const start = createRoute({
   summary: 'Upload a finished backup to every destination of its instance',
   description:
     'The same run_id, or the same Idempotency-Key, gives the same run and no second upload; with another archive, or another value of a field that is given, it is a 409. ' +
-    'A 503 with a run_id means that the run is recorded and starts by itself when Temporal is back.',
+    'A 503 with a run_id means that the run is recorded and starts by itself when Temporal is back. ' +
+    'Where pin is linked, in either answer, the file may be deleted or moved; where it is original, or null because nobody ' +
+    'could see the archive yet, it has to stay until the run says otherwise.',
   tags,
   ...needs('runs:write'),
-  request: { headers: idempotencyHeader, body: jsonBody(newRunSchema, 'The finished backup') },
+  request: {
+    headers: idempotencyHeader,
+    query: pinWaitQuery,
+    body: jsonBody(newRunSchema, 'The finished backup'),
+  },
   responses: {
     202: created(runSchema, 'Accepted; Location names the run'),
     ...problems(400, 409, 413, 415, 422),
@@ -68,13 +72,19 @@ const read = createRoute({
   summary: 'One run with its attempts',
   tags,
   ...needs('read'),
-  request: { params: runIdParam },
-  responses: { 200: json(runDetailSchema, 'The run'), ...problems(404) },
+  request: { params: runIdParam, query: pinWaitQuery },
+  responses: { 200: json(runDetailSchema, 'The run'), ...problems(404, 422) },
 })
 
 export function runRoutes(deps: AppDeps) {
   const { db } = deps
   const app = new OpenAPIHono<AppEnv>()
+
+  /** With ?wait=pinned the run is answered when its archive is kept. */
+  async function waitedFor(c: Context<AppEnv, string, WaitInput>, run: Run): Promise<Run> {
+    const { wait, wait_seconds: seconds } = c.req.valid('query')
+    return wait === undefined ? run : waitForPin(deps, run, { seconds, signal: c.req.raw.signal })
+  }
 
   app.openapi(start, async (c) => {
     const body = c.req.valid('json')
@@ -85,15 +95,14 @@ export function runRoutes(deps: AppDeps) {
     const isOwed = seen === null || seen.start_requested_at !== null
     // Asked first and once: a server that is away is waited for neither by each step nor with a row of the database locked.
     const away = isOwed ? await askWhetherAway(deps) : null
-    if (seen === null) await refuseBadReferences(deps, body, { isArchiveSeen: away === null })
-    const run = await recordOnce(deps, actor, id, body).catch((error: unknown) => {
+    const canAsk = away === null
+    const accepted = await acceptRun(deps, { id, seen, actor, body, canAsk }).catch((error: unknown) => {
       throw body.run_id == null && key !== undefined ? inWordsOfKey(error) : error
     })
-    if (away !== null && run.start_requested_at !== null) throw startIsOwed(deps, run, away)
-    await startOrExplain(deps, run)
-    return c.json(runResource((await getRun(db, id)) ?? run), 202, {
-      location: `/api/runs/${encodeURIComponent(id)}`,
-    })
+    if (away !== null && accepted.start_requested_at !== null) throw startIsOwed(deps, accepted, away)
+    await startOrExplain(deps, accepted)
+    const run = await waitedFor(c, (await getRun(db, id)) ?? accepted)
+    return c.json(runResource(run), 202, { location: `/api/runs/${encodeURIComponent(id)}` })
   })
 
   app.openapi(list, async (c) => {
@@ -108,8 +117,9 @@ export function runRoutes(deps: AppDeps) {
 
   app.openapi(read, async (c) => {
     const { id } = c.req.valid('param')
-    const run = await getRun(db, id)
-    if (run === null) throw notFound('run')
+    const found = await getRun(db, id)
+    if (found === null) throw notFound('run')
+    const run = await waitedFor(c, found)
     const [attempts, progress] = await Promise.all([listAttempts(db, id), liveProgress(deps, [run])])
     const shown = attempts.map(({ id: _id, run_id: _run, ...attempt }) => attempt)
     return c.json({ ...runResource(run), live: progress.get(id) ?? null, attempts: shown }, 200)
@@ -117,6 +127,9 @@ export function runRoutes(deps: AppDeps) {
 
   return app
 }
+
+/** What a handler of a route with `pinWaitQuery` has of it. */
+type WaitInput = { out: { query: z.output<typeof pinWaitQuery> } }
 
 /** One key of one caller names one run: no table of keys is needed, and none can expire. */
 function runIdOfKey(actor: string, key: string): string {
@@ -131,54 +144,6 @@ function inWordsOfKey(error: unknown): unknown {
     words === 'This run_id' ? 'This Idempotency-Key' : 'The run of this Idempotency-Key',
   )
   return new DbConflict(error.kind, field, message)
-}
-
-async function recordOnce(
-  deps: AppDeps,
-  actor: string,
-  id: string,
-  body: z.output<typeof newRunSchema>,
-): Promise<Run> {
-  const { instance, archive, database, finished_at, archive_task_queue, account_ids } = body
-  return deps.db.transaction().execute(async (trx) => {
-    const { run, created } = await recordRunToStart(trx, {
-      id,
-      instance_slug: instance,
-      archive,
-      workflow_id: runWorkflowId(instance, id),
-      backup_root: deps.config.backupRoot,
-      database,
-      finished_at,
-      archive_task_queue,
-      account_ids,
-    })
-    if (created) {
-      const entry = { instance_slug: instance, run_id: id, details: { archive } }
-      await appendAudit(trx, { actor, event: 'run_recorded', ...entry })
-    }
-    return run
-  })
-}
-
-/** Throws a 422 for an instance, account or archive that is not there; without Temporal nobody can see the archive. */
-async function refuseBadReferences(
-  deps: AppDeps,
-  body: z.output<typeof newRunSchema>,
-  { isArchiveSeen }: { readonly isArchiveSeen: boolean },
-): Promise<void> {
-  const { instance, archive, archive_task_queue = null, account_ids } = body
-  if ((await getInstance(deps.db, instance)) === null) {
-    throw invalidField('instance', `there is no instance "${instance}"`, 'unknown_instance')
-  }
-  if (account_ids) {
-    const bound = new Set((await listBindings(deps.db, instance)).map((binding) => binding.account_id))
-    const unbound = account_ids.find((accountId) => !bound.has(accountId))
-    if (unbound !== undefined) {
-      throw invalidField('account_ids', `"${unbound}" is not bound to this instance`, 'unknown_account')
-    }
-  }
-  const fault = isArchiveSeen ? await inspectArchive(deps, { archive, archive_task_queue }) : null
-  if (fault !== null) throw invalidField('archive', fault.message, fault.code)
 }
 
 /** Null when Temporal answers. */
@@ -208,6 +173,6 @@ function startIsOwed({ log, healer }: AppDeps, run: Run, error: TemporalUnavaila
   return new Problem(
     503,
     'Temporal does not answer at the moment. The run is recorded and starts by itself; asking again with its run_id is safe.',
-    { headers: { 'retry-after': '5' }, runId: run.id },
+    { headers: { 'retry-after': '5' }, runId: run.id, pin: run.pin },
   )
 }

@@ -11,6 +11,7 @@ import {
   PROVIDER_KINDS,
 } from '../../workflows/types.ts'
 import { INSTANCE_SLUG, RUN_ID } from '../../workflows/workflow-ids.ts'
+import { LONGEST_PIN_WAIT_S } from '../pin-wait.ts'
 import { pageQuery, statusErrorSchema, timeSchema } from './shared.ts'
 
 const accountIds = z
@@ -110,9 +111,15 @@ export const runSchema = z
     account_ids: z.array(z.string()).readonly().nullable(),
     workflow_id: z.string(),
     size: z.number().nullable().openapi({ description: 'Bytes; null until the archive was looked at' }),
-    pin: z.enum(['linked', 'original']).nullable().openapi({
-      description: 'How the archive is kept while it is owed: by a hard link, or as the original',
-    }),
+    pin: z
+      .enum(['linked', 'original'])
+      .nullable()
+      .openapi({
+        description:
+          'How the archive is kept while it is owed. linked: by a hard link, so the file may be deleted or moved; original: ' +
+          'the file system cannot link, so the file has to stay; null: not kept, because nobody has seen the archive yet ' +
+          '(the file has to stay), or because nothing is owed any more',
+      }),
     kept_until: timeSchema.nullable().openapi({ description: 'Until when a re-upload finds the archive' }),
     cloud_status: z.enum(CLOUD_STATUSES),
     cloud_sync_status: cloudSyncStatusSchema,
@@ -202,6 +209,23 @@ export const runIdParam = z.object({
     .string()
     .max(200)
     .openapi({ param: { name: 'id', in: 'path' }, example: '2026-11-23-acme' }),
+})
+
+export const pinWaitQuery = z.object({
+  wait: z
+    .enum(['pinned'])
+    .optional()
+    .openapi({
+      description:
+        'pinned: answers as soon as pin is not null or the run has ended, and after wait_seconds at the latest; ' +
+        'pin says then what is true, and may still be null',
+    }),
+  wait_seconds: z.coerce
+    .number()
+    .min(1)
+    .max(LONGEST_PIN_WAIT_S)
+    .default(LONGEST_PIN_WAIT_S)
+    .openapi({ description: 'The bound of wait, in seconds' }),
 })
 
 export const idempotencyHeader = z.object({

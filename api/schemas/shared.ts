@@ -72,6 +72,11 @@ const problemSchema = z
       .optional()
       .openapi({ description: 'What is wrong with which field' }),
     run_id: z.string().optional().openapi({ description: 'The run that was recorded all the same' }),
+    pin: z
+      .enum(['linked', 'original'])
+      .nullable()
+      .optional()
+      .openapi({ description: 'With run_id: how the archive of that run is kept' }),
     checks: z
       .record(z.string(), z.string())
       .optional()

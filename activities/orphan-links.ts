@@ -1,0 +1,101 @@
+// Removes links of archives that no run's row names: a process was killed between link and row, or its request came
+// second. A link is young for an hour, in which its row may still be written; nothing but plain files of this program's
+// own folder is touched, and no symlink is followed into or out of it.
+
+import { lstat, opendir, readdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { getRunsById } from '../db/runs.ts'
+import { isArchiveName } from '../workflows/retention.ts'
+import { RUN_ID } from '../workflows/workflow-ids.ts'
+import { PIN_FOLDER } from './archive.ts'
+import { removeEmptyFolder } from './archive-link.ts'
+import type { ActivityDeps } from './dependencies.ts'
+
+/** Longer than any request or activity lives that links an archive and then writes its row. */
+const YOUNG_MS = 3_600_000
+const RUNS_AT_ONCE = 100
+const LONGEST_MS = 45_000
+
+export type OrphanActivities = {
+  /**
+   * `removed`: how many links went. One sweep ends after 45 s; what it has not reached is there for the next one.
+   * `young_ms` (default: an hour) is how long a link is left alone.
+   */
+  sweepOrphanPins(input: { young_ms?: number }): Promise<{ removed: number }>
+}
+
+export function createOrphanActivities(deps: ActivityDeps): OrphanActivities {
+  return {
+    sweepOrphanPins: async ({ young_ms = YOUNG_MS }) => {
+      const folder = join(deps.config.backupRoot, PIN_FOLDER)
+      const until = performance.now() + LONGEST_MS
+      const olderThan = Date.now() - young_ms
+      let removed = 0
+      for await (const runIds of runsIn(folder)) {
+        removed += await sweepRuns(deps, folder, runIds, olderThan)
+        if (performance.now() > until) break
+      }
+      if (removed > 0) deps.log.warn({ removed }, 'removed links of archives that belong to no run')
+      return { removed }
+    },
+  }
+}
+
+/** The IDs of runs that have a folder here, some at a time. None where the folder is a symlink. */
+async function* runsIn(folder: string): AsyncGenerator<readonly string[], void> {
+  if (!(await isFolder(folder))) return
+  let batch: string[] = []
+  for await (const { name } of await opendir(folder)) {
+    if (!RUN_ID.test(name)) continue
+    batch.push(name)
+    if (batch.length < RUNS_AT_ONCE) continue
+    yield batch
+    batch = []
+  }
+  yield batch
+}
+
+/** The rows are read after the look at the links: one that is old by then, and that no row names, none ever will. */
+async function sweepRuns(
+  { db }: Pick<ActivityDeps, 'db'>,
+  folder: string,
+  runIds: readonly string[],
+  olderThan: number,
+): Promise<number> {
+  const old = new Map<string, readonly string[]>()
+  for (const runId of runIds) {
+    const names = await oldLinks(join(folder, runId), olderThan)
+    if (names.length > 0) old.set(runId, names)
+  }
+  const rows = await getRunsById(db, [...old.keys()])
+  const kept = new Map(rows.map(({ id, pin_path }) => [id, pin_path === null ? null : basename(pin_path)]))
+  let removed = 0
+  for (const [runId, names] of old) {
+    for (const name of names) {
+      // By its name in the run's own folder: BACKUP_ROOT may have been written in another way when the row was.
+      if (kept.get(runId) === name) continue
+      await rm(join(folder, runId, name), { force: true })
+      removed += 1
+    }
+  }
+  for (const runId of runIds) await removeEmptyFolder(join(folder, runId))
+  return removed
+}
+
+/** Making a link changes the time of the file's status, so this tells a young link of an old archive. */
+async function oldLinks(folder: string, olderThan: number): Promise<readonly string[]> {
+  if (!(await isFolder(folder))) return []
+  const old: string[] = []
+  for (const name of await readdir(folder)) {
+    const is = await lstat(join(folder, name)).catch(() => null)
+    if (is?.isFile() === true && isArchiveName(name) && is.ctimeMs < olderThan) old.push(name)
+  }
+  return old
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (is) => is.isDirectory(),
+    () => false,
+  )
+}
