@@ -4,7 +4,8 @@
 import { stat } from 'node:fs/promises'
 import { appendAudit } from '../db/audit.ts'
 import type { Db, DbOrTransaction } from '../db/database.ts'
-import { type KeptArchive, lockRun, notePin } from '../db/kept-archives.ts'
+import { type KeptArchive, notePin } from '../db/kept-archives.ts'
+import { lockRun } from '../db/run-sync.ts'
 import { getRun, releasePin } from '../db/runs.ts'
 import type { PinKind, Run } from '../db/schema.ts'
 import { codeOf, identify } from './archive.ts'
@@ -44,8 +45,7 @@ export function createPinActivities(deps: ActivityDeps): PinActivities {
     // Under the lock on the row: a sync that begins meanwhile finds the run without its pin, and keeps the archive anew.
     releaseArchive: ({ run_id, only_when_due }) =>
       db.transaction().execute(async (trx) => {
-        await lockRun(trx, run_id)
-        const run = await knownRun({ db: trx }, run_id)
+        const run = await lockRun(trx, run_id)
         const { kept_until, instance_slug, archive } = run
         if (run.cloud_status === 'pending') return { is_released: false, kept_until }
         const isEarly = kept_until !== null && Date.parse(kept_until) > Date.now()

@@ -40,11 +40,6 @@ export async function notePin(
   })
 }
 
-/** Holds the run's row until the transaction ends: no sync of it begins meanwhile. */
-export async function lockRun(trx: DbOrTransaction, runId: string): Promise<void> {
-  await trx.selectFrom('runs').select('id').where('id', '=', runId).forNoKeyUpdate().execute()
-}
-
 /** The word of the audit that a run's archive is kept, or why it is not linked. */
 export async function auditPin(
   trx: DbOrTransaction,
