@@ -66,7 +66,7 @@ describe('the kept archive', () => {
 
   it('of a run whose workflow was terminated is kept for a week, and then let go', async () => {
     const run = await settled((await terminated()).id)
-    assert.equal(run.cloud_status, 'failed')
+    assert.equal(run.cloud_status, 'cancelled')
     assert.equal(run.pin, 'linked')
     const keptMs = Date.parse(run.kept_until ?? '') - Date.parse(run.sync_finished_at ?? '')
     assert.ok(Math.abs(keptMs - KEEP_ARCHIVE_MS) < 60_000, 'kept for a week')
@@ -97,7 +97,7 @@ describe('the kept archive', () => {
     const answer = await api.ask('POST', `/api/runs/${run.id}/cancel`)
     assert.equal(answer.status, 202, answer.text)
     const cancelled = await seen(run.id)
-    assert.equal(cancelled.cloud_status, 'failed')
+    assert.equal(cancelled.cloud_status, 'cancelled')
     assert.ok(Date.parse(cancelled.kept_until ?? '') > Date.now() + KEEP_ARCHIVE_MS / 2)
     assert.equal(existsSync(linkOf(run)), true)
   })
