@@ -15,6 +15,7 @@ import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
 import type { RunFilesRequest } from './runner/run-files.ts'
 import { daysAhead, shiftedEnvironment } from './runner/shifted-clock.ts'
+import { createTemplate } from './support/database.ts'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
@@ -60,12 +61,16 @@ async function main(given: readonly string[]): Promise<number> {
   try {
     database = await startEmbeddedPostgres({ directory: join(folder, 'postgres'), log: quiet })
     if (interrupted) return 130
+    await createTemplate(database.url)
     const searches = join(folder, 'searches')
     await mkdir(searches)
     const shared = {
       TEST_DATABASE_URL: database.url,
       TEMPORAL_CLI: cli,
       SECRET_SEARCH_FOLDER: searches,
+      TEST_SHARED_FOLDER: folder,
+      // Types are stripped and modules compiled once, and not by every file for itself.
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
     }
     const request: RunFilesRequest = {
       root: ROOT,

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { NativeConnection } from '@temporalio/worker'
-import { bundleWorkflows, startWorkers } from '../../activities/workers.ts'
+import { startWorkers } from '../../activities/workers.ts'
 import { createLogger } from '../../db/log.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { randomName, testVault } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
+import { testBundle } from '../support/workflow-bundle.ts'
 
 const HOSTS = 3
 const RUNS_WITHOUT_QUEUE = 12
@@ -27,7 +28,7 @@ describe('a fleet of three workers with disks of their own and one with the shar
   before(async () => {
     system = await createTestSystem([EMULATORS.dropbox])
     folder = await mkdtemp(join(tmpdir(), 'cloud-sync-fleet-'))
-    const workflowBundle = await bundleWorkflows()
+    const workflowBundle = await testBundle()
     for (let index = 0; index < HOSTS; index += 1) {
       const backupRoot = join(folder, `host${index}`)
       await mkdir(backupRoot)

@@ -9,8 +9,8 @@ import { before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ReplayWorkerOptions, Worker } from '@temporalio/worker'
 import { z } from 'zod'
-import { bundleWorkflows } from '../../activities/workers.ts'
 import { installQuietRuntime } from '../support/temporal.ts'
+import { testBundle } from '../support/workflow-bundle.ts'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const UPGRADES = fileURLToPath(new URL('../upgrade/', import.meta.url))
@@ -45,7 +45,7 @@ describe('the workflows of today', () => {
   let options: ReplayWorkerOptions
   before(async () => {
     installQuietRuntime()
-    options = { workflowBundle: await bundleWorkflows() }
+    options = { workflowBundle: await testBundle() }
   })
 
   it('are tried with every kind of history that a version has left', () => {

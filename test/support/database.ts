@@ -1,6 +1,6 @@
 // A real PostgreSQL for tests: each call gives a database of its own, migrated and empty. The server is the one
-// that TEST_DATABASE_URL names (shared by a whole test run), or one that is started here in a folder of its own
-// and stopped when the last database of this process is closed.
+// that TEST_DATABASE_URL names (shared by a whole test run, with a migrated database to copy from), or one that is started
+// here in a folder of its own and stopped when the last database of this process is closed.
 
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -19,7 +19,9 @@ export type TestDatabase = {
   close(): Promise<void>
 }
 
-type Server = { readonly url: string; stop(): Promise<void> }
+const TEMPLATE = 'test_template'
+
+type Server = { readonly url: string; readonly template: string | null; stop(): Promise<void> }
 
 let ownServer: Promise<Server> | null = null
 let openDatabases = 0
@@ -30,16 +32,17 @@ export async function createTestDatabase(
 ): Promise<TestDatabase> {
   const server = await useServer()
   const name = `test_${randomBytes(8).toString('hex')}`
-  await runOn(server.url, `create database ${name}`)
-  const url = new URL(server.url)
-  url.pathname = `/${name}`
-  const db = openDatabase(url.href, { log: quiet, applicationName: 'cloud-sync-test' })
-  if (options.migrated !== false) {
+  const isMigrated = options.migrated !== false
+  const template = isMigrated ? server.template : null
+  await runOn(server.url, `create database ${name} template ${template ?? 'template1'}`)
+  const url = urlWithin(server.url, name)
+  const db = openDatabase(url, { log: quiet, applicationName: 'cloud-sync-test' })
+  if (isMigrated && template === null) {
     await migrate(db)
   }
   return {
     db,
-    url: url.href,
+    url,
     async close() {
       try {
         if (options.searched !== false) await searchDatabase(db)
@@ -52,12 +55,25 @@ export async function createTestDatabase(
   }
 }
 
+/** Makes the database that those of a whole run are copied from; nobody may be connected to it afterwards. */
+export async function createTemplate(serverUrl: string): Promise<void> {
+  await runOn(serverUrl, `create database ${TEMPLATE}`)
+  const db = openDatabase(urlWithin(serverUrl, TEMPLATE), { log: quiet, applicationName: 'cloud-sync-test' })
+  await migrate(db).finally(() => db.destroy())
+}
+
+function urlWithin(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl)
+  url.pathname = `/${database}`
+  return url.href
+}
+
 const quiet = { info() {}, warn() {} }
 
 async function useServer(): Promise<Server> {
   const shared = process.env.TEST_DATABASE_URL
   if (shared !== undefined && shared !== '') {
-    return { url: shared, stop: async () => {} }
+    return { url: shared, template: TEMPLATE, stop: async () => {} }
   }
   openDatabases += 1
   ownServer ??= startOwnServer()
@@ -81,6 +97,7 @@ async function startOwnServer(): Promise<Server> {
   const server = await startEmbeddedPostgres({ directory: join(directory, 'postgres'), log: quiet })
   return {
     url: server.url,
+    template: null,
     async stop() {
       await server.stop()
       await rm(directory, { recursive: true, force: true })

@@ -3,12 +3,12 @@
 
 import { randomUUID } from 'node:crypto'
 import type { WorkflowHandle } from '@temporalio/client'
-import { Worker, type WorkflowBundle } from '@temporalio/worker'
+import { Worker } from '@temporalio/worker'
 import type { Activities } from '../../activities/index.ts'
 import type { UploadedCopy } from '../../activities/upload-archive.ts'
-import { bundleWorkflows } from '../../activities/workers.ts'
 import type { BindingSyncInput, bindingSyncWorkflow } from '../../workflows/binding-sync.ts'
 import type { TestTemporal } from './temporal.ts'
+import { testBundle } from './workflow-bundle.ts'
 
 export const COPY: UploadedCopy = {
   remote_id: 'id-1',
@@ -28,13 +28,10 @@ export type DestinationWorker = {
   stop(): Promise<void>
 }
 
-let bundle: Promise<WorkflowBundle> | undefined
-
 export async function startDestinationWorker(
   temporal: TestTemporal,
   played: Partial<Activities>,
 ): Promise<DestinationWorker> {
-  bundle ??= bundleWorkflows()
   const taskQueue = temporal.taskQueue()
   const others: Partial<Activities> = {
     awaitTurn: async () => undefined,
@@ -55,7 +52,7 @@ export async function startDestinationWorker(
     connection: temporal.nativeConnection,
     namespace: temporal.namespace,
     taskQueue,
-    workflowBundle: await bundle,
+    workflowBundle: await testBundle(),
     activities: { ...others, ...played },
     maxHeartbeatThrottleInterval: '100ms',
     defaultHeartbeatThrottleInterval: '100ms',

@@ -4,8 +4,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { WorkflowBundle } from '@temporalio/worker'
-import { bundleWorkflows, startWorkers, type Workers } from '../../activities/workers.ts'
+import { startWorkers, type Workers } from '../../activities/workers.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { createBinding, type NewBinding } from '../../db/bindings.ts'
 import { type Config, loadConfig } from '../../db/config.ts'
@@ -24,6 +23,7 @@ import { randomName, testVault } from './rows.ts'
 import { searchLog } from './secret-search.ts'
 import { plant, secretsOf } from './secrets.ts'
 import { createTestTemporal, type TestTemporal } from './temporal.ts'
+import { testBundle } from './workflow-bundle.ts'
 
 export type CloudStarter = (authority: TestAuthority) => Promise<CloudDouble>
 
@@ -50,8 +50,6 @@ export interface TestSystem {
 
 export type BoundInstance = { readonly slug: string; readonly bindings: readonly Binding[] }
 
-let bundle: Promise<WorkflowBundle> | undefined
-
 export async function createTestSystem(starters: readonly CloudStarter[]): Promise<TestSystem> {
   const authority = await createTestAuthority()
   trustHere(authority)
@@ -68,8 +66,7 @@ export async function createTestSystem(starters: readonly CloudStarter[]): Promi
   await mkdir(config.backupRoot, { recursive: true })
   const logged: string[] = []
   const log = createLogger(config, { write: (line) => void logged.push(line) })
-  bundle ??= bundleWorkflows()
-  const workflowBundle = await bundle
+  const workflowBundle = await testBundle()
   const newWorkers = () =>
     startWorkers({
       config,
