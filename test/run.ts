@@ -7,12 +7,13 @@
 // Nothing here is shared with another run: two clones may test at the same time.
 import { spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
 import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
+import { longestFirst } from './runner/order.ts'
 import type { RunFilesRequest } from './runner/run-files.ts'
 import { daysAhead, shiftedEnvironment } from './runner/shifted-clock.ts'
 import { createTemplate } from './support/database.ts'
@@ -20,7 +21,8 @@ import { createTemplate } from './support/database.ts'
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
 const TEST_TIMEOUT_MS = 300_000
-const FILES_AT_ONCE = 2
+/** Most of a file's time is waiting: for servers to start, for retries, for deadlines. */
+const FILES_AT_ONCE = Math.min(2 * availableParallelism(), 8)
 const OWN_FLAGS = ['--no-skips', '--searched']
 
 // Only what a person has to know: something is fetched, or does not work.
@@ -40,7 +42,7 @@ async function main(given: readonly string[]): Promise<number> {
   const { days, rest } = daysAhead(given)
   const patterns = rest.filter((one) => !one.startsWith('-'))
   const flags = rest.filter((one) => one.startsWith('-') && !OWN_FLAGS.includes(one))
-  const files = await findTests(patterns)
+  const files = await longestFirst(await findTests(patterns))
   if (files.length === 0) {
     log.warn(`no test files in ${patterns.join(', ')}`)
     return 1
@@ -74,7 +76,7 @@ async function main(given: readonly string[]): Promise<number> {
     }
     const request: RunFilesRequest = {
       root: ROOT,
-      files,
+      files: [...files],
       flags,
       files_at_once: FILES_AT_ONCE,
       test_timeout_ms: TEST_TIMEOUT_MS,

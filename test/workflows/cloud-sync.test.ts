@@ -7,7 +7,6 @@ import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client'
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import { Worker, type WorkflowBundle } from '@temporalio/worker'
 import type { Activities } from '../../activities/index.ts'
-import { bundleWorkflows } from '../../activities/workers.ts'
 import { cloudSyncWorkflow } from '../../workflows/cloud-sync.ts'
 import { type Destination, pendingState } from '../../workflows/destination.ts'
 import { cloudSyncStatusQuery } from '../../workflows/messages.ts'
@@ -15,6 +14,7 @@ import type { DestinationState } from '../../workflows/types.ts'
 import { randomName } from '../support/rows.ts'
 import { createTestTemporal, type TestTemporal } from '../support/temporal.ts'
 import { until } from '../support/until.ts'
+import { testBundle } from '../support/workflow-bundle.ts'
 
 const aDestination = (account_id: string): Destination => ({
   account_id,
@@ -39,7 +39,7 @@ describe('cloudSyncWorkflow', () => {
   let workflowBundle: WorkflowBundle
   before(async () => {
     temporal = await createTestTemporal()
-    workflowBundle = await bundleWorkflows()
+    workflowBundle = await testBundle()
   })
   after(() => temporal.close())
 
