@@ -6,7 +6,7 @@ import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TestAuthority } from './certificates.ts'
-import { createFaults, type FaultAction, type Faults } from './faults.ts'
+import { createFaults, type FaultAction, type Faults, type HoldPoint } from './faults.ts'
 
 export type CloudRequest = {
   readonly method: string
@@ -140,6 +140,12 @@ async function serve(
     fault: fault?.kind ?? null,
   }
   requests.push(record)
+  const hold = async (at: HoldPoint) => {
+    if (fault?.kind !== 'hold' || fault.at !== at) return
+    fault.gate.reach()
+    await fault.gate.opened
+  }
+  await hold('request')
   if (fault?.kind === 'refuse') return void incoming.socket.destroy()
   if (fault?.kind === 'status' || fault?.kind === 'redirect') {
     for await (const piece of incoming) record.bytes += (piece as Buffer).byteLength
@@ -158,6 +164,7 @@ async function serve(
       incoming.socket.destroy()
       throw new Error('connection reset by a fault')
     }
+    await hold('arrived')
   }
   const stream = body()
   const answer = await emulator.handle({
@@ -173,6 +180,7 @@ async function serve(
       return Buffer.concat(pieces)
     },
   })
+  await hold('answer')
   if (fault?.kind === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.ms))
   if (fault?.kind === 'lose_answer') return void incoming.socket.destroy()
   if (fault?.kind === 'truncate_answer') {

@@ -24,8 +24,32 @@ export type FaultAction =
   | { readonly kind: 'redirect'; readonly to: string }
   /** The emulator does everything, later. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The request stands still at this point until the gate opens; then all goes on as if nothing had been. */
+  | { readonly kind: 'hold'; readonly at: HoldPoint; readonly gate: Gate }
   /** A fault that only the emulator itself can play ('flip_bit', 'forget_session', …): see its own list. */
   | { readonly kind: 'own'; readonly name: string; readonly value?: unknown }
+
+/** Before anything of it is seen; when the whole body is there and nothing is done yet; when all is done but the answer. */
+export type HoldPoint = 'request' | 'arrived' | 'answer'
+
+/** Lets a test wait until a request has come to its point, and lets the request go on. */
+export interface Gate {
+  readonly reached: Promise<void>
+  readonly opened: Promise<void>
+  reach(): void
+  open(): void
+}
+
+export function createGate(): Gate {
+  const reached = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
+  return {
+    reached: reached.promise,
+    opened: opened.promise,
+    reach: reached.resolve,
+    open: opened.resolve,
+  }
+}
 
 export type Fault = {
   /** Operation name as the emulator gives it; every operation when missing. */

@@ -11,6 +11,7 @@ import { describeFolders } from './contract/folders.ts'
 import { score } from './contract/scoreboard.ts'
 import { describeSessions } from './contract/sessions.ts'
 import { describeStatuses } from './contract/statuses.ts'
+import { describeTokens } from './contract/tokens.ts'
 import type { ProviderTraits } from './contract/traits.ts'
 import { describeTrouble } from './contract/trouble.ts'
 import { describeUploads } from './contract/uploads.ts'
@@ -43,6 +44,7 @@ export function describeProviderContract(name: string, traits: ProviderTraits): 
     describe('on a network that breaks', () => describeConnections(suite))
     describe('under refusals that pass', () => describeStatuses(suite))
     describe('with its sessions and tokens', () => describeSessions(suite))
+    describe('with tokens that it refuses', () => describeTokens(suite))
     describe('when the archive changes', () => describeArchiveChanges(suite))
     describe('in folders, listings and deletions', () => describeFolders(suite))
     describe('in any trouble', () => describeTrouble(suite))

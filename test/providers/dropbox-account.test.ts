@@ -132,9 +132,9 @@ describe('tokens of Dropbox', () => {
       times: Infinity,
       action: { kind: 'status', status: 401 },
     })
-    assert.equal((await refused(client(cloud).findFolder('/a', never))).code, 'credentials_expired')
-    assert.equal(cloud.tokenExchanges(), 2)
-    assert.equal(cloud.server.requests.filter((request) => request.operation === 'account').length, 2)
+    assert.equal((await refused(client(cloud).findFolder('/a', never))).code, 'token_refused')
+    assert.equal(cloud.tokenExchanges(), 3)
+    assert.equal(cloud.server.requests.filter((request) => request.operation === 'account').length, 3)
   })
 
   it('say when the refresh token was revoked in the middle', async () => {

@@ -19,7 +19,7 @@ const DRIVE_TABLE: readonly (readonly [status: number, reason: string, code: Err
   [400, 'invalidParameter', 'request_refused'],
   [400, 'teamDriveFileLimitExceeded', 'folder_full'],
   [400, 'teamDriveHierarchyTooDeep', 'folder_full'],
-  [401, 'authError', 'credentials_refused'],
+  [401, 'authError', 'token_refused'],
   [403, 'rateLimitExceeded', 'rate_limited'],
   [403, 'userRateLimitExceeded', 'rate_limited'],
   [403, 'sharingRateLimitExceeded', 'rate_limited'],
@@ -113,6 +113,7 @@ const TOKEN_TABLE: readonly (readonly [number, string, string, ErrorCode, subjec
   [400, 'something_new', '', 'credentials_refused'],
   [429, 'rate_limit', '', 'rate_limited'],
   [500, 'internal_failure', '', 'provider_unavailable'],
+  [401, 'internal_failure', '', 'provider_unavailable'],
   [503, 'invalid_grant', 'Invalid JWT Signature.', 'provider_unavailable'],
 ]
 

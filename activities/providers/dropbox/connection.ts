@@ -1,14 +1,15 @@
 // The calls themselves: RPC calls through the official library, bulk calls straight through our HTTP client (the
-// library would hold each chunk in memory and names no length). Both get the token, the path root and one renewal of
+// library would hold each chunk in memory and names no length). Both get the token, the path root and the renewal of
 // a token that was refused here, so that no other file knows of them.
 
 import { Dropbox, type DropboxResponse, DropboxResponseError } from 'dropbox'
 import { z } from 'zod'
 import type { HttpBody, HttpClient } from '../../http.ts'
 import { ProviderError } from '../provider.ts'
+import { withRenewal } from '../token-renewal.ts'
 import { accountSchema, type DropboxAccount, type DropboxAnswer, failureFrom } from './answers.ts'
 import { errorOf } from './errors.ts'
-import { type DropboxTokens, headerText, parseJson } from './tokens.ts'
+import { type DropboxTokens, headerText, parseJson, tokenRefused } from './tokens.ts'
 
 /** The library's own addresses, which are replaced by the configured root. */
 const LIBRARY_ROOT = 'https://api.dropboxapi.com'
@@ -73,13 +74,18 @@ export function createDropboxConnection(deps: {
           ...init,
           headers: { ...plainHeaders(init.headers), ...headers, Authorization: `Bearer ${token}` },
         })
+      const ask = async (token: string) => {
+        const response = await once(token)
+        if (response.status !== 401) return { response, isRefused: false }
+        const text = await response.text()
+        const again = new Response(text, { status: 401, headers: response.headers })
+        return { response: again, isRefused: isTokenRefused(parseJson(text)) }
+      }
       const signal = init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS)
-      const token = await tokens.current(signal)
-      const response = await once(token)
-      if (response.status !== 401) return response
-      const text = await response.text()
-      const fresh = isTokenRefused(parseJson(text)) ? await tokens.renewed(token, signal) : null
-      return fresh === null ? new Response(text, { status: 401, headers: response.headers }) : once(fresh)
+      const { response, isRefused } = await withRenewal(tokens, ask, (answer) => answer.isRefused, signal)
+      if (isRefused && tokens.isRenewable)
+        throw tokenRefused(response.headers.get('x-dropbox-request-id') ?? undefined)
+      return response
     }
     return new Dropbox({ fetch: send })
   }
@@ -174,12 +180,11 @@ export function createDropboxConnection(deps: {
       })
       return { ...answer, json: parseJson(answer.body.toString('utf8')) }
     }
-    const token = await tokens.current(signal)
-    let answer = await once(token)
-    if (answer.status === 401 && isTokenRefused(answer.json)) {
-      const fresh = await tokens.renewed(token, signal)
-      if (fresh !== null) answer = await once(fresh)
-    }
+    const isRefused = ({ status, json }: Awaited<ReturnType<typeof once>>) =>
+      status === 401 && isTokenRefused(json)
+    const answer = await withRenewal(tokens, once, isRefused, signal)
+    if (isRefused(answer) && tokens.isRenewable)
+      throw tokenRefused(headerText(answer.headers['x-dropbox-request-id']))
     const headerOf = (name: string) => headerText(answer.headers[name])
     if (answer.status === 200) {
       return { ok: true, result: parsed(schema, answer.json), date: headerOf('date') ?? null }

@@ -2,7 +2,7 @@
 //
 // Two hosts: RPC calls go to the API root as JSON, calls with bytes to the content root with their arguments in the
 // header Dropbox-API-Arg. Refusals of a call are HTTP 409 with a tagged union. A refresh token is exchanged for access
-// tokens of 4 hours; a token refused in the middle of an upload is renewed once and the call repeated.
+// tokens of 4 hours; a token refused in the middle of an upload is renewed and the call repeated.
 // Files are addressed by path, without regard to case. A member of a team with a shared space works in its root
 // (header Dropbox-API-Path-Root), so that team folders can be named; without a remote path the member's own folder is
 // the base. Apps that see only their own folder have that as the root.

@@ -6,18 +6,24 @@ import type { DropboxCredentials } from '../../../db/account-shapes.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import type { HttpClient } from '../../http.ts'
 import { ProviderError } from '../provider.ts'
+import type { RenewableTokens } from '../token-renewal.ts'
 import { failureFrom } from './answers.ts'
 import { errorOf } from './errors.ts'
 
 /** A token is renewed this long before its end, but not before half its life. */
 const MARGIN_MS = 300_000
 
-export interface DropboxTokens {
-  /** A token that should be good for minutes. */
-  current(signal: AbortSignal): Promise<string>
-  /** Another token than the refused one; null where the credentials are a bare access token. */
-  renewed(refused: string, signal: AbortSignal): Promise<string | null>
-}
+/** `renewed` is null where the credentials are a bare access token. */
+export type DropboxTokens = RenewableTokens & { readonly isRenewable: boolean }
+
+/** What OAuth servers say of credentials (RFC 6749, section 5.2). Other words are those of a service in trouble. */
+const GRANT_REFUSALS: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+])
 
 const tokenSchema = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() })
 
@@ -32,7 +38,7 @@ export function createDropboxTokens(deps: {
   const { credentials, apiRoot, http, now } = deps
   if ('access_token' in credentials) {
     const { access_token } = credentials
-    return { current: async () => access_token, renewed: async () => null }
+    return { isRenewable: false, current: async () => access_token, renewed: async () => null }
   }
 
   let token: Token | undefined
@@ -54,7 +60,9 @@ export function createDropboxTokens(deps: {
     })
     const body = parseJson(answer.body.toString('utf8'))
     if (answer.status !== 200) {
-      throw errorOf(failureFrom(answer.status, (name) => headerText(answer.headers[name]), body, now()))
+      const failure = failureFrom(answer.status, (name) => headerText(answer.headers[name]), body, now())
+      if (answer.status === 401 && !GRANT_REFUSALS.has(failure.reason)) throw tokenRefused(failure.requestId)
+      throw errorOf(failure)
     }
     const parsed = tokenSchema.safeParse(body)
     if (!parsed.success)
@@ -78,6 +86,7 @@ export function createDropboxTokens(deps: {
     return pending
   }
   return {
+    isRenewable: true,
     current: async (signal) => {
       signal.throwIfAborted()
       if (token === undefined) return (await unlessAborted(renew(), signal)).value
@@ -98,6 +107,14 @@ export function createDropboxTokens(deps: {
       return (await unlessAborted(renew(), signal)).value
     },
   }
+}
+
+/** Refused although there is a refresh token: it heals, or the token endpoint says what is wrong. */
+export function tokenRefused(requestId: string | undefined): ProviderError {
+  return new ProviderError('token_refused', 'Dropbox refuses a token that it has just given.', {
+    httpStatus: 401,
+    requestId,
+  })
 }
 
 /** The shared work goes on for the others when one caller gives up. */

@@ -1,9 +1,10 @@
-// The JSON calls of Drive v3 through Google's library: one try each, one renewal of a refused token, answers parsed,
+// The JSON calls of Drive v3 through Google's library: one try each, a refused token renewed, answers parsed,
 // errors mapped. Every call carries the flag for shared drives, without which their items do not exist.
 
 import { drive, type drive_v3 } from 'googleapis/build/src/apis/drive/index.js'
 import type { z } from 'zod'
 import { ProviderError } from '../provider.ts'
+import { withRenewal } from '../token-renewal.ts'
 import { answerOf, type GoogleAuth, wrappedError } from './auth.ts'
 import { driveError } from './errors.ts'
 
@@ -30,27 +31,28 @@ export function createDriveApi(auth: GoogleAuth): DriveApi {
     retryConfig: { retry: 0, noResponseRetries: 0 },
   })
 
-  const attempt = async (run: LibraryCall, token: string, signal: AbortSignal): Promise<unknown> => {
-    const answer = await run(library, { headers: { Authorization: `Bearer ${token}` }, signal, retry: false })
-    return answer.data
+  const attempt = async (run: LibraryCall, token: string, signal: AbortSignal) => {
+    try {
+      const headers = { Authorization: `Bearer ${token}` }
+      const answer = await run(library, { headers, signal, retry: false })
+      return { data: answer.data, refusal: null }
+    } catch (cause) {
+      signal.throwIfAborted()
+      const refusal = answerOf(cause)
+      if (refusal === null) throw wrappedError(cause)
+      return { data: undefined, refusal }
+    }
   }
   return {
     auth,
     call: async (run, schema, signal) => {
-      let data: unknown
-      for (let isRenewed = false; ; isRenewed = true) {
-        const token = await auth.token(signal)
-        try {
-          data = await attempt(run, token, signal)
-          break
-        } catch (cause) {
-          signal.throwIfAborted()
-          const answer = answerOf(cause)
-          if (answer === null) throw wrappedError(cause)
-          if (answer.status !== 401 || isRenewed) throw driveError(answer)
-          auth.refuse(token)
-        }
-      }
+      const { data, refusal } = await withRenewal(
+        auth.tokens,
+        (token) => attempt(run, token, signal),
+        (answer) => answer.refusal?.status === 401,
+        signal,
+      )
+      if (refusal !== null) throw driveError(refusal)
       const parsed = schema.safeParse(data)
       if (parsed.success) return parsed.data
       throw new ProviderError('unexpected_answer', 'Google Drive answered in a form that is not known')

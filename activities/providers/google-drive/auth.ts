@@ -13,6 +13,7 @@ import {
 } from '../../../db/account-shapes.ts'
 import type { HttpClient } from '../../http.ts'
 import { ProviderError } from '../provider.ts'
+import type { RenewableTokens } from '../token-renewal.ts'
 import { tokenError } from './errors.ts'
 
 /** The whole of Drive: `drive.file` would hide a folder that a person has shared. */
@@ -31,6 +32,8 @@ export interface GoogleAuth {
   token(signal: AbortSignal): Promise<string>
   /** Tells that Google has refused this token: the next `token` is another one. */
   refuse(token: string): void
+  /** The same two as `withRenewal` wants them. */
+  readonly tokens: RenewableTokens
   /** For Google's libraries: addresses as configured, our HTTP client, no compressed answers. */
   readonly fetch: typeof globalThis.fetch
 }
@@ -79,14 +82,19 @@ export function createGoogleAuth(deps: {
     }
     throw new ProviderError('unexpected_answer', "Google's token service answered without a token")
   }
+  const token = (signal: AbortSignal) => orAborted(fresh, signal)
+  const refuse = (bad: string) => {
+    // The library would hand it out again until it expires by the clock.
+    if (jwt.credentials.access_token === bad) jwt.credentials = { ...jwt.credentials, expiry_date: 1 }
+  }
+  const renewed = (bad: string, signal: AbortSignal) => {
+    refuse(bad)
+    return token(signal)
+  }
   return {
     email: account?.client_email ?? null,
-    token: (signal) => orAborted(fresh, signal),
-    refuse: (token) => {
-      // The library would hand it out again until it expires by the clock.
-      if (jwt.credentials.access_token === token) jwt.credentials = { ...jwt.credentials, expiry_date: 1 }
-    },
-    fetch,
+    ...{ token, refuse, fetch },
+    tokens: { current: token, renewed },
   }
 }
 

@@ -30,10 +30,8 @@ const NO_STORAGE =
 
 /** Reasons of Drive v3, whichever 4xx they come with. */
 export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
-  authError: [
-    'credentials_refused',
-    'Google refuses a token that it has just given: is the service account disabled?',
-  ],
+  // Another token can always be had: whether the service account is of use says the token endpoint.
+  authError: ['token_refused', 'Google refuses a token that it has just given'],
   rateLimitExceeded: RATE,
   // Also the answer after 750 GB in a day: the same words, so the ledger of sent bytes must tell them apart.
   userRateLimitExceeded: RATE,
@@ -161,6 +159,9 @@ export function tokenError(answer: GoogleAnswer, subject: string | undefined): P
     return new ProviderError('unexpected_answer', message, more)
   }
   const { error, error_description: description } = parsed.data
+  if (error === 'internal_failure' || error === 'temporarily_unavailable') {
+    return new ProviderError('provider_unavailable', `Google's token service has a fault (${status})`, more)
+  }
   const [code, message] = tokenRow(error, description, subject !== undefined)
   const reason = /^\w{1,60}$/.test(error) ? ` ${error}` : ''
   return new ProviderError(code, `${message} (${status}${reason})`, more)

@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import type { HttpAnswer, HttpClient } from '../../http.ts'
 import { ProviderError, type UploadTarget } from '../provider.ts'
+import { withRenewal } from '../token-renewal.ts'
 import type { GoogleAuth } from './auth.ts'
 import { driveError } from './errors.ts'
 import { FILE_FIELDS } from './files.ts'
@@ -44,11 +45,12 @@ export function createSessionRequests(deps: {
     request: (headers: Record<string, string>) => Promise<HttpAnswer>,
     signal: AbortSignal,
   ) => {
-    const first = await token(signal)
-    const answer = await request(bearer(first))
-    if (answer.status !== 401) return answer
-    refused(first)
-    return request(bearer(await auth.token(signal)))
+    if (!needsToken) {
+      const answer = await request({})
+      if (answer.status !== 401) return answer
+      needsToken = true
+    }
+    return withRenewal(auth.tokens, (fresh) => request(bearer(fresh)), isRefused, signal)
   }
 
   return {
@@ -78,11 +80,7 @@ export function createSessionRequests(deps: {
           body: JSON.stringify(metadata),
           signal,
         })
-      const first = await auth.token(signal)
-      const answer = await post(first)
-      if (answer.status !== 401) return answer
-      auth.refuse(first)
-      return post(await auth.token(signal))
+      return withRenewal(auth.tokens, post, isRefused, signal)
     },
     status: (uri, size, signal) =>
       ask(
@@ -96,6 +94,10 @@ export function createSessionRequests(deps: {
     giveUp: (uri, signal) =>
       ask((headers) => http.request({ method: 'DELETE', url: uri, headers, signal }), signal),
   }
+}
+
+function isRefused({ status }: HttpAnswer): boolean {
+  return status === 401
 }
 
 /** The next byte that Drive wants: `Range: bytes=0-K` names the last one it has, no Range that it has none. */

@@ -21,6 +21,9 @@ import {
 } from './session.ts'
 import { isTrustedUpload } from './upload-host.ts'
 
+/** Of a token that is refused with the bytes, in one attempt: each costs the time of sending. */
+const MOST_RENEWALS = 2
+
 export type Uploads = Pick<Provider, 'openSession' | 'querySession' | 'send' | 'abortSession'>
 
 export function createUploads(deps: {
@@ -104,7 +107,7 @@ export function createUploads(deps: {
       } satisfies HttpRequest)
 
     let at = offset
-    for (let isRenewed = false; ; ) {
+    for (let renewals = 0; ; ) {
       if (at < target.size) {
         const token = await requests.token(signal)
         const answer = await put(at, token)
@@ -123,8 +126,9 @@ export function createUploads(deps: {
           if (file !== null) return file
           throw sessionExpired(answer.status)
         }
-        if (answer.status !== 401 || isRenewed) throw errorOf(answer)
-        isRenewed = true
+        // Without a token at first: that one is wanted is no refusal of one.
+        if (answer.status !== 401 || renewals >= MOST_RENEWALS) throw errorOf(answer)
+        if (token !== null) renewals += 1
         requests.refused(token)
       }
       const state = await querySession(target, session, signal)

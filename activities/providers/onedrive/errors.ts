@@ -58,8 +58,8 @@ export const GRAPH_RULES: readonly Rule[] = [
   },
   {
     code: 'InvalidAuthenticationToken',
-    error: 'credentials_refused',
-    says: 'Graph refuses the token, also a new one: check tenant, application and secret',
+    error: 'token_refused',
+    says: 'Graph refuses a token that Microsoft has just given',
   },
   { code: 'serviceReadOnly', error: 'provider_unavailable', says: 'OneDrive is read-only at the moment' },
   {
@@ -127,8 +127,8 @@ export const GRAPH_RULES: readonly Rule[] = [
   { status: 404, error: 'unexpected_answer', says: 'OneDrive does not find the file (yet)' },
   {
     status: 401,
-    error: 'credentials_refused',
-    says: 'Graph refuses the token, also a new one: check tenant, application and secret',
+    error: 'token_refused',
+    says: 'Graph refuses a token that Microsoft has just given',
   },
   {
     status: 403,

@@ -1,10 +1,11 @@
-// One call to Microsoft Graph: token, answer, error. A refused token is renewed once and the call goes on; every
+// One call to Microsoft Graph: token, answer, error. A refused token is renewed and the call goes on; every
 // other unwanted answer becomes a ProviderError by the table of errors.ts. Upload URLs never come through here:
 // they must be asked without a token.
 
 import type { z } from 'zod'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http.ts'
 import { ProviderError } from '../provider.ts'
+import { withRenewal } from '../token-renewal.ts'
 import { graphError, hasCode, parseJson, type Subject } from './errors.ts'
 import { checkPageUrl, graphBase } from './hosts.ts'
 import type { TokenSource } from './token.ts'
@@ -71,12 +72,13 @@ export function createGraph(deps: GraphDeps): Graph {
 
   return {
     call: async (call) => {
-      const token = await deps.token.get(call.signal)
-      let answer = await send(call, token)
-      // 401 generalException means a token without the role: a new one has it no more than the old one.
-      if (answer.status === 401 && !hasCode(answer, 'generalException')) {
-        answer = await send(call, await deps.token.renew(token, call.signal))
-      }
+      const answer = await withRenewal(
+        { current: deps.token.get, renewed: deps.token.renew },
+        (token) => send(call, token),
+        // 401 generalException means a token without the role: a new one has it no more than the old one.
+        (refused) => refused.status === 401 && !hasCode(refused, 'generalException'),
+        call.signal,
+      )
       const isWanted = (answer.status >= 200 && answer.status < 300) || call.accept?.includes(answer.status)
       if (!isWanted) throw graphError(answer, call.subject, deps.now())
       return answer

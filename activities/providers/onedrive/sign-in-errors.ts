@@ -92,6 +92,10 @@ function byStatus(status: number, error: string | undefined): Meaning {
     }
   }
   if (error === 'invalid_tenant') return tenantUnknown
+  // No word of OAuth: something else than the sign-in service has answered, or it is in trouble.
+  if (status === 401 && error === undefined) {
+    return { error: 'token_refused', says: "Microsoft's sign-in service gave no reason for its refusal" }
+  }
   if (status >= 400) {
     return {
       error: 'account_misconfigured',
