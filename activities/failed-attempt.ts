@@ -2,8 +2,8 @@
 // attempt that lost its claim decides and writes nothing: another one goes on, or the destination is settled.
 
 import type { ApplicationFailure } from '@temporalio/common'
-import { attemptsSince, type EndedAttempt, type StartedAttempt } from '../db/attempts.ts'
-import { assertClaim, getSession, type SessionClaim } from '../db/upload-sessions.ts'
+import type { UploadSessionRow } from '../db/schema.ts'
+import { assertClaim, type SessionClaim } from '../db/upload-sessions.ts'
 import { type ErrorCode, isRetryable } from '../workflows/errors.ts'
 import { pauseFor } from './account-pause.ts'
 import type { ActivityDeps } from './dependencies.ts'
@@ -15,11 +15,9 @@ import type { UploadProgress } from './upload-progress.ts'
 const HOUR_MS = 3_600_000
 /** Tried for this long without a byte of progress an upload is given up (design.md, rule 8). */
 const PATIENCE_MS = 24 * HOUR_MS
-/**
- * Attempts follow each other within five minutes, and a short Retry-After belongs to them. In a longer break nothing was
- * tried: no power, no worker, no place at the account, or a pause that the provider or we have set.
- */
-const LONGEST_BREAK_MS = 15 * 60_000
+/** The pauses between attempts that bring nothing, twice as long each time. After one that brought bytes it begins anew. */
+const FIRST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 5 * 60_000
 
 /** What new credentials or settings of the account may mend. */
 const OF_THE_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
@@ -36,8 +34,9 @@ const SOON_MS = 1_000
 export type FailedAttempt = {
   readonly claim: SessionClaim
   readonly binding_id: string
-  readonly attempt: StartedAttempt
   readonly progress: UploadProgress
+  /** As the last save of the attempt left it; null where that failed. */
+  readonly row: UploadSessionRow | null
   /** Null when the account could not be opened. */
   readonly provider: Provider | null
   readonly cause: Cause
@@ -59,16 +58,18 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
       return toFailure(cause)
     const message = `${cause.message} The account was changed meanwhile: it goes on with what is saved now.`
     const again = { ...cause, message, retryAfterMs: SOON_MS }
-    await progress.change({ status: 'retrying', error: { ...statusErrorFrom(again), retryable: true } })
+    await progress.retry({ ...statusErrorFrom(again), retryable: true })
     return toFailure(again, false)
   }
-  if (await isPatienceOver(deps, failed)) {
+  if (failed.row !== null && failed.row.fruitless_ms > PATIENCE_MS) {
     const message = `${cause.message} No byte arrived in 24 hours of trying: mend the cause, then re-upload.`
     return toFailure(causeOf(new StepError('no_progress', message)))
   }
   const shown = await pauseFor(deps, claim, provider?.kind ?? null, cause)
-  await progress.change({ status: 'retrying', error: statusErrorFrom(shown) })
-  return toFailure(shown)
+  await progress.retry(statusErrorFrom(shown))
+  // Temporal's own pauses grow for as long as the upload lives, whatever came in between.
+  const retryAfterMs = shown.retryAfterMs ?? pauseBefore(failed.row?.fruitless_attempts ?? 0)
+  return toFailure({ ...shown, retryAfterMs })
 }
 
 /** An account that was changed opens as another Provider than the one that failed. */
@@ -80,42 +81,7 @@ async function isOutdated(
   return provider !== null && (await deps.accounts.open(accountId)).provider !== provider
 }
 
-async function isPatienceOver(deps: ActivityDeps, { claim, attempt, progress }: FailedAttempt) {
-  const row = await getSession(deps.db, claim.run_id, claim.account_id)
-  if (row === null) return false
-  const attempts = await attemptsSince(deps.db, claim, row.last_progress_at)
-  const tried = triedMs(attempts, {
-    sinceMs: Date.parse(row.last_progress_at),
-    untilMs: Date.parse(attempt.started_at),
-    isAsked: progress.isPlaced,
-  })
-  return tried > PATIENCE_MS
-}
-
-/**
- * How long an upload has been tried since the last byte that the provider confirmed, up to the beginning of an attempt.
- * `attempts` are those before it, oldest first. `isAsked`: it heard from the provider how much has arrived. Before that, what
- * the last one of them has sent may have arrived, and its time is no time without progress: a day's bytes may be confirmed
- * only when the provider is asked again.
- */
-export function triedMs(
-  attempts: readonly EndedAttempt[],
-  to: { readonly sinceMs: number; readonly untilMs: number; readonly isAsked: boolean },
-): number {
-  const unsettled = to.isAsked ? -1 : attempts.findLastIndex(({ bytes_sent }) => bytes_sent > 0)
-  let tried = 0
-  let endMs: number | null = null
-  const rest = (untilMs: number) => {
-    const breakMs = endMs === null ? 0 : Math.max(untilMs - endMs, 0)
-    if (breakMs <= LONGEST_BREAK_MS) tried += breakMs
-  }
-  for (const [index, { started_at, finished_at }] of attempts.entries()) {
-    const startMs = Math.max(Date.parse(started_at), to.sinceMs)
-    rest(startMs)
-    const end = Math.max(Date.parse(finished_at), startMs)
-    if (index !== unsettled) tried += end - startMs
-    endMs = end
-  }
-  rest(to.untilMs)
-  return tried
+/** How long to wait after an attempt; `fruitless` is how many have begun since the last byte of progress. */
+export function pauseBefore(fruitless: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(fruitless, 20), LONGEST_PAUSE_MS)
 }

@@ -60,6 +60,7 @@ export function causeOf(error: unknown): Cause {
 
 function codeOfConflict({ kind, field }: DbConflict): ErrorCode {
   if (kind === 'run_id_conflict') return 'run_id_conflict'
+  if (kind === 'not_found' && (field === 'run_id' || field === 'destination')) return 'run_unknown'
   if (kind === 'not_found' && field === 'account_id') return 'unknown_account'
   if (kind === 'not_found' && field === 'instance') return 'unknown_instance'
   return 'invalid_input'

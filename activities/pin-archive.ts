@@ -108,7 +108,8 @@ async function note(db: Db, run: Run, kept: KeptArchive): Promise<boolean> {
 
 export async function knownRun(deps: { readonly db: DbOrTransaction }, runId: string): Promise<Run> {
   const run = await getRun(deps.db, runId)
-  if (run === null) throw new StepError('invalid_input', `run_id: there is no run ${JSON.stringify(runId)}`)
+  if (run === null)
+    throw new StepError('run_unknown', `the database does not know the run ${JSON.stringify(runId)}`)
   return run
 }
 

@@ -22,16 +22,24 @@ import {
 import { releaseOwnSlot, takeSlot } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
 import { namesForRun } from '../workflows/remote-name.ts'
-import type { FileHash } from '../workflows/types.ts'
+import type { DestinationState, FileHash } from '../workflows/types.ts'
 import { refuseWhilePaused } from './account-pause.ts'
 import { type OpenArchive, openArchiveSource } from './archive-source.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { judgeAttempt } from './failed-attempt.ts'
 import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
+import { type Heartbeats, startHeartbeats } from './heartbeats.ts'
 import { providerSession } from './kept-session.ts'
 import { knownRun } from './pin-archive.ts'
-import type { Provider, RemoteFile, RemoteFolder, UploadSession } from './providers/provider.ts'
+import {
+  type Provider,
+  ProviderError,
+  type RemoteFile,
+  type RemoteFolder,
+  type UploadSession,
+} from './providers/provider.ts'
+import { outlastAbsence } from './short-absence.ts'
 import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
 import { startProgress, type UploadProgress } from './upload-progress.ts'
 import { type RateWatch, watchRate } from './upload-rate.ts'
@@ -59,7 +67,7 @@ export type UploadedCopy = {
 }
 
 export type UploadActivities = {
-  /** Fails with a code of workflows/errors.ts; heartbeats `{ bytes_sent, stored_bytes, size }`. */
+  /** Fails with a code of workflows/errors.ts; heartbeats `{ bytes_sent, stored_bytes, size, told_bytes }`. */
   uploadArchive(input: UploadInput): Promise<UploadedCopy>
 }
 
@@ -68,19 +76,33 @@ export function createUploadActivities(deps: ActivityDeps): UploadActivities {
 }
 
 async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<UploadedCopy> {
+  const beats = startHeartbeats(Context.current())
+  try {
+    return await attemptWhileBeating(deps, input, beats)
+  } finally {
+    beats.stop()
+  }
+}
+
+async function attemptWhileBeating(
+  deps: ActivityDeps,
+  input: UploadInput,
+  beats: Heartbeats,
+): Promise<UploadedCopy> {
   const { db } = deps
   const { run_id, account_id } = input
   const context = Context.current()
   const startedAt = new Date().toISOString()
   const run = await knownRun(deps, run_id)
   const archive = archiveOf(run)
+  const shown = shownState(run, account_id)
   await holdPlace(deps, input).catch(async (reason: unknown) => {
     if (isUnwanted(causeOf(reason).code)) await leaveUnwanted(deps, input, null)
     throw reason
   })
   const { row, attempt } = await claimUpload(deps, input, archive)
   const claim: SessionClaim = { run_id, account_id, claim: row.claim }
-  // The claim may be lost, or the database away, while bytes flow: that ends this attempt as a failure of its own.
+  // The claim may be lost, or the database away for long, while bytes flow: that ends this attempt as a failure of its own.
   const fault = new AbortController()
   const signal = AbortSignal.any([context.cancellationSignal, fault.signal])
   let provider: Provider | null = null
@@ -88,9 +110,11 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
   const progress = startProgress({
     deps,
     context,
+    beats,
     claim,
     size: archive.size,
-    sentBefore: row.sent_bytes,
+    row,
+    shown,
     onFault: (error) => fault.abort(error),
     remark: (position) => rate?.remark(position) ?? null,
     renewPlace: async () => void (await takePlace(deps, input)),
@@ -99,25 +123,27 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     outcome: 'uploaded' | 'retrying' | 'failed' | 'cancelled',
     cause?: ReturnType<typeof causeOf>,
   ) =>
-    finishAttempt(db, attempt.id, {
-      outcome,
-      bytes_sent: progress.sentBytes,
-      from_offset: progress.fromOffset,
-      error: cause === undefined ? null : statusErrorFrom(cause),
+    outlastAbsence(
+      () =>
+        finishAttempt(db, attempt.id, {
+          outcome,
+          bytes_sent: progress.sentBytes,
+          from_offset: progress.fromOffset,
+          error: cause === undefined ? null : statusErrorFrom(cause),
+        }),
+      context.cancellationSignal,
+    ).catch((error: unknown) => {
+      // The next attempt closes it; what became of this one is worth more than its row.
+      deps.log.warn({ err: error, ...claim }, 'the end of an attempt was not recorded')
     })
   try {
-    provider = (await deps.accounts.open(account_id)).provider
+    provider = (await outlastAbsence(() => deps.accounts.open(account_id), signal)).provider
     refuseTooLarge(archive.size, provider)
     rate = watchRate(archive.size, provider.limits.sessionLifeMs)
-    const started_at = run.cloud_sync_status[account_id]?.started_at ?? startedAt
-    await progress.change({
-      status: 'uploading',
-      error: null,
-      size: archive.size,
-      attempt: row.claim,
-      started_at,
-    })
+    const started_at = shown.started_at ?? startedAt
+    await progress.begin({ size: archive.size, attempt: row.claim, started_at })
     const done = await sendArchive(deps, input, { provider, archive, row, claim, progress, rate, signal })
+    await progress.arrived()
     await finish('uploaded')
     return { ...done, attempt: row.claim, started_at }
   } catch (error) {
@@ -130,22 +156,31 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
     const cause = causeOf(fault.signal.aborted ? fault.signal.reason : error)
     if (cause.code === 'internal_error')
       deps.log.error({ err: error, run_id, account_id }, 'an upload failed in a way nobody foresaw')
-    await progress.stop()
+    if (error instanceof ProviderError && error.httpStatus !== undefined) progress.refused()
     const { binding_id } = input
-    const failure = await judgeAttempt(deps, {
-      claim,
-      binding_id,
-      attempt,
-      progress,
-      provider,
-      cause,
-    }).catch((reason: unknown) => failedJudgement(deps, claim, reason))
+    const failed = { claim, binding_id, progress, row: await progress.stop(), provider, cause }
+    const failure = await outlastAbsence(() => judgeAttempt(deps, failed), context.cancellationSignal).catch(
+      (reason: unknown) => failedJudgement(deps, claim, reason),
+    )
     await finish(failure.nonRetryable === true ? 'failed' : 'retrying', cause)
     throw failure
   } finally {
     await progress.stop()
-    if (!context.cancellationSignal.aborted) await releaseOwnSlot(db, claim)
+    if (!context.cancellationSignal.aborted) {
+      await releaseOwnSlot(db, claim).catch((error: unknown) => {
+        // Its lease ends by itself; what the attempt has found out must not be lost for it.
+        deps.log.warn({ err: error, ...claim }, 'the place at the account was not given back')
+      })
+    }
   }
+}
+
+/** The destination as it is shown while the attempt begins. */
+function shownState(run: Run, accountId: string): DestinationState {
+  const shown = run.cloud_sync_status[accountId]
+  if (shown === undefined)
+    throw new StepError('run_unknown', 'the database does not know this destination of the run')
+  return shown
 }
 
 /** The claim and the attempt that has its number: both or none. */
@@ -183,7 +218,7 @@ type ArchiveToSend = {
 function archiveOf(run: Run): ArchiveToSend {
   const path = run.pin_path ?? run.archive_path
   if (path === null || run.size === null || run.archive_mtime_ns === null) {
-    throw new StepError('internal_error', 'the run has no archive yet')
+    throw new StepError('run_unknown', 'the database knows no archive of this run')
   }
   return { path, name: run.archive, size: run.size, mtime_ns: run.archive_mtime_ns }
 }
@@ -252,7 +287,7 @@ async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Send
           // One word an attempt is enough of a connection that breaks twenty times.
           if (note.event === 'upload_resumed' && noted.has(note.event)) return
           noted.add(note.event)
-          await writeNote(deps, input, claim, note)
+          await outlastAbsence(() => writeNote(deps, input, claim, note), signal)
         },
       },
       signal,
@@ -298,7 +333,7 @@ export async function comparableHash(
 
 async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<SessionStore> {
   const { db, vault } = deps
-  const { claim, row, provider, archive, rate, signal } = sending
+  const { claim, row, provider, archive, progress, rate, signal } = sending
   let session: UploadSession | null = openSession(vault, row)
   const isOtherArchive = row.archive_size !== archive.size || row.archive_mtime_ns !== archive.mtime_ns
   if (session !== null && isOtherArchive) {
@@ -315,16 +350,18 @@ async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<Sessi
   return {
     load: () => session,
     save: async (changed) => {
-      await saveSession(db, vault, claim, changed)
+      await outlastAbsence(() => saveSession(db, vault, claim, changed), signal)
       session = changed
       rate.enterSession(changed.created_at)
     },
     drop: async () => {
-      await dropSession(db, claim)
+      await outlastAbsence(() => dropSession(db, claim), signal)
+      progress.startOver()
       session = null
     },
     restart: async () => {
       const restarted = await restartSession(db, claim)
+      progress.startOver()
       session = null
       return restarted.restarts
     },

@@ -90,9 +90,11 @@ function liveDestination(
   window: RateWindow,
 ): LiveDestination {
   const isSending = state.status === 'uploading' && upload?.state !== 'waiting'
-  // What was sent and refused is not there: while it waits, only what the provider has counts.
+  // What was sent and refused is not there. Of what was sent when the line broke nobody knows: it stands until the provider
+  // is asked again.
   const isProving = upload !== null && upload.activity === 'verifyUpload'
-  const bytesSent = isSending || isProving ? state.bytes_sent : (progress?.stored_bytes ?? state.bytes_sent)
+  const isKnown = progress !== undefined && !progress.is_unsettled && !isSending && !isProving
+  const bytesSent = isKnown ? progress.stored_bytes : state.bytes_sent
   const bytesPerSecond = isSending ? rateOf(bytesSent, progress, window) : null
   if (!isSending) window.forget()
   return {

@@ -1,5 +1,5 @@
-// One row for each attempt of an upload: what the run's page shows of retries and resumes, and what tells how long an
-// upload has been tried and how much an account has sent. An attempt whose worker was lost is closed by the next one, with
+// One row for each attempt of an upload: what the run's page shows of retries and resumes, and what tells how much
+// an account has sent. An attempt whose worker was lost is closed by the next one, with
 // what its last saves left.
 
 import { sql } from 'kysely'
@@ -88,30 +88,6 @@ export async function finishAttempt(db: DbOrTransaction, id: number, end: Attemp
 /** All attempts of a run, oldest first. */
 export async function listAttempts(db: DbOrTransaction, runId: string): Promise<readonly Attempt[]> {
   return db.selectFrom('attempts').selectAll().where('run_id', '=', runId).orderBy('id').execute()
-}
-
-export type EndedAttempt = {
-  readonly started_at: string
-  readonly finished_at: string
-  readonly bytes_sent: number
-}
-
-/** The closed attempts of one destination that reached beyond `since`, oldest first. */
-export async function attemptsSince(
-  db: DbOrTransaction,
-  upload: { readonly run_id: string; readonly account_id: string },
-  since: string,
-): Promise<readonly EndedAttempt[]> {
-  return db
-    .selectFrom('attempts')
-    .select(['started_at', 'finished_at', 'bytes_sent'])
-    .where('run_id', '=', upload.run_id)
-    .where('account_id', '=', upload.account_id)
-    .where('finished_at', '>=', since)
-    .where('finished_at', 'is not', null)
-    .orderBy('id')
-    .$narrowType<{ finished_at: string }>()
-    .execute()
 }
 
 /**

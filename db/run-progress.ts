@@ -1,6 +1,7 @@
 // How far the uploads of runs are at the provider, and how fast they go: what the open attempt of each destination has
 // handed to the network, and since when.
 
+import { sql } from 'kysely'
 import { openAttemptBytes } from './attempts.ts'
 import type { DbOrTransaction } from './database.ts'
 
@@ -9,6 +10,8 @@ export type AttemptProgress = {
   readonly account_id: string
   /** What the provider has of the file, as of the last save (every second). */
   readonly stored_bytes: number
+  /** Bytes were sent since then of which the provider has not said yet whether it has them. */
+  readonly is_unsettled: boolean
   /** Bytes of the open attempt, as of the last save; 0 without one. */
   readonly attempt_bytes: number
   /** Null while no attempt is open. */
@@ -33,6 +36,7 @@ export async function listAttemptProgress(
       'session.run_id',
       'session.account_id',
       'session.stored_bytes',
+      sql<boolean>`session.unsettled_ms > 0`.as('is_unsettled'),
       'open.started_at as attempt_started_at',
       openAttemptBytes('open').as('attempt_bytes'),
     ])

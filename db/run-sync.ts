@@ -6,7 +6,7 @@ import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from
 import { DbConflict } from './conflict.ts'
 import { type Db, type DbOrTransaction, inTransaction } from './database.ts'
 import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from './schema.ts'
-import { assertClaim, ClaimLost } from './upload-sessions.ts'
+import { assertClaim, ClaimLost, NEW_PATIENCE } from './upload-sessions.ts'
 
 /** The fields that change; a field that is left out stays. */
 export type DestinationPatch = {
@@ -40,7 +40,7 @@ export async function openSync(
 
 /**
  * Opens a sync (the first, or a re-upload): the run is `pending` again, the given destinations stand as given,
- * others of earlier syncs stay as they were, and the clock of progress of their upload sessions starts anew.
+ * others of earlier syncs stay as they were, and their upload sessions have all their patience again.
  */
 export async function beginSync(
   db: DbOrTransaction,
@@ -62,7 +62,7 @@ export async function beginSync(
         .execute()
       await trx
         .updateTable('upload_sessions')
-        .set({ last_progress_at: sql<string>`now()` })
+        .set(NEW_PATIENCE)
         .where('run_id', '=', runId)
         .where('account_id', '=', accountId)
         .execute()
@@ -148,7 +148,7 @@ export async function changeDestination(
     .where('account_id', '=', accountId)
     .executeTakeFirst()
   if (result.numUpdatedRows === 0n) {
-    throw new DbConflict('not_found', 'account_id', 'The run has no such destination.')
+    throw new DbConflict('not_found', 'destination', 'The run has no such destination.')
   }
   const status = await readStatus(trx, runId)
   await trx

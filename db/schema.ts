@@ -157,7 +157,18 @@ export type UploadSessionsTable = {
   session_created_at: string | null
   /** Of the whole archive, known once an attempt has read all of it. */
   archive_hash: JsonOrNull<FileHash>
+  /** When the provider stored more than ever before in this session. */
   last_progress_at: MadeAt
+  /** The most that the provider has ever confirmed of this session: only what goes beyond is progress. */
+  furthest_bytes: Generated<number>
+  /** How long the upload has been tried since then, short pauses between attempts among it. */
+  fruitless_ms: Generated<number>
+  /** As much of that time again belongs to bytes of which the provider has not said yet whether they arrived. */
+  unsettled_ms: Generated<number>
+  /** Attempts that have begun since then, but for the one in which it was. */
+  fruitless_attempts: Generated<number>
+  /** Up to when the time is counted; null before the first attempt of a sync. */
+  tried_at: string | null
   created_at: MadeAt
 }
 

@@ -39,6 +39,15 @@ const storedSession = z.looseObject({ created_at: z.string() })
 
 const SESSION_FIELD = 'session'
 
+/**
+ * Attempts follow each other within five minutes, and a short Retry-After belongs to them. In a longer break nothing was
+ * tried: no power, no worker, no place at the account, or a pause that the provider or we have set.
+ */
+const LONGEST_BREAK_MS = 15 * 60_000
+const breakMs = sql<number>`extract(epoch from clock_timestamp() - upload_sessions.tried_at) * 1000`
+const shortBreakMs = sql<number>`case
+  when ${breakMs} between 0 and ${sql.lit(LONGEST_BREAK_MS)} then round(${breakMs})::bigint else 0 end`
+
 function sealedRow(claim: Pick<SessionClaim, 'run_id' | 'account_id'>): string {
   return `${claim.run_id}/${claim.account_id}`
 }
@@ -64,12 +73,16 @@ export async function claimSession(
         .select(({ fn, val }) => sql<number>`${fn.coalesce(fn.max('attempt'), val(0))} + 1`.as('next'))
         .where('run_id', '=', runId)
         .where('account_id', '=', accountId),
+      tried_at: sql<string>`clock_timestamp()`,
       ...target,
     }))
     .onConflict((conflict) =>
-      conflict
-        .columns(['run_id', 'account_id'])
-        .doUpdateSet({ claim: sql<number>`upload_sessions.claim + 1` }),
+      conflict.columns(['run_id', 'account_id']).doUpdateSet({
+        claim: sql<number>`upload_sessions.claim + 1`,
+        fruitless_attempts: sql<number>`upload_sessions.fruitless_attempts + 1`,
+        fruitless_ms: sql<number>`upload_sessions.fruitless_ms + ${shortBreakMs}`,
+        tried_at: sql<string>`clock_timestamp()`,
+      }),
     )
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -123,21 +136,49 @@ export async function saveArchiveHash(
   refuseLostClaim(result.numUpdatedRows)
 }
 
+/** What an attempt has found out and done since its last save. */
+export type Progress = {
+  /** What the provider has; null before it has said so in this attempt: the row keeps what it knows. */
+  readonly stored_bytes: number | null
+  /** Handed to the network by all attempts. */
+  readonly sent_bytes: number
+  /** Time of trying that is not counted yet, in milliseconds; default 0. */
+  readonly tried_ms?: number
+  /** Bytes left since the provider last said what it has: whether the time was in vain shows when it says so again. */
+  readonly is_unsettled?: boolean
+}
+
 /**
- * Notes how far the upload came, in bytes; `last_progress_at` moves only when the provider stores more than
- * before. Throws ClaimLost.
+ * Notes how far the upload came, and for how long it has been tried in vain. Only more bytes than ever before are progress:
+ * a provider that loses some and gets them again is no further. Throws ClaimLost.
  */
 export async function saveProgress(
   db: DbOrTransaction,
   claim: SessionClaim,
-  progress: { readonly stored_bytes: number; readonly sent_bytes: number },
+  { stored_bytes, sent_bytes, tried_ms = 0, is_unsettled = false }: Progress,
 ): Promise<UploadSessionRow> {
-  const { stored_bytes, sent_bytes } = progress
+  const stored = sql<number | null>`${stored_bytes}::bigint`
+  const tried = sql<number>`${tried_ms}::bigint`
+  const isFurther = sql<boolean>`coalesce(${stored} > furthest_bytes, false)`
+  // Of the bytes of earlier attempts, only the provider's word says what became of them.
+  const isSettled = sql<boolean>`${stored_bytes !== null && !is_unsettled}::boolean`
   const row = await ownRow(db, claim)
     .set({
-      stored_bytes,
+      stored_bytes: sql<number>`coalesce(${stored}, stored_bytes)`,
       sent_bytes,
-      last_progress_at: sql<string>`case when ${stored_bytes}::bigint > stored_bytes then now() else last_progress_at end`,
+      furthest_bytes: sql<number>`greatest(furthest_bytes, ${stored})`,
+      fruitless_ms: sql<number>`case
+        when ${isFurther} then 0
+        when ${isSettled} then fruitless_ms + unsettled_ms + ${tried}
+        when ${is_unsettled}::boolean then fruitless_ms
+        else fruitless_ms + ${tried} end`,
+      unsettled_ms: sql<number>`case
+        when ${isFurther} or ${isSettled} then 0
+        when ${is_unsettled}::boolean then unsettled_ms + ${tried}
+        else unsettled_ms end`,
+      fruitless_attempts: sql<number>`case when ${isFurther} then 0 else fruitless_attempts end`,
+      tried_at: sql<string>`clock_timestamp()`,
+      last_progress_at: sql<string>`case when ${isFurther} then now() else last_progress_at end`,
     })
     .returningAll()
     .executeTakeFirst()
@@ -158,14 +199,28 @@ export async function resendSession(
   session: StoredSession,
 ): Promise<void> {
   await saveSession(db, vault, claim, session)
-  await ownRow(db, claim).set({ stored_bytes: 0 }).execute()
+  await ownRow(db, claim).set({ stored_bytes: 0, furthest_bytes: 0 }).execute()
 }
 
-const NO_SESSION = { sealed_session: null, session_created_at: null, stored_bytes: 0 } as const
+/** A re-upload has all of its patience: what was tried before does not count. */
+export const NEW_PATIENCE = {
+  last_progress_at: sql<string>`now()`,
+  fruitless_ms: 0,
+  unsettled_ms: 0,
+  fruitless_attempts: 0,
+  tried_at: null,
+} as const
+
+const NO_SESSION = {
+  sealed_session: null,
+  session_created_at: null,
+  stored_bytes: 0,
+  furthest_bytes: 0,
+} as const
 
 /**
- * Drops a session that the provider has forgotten for a new one: nothing is stored, `restarts` counts it, and the clock of
- * progress runs on. Throws ClaimLost.
+ * Drops a session that the provider has forgotten for a new one: nothing is stored, `restarts` counts it, and the time of
+ * trying in vain runs on until the new one has a byte. Throws ClaimLost.
  */
 export async function restartSession(db: DbOrTransaction, claim: SessionClaim): Promise<UploadSessionRow> {
   const row = await ownRow(db, claim)

@@ -142,6 +142,11 @@ const rules = {
   file_changed: { permanent: true, advice: 'The remote file changed since it was listed: it is left alone.' },
 
   // running
+  run_unknown: {
+    permanent: true,
+    advice:
+      'The database is older or newer than the workflow, or another one: report the archive again as a new run.',
+  },
   no_worker_for_queue: { permanent: true, advice: 'Start the worker that serves this archive_task_queue.' },
   no_progress: { permanent: true, advice: 'No byte moved for 24 hours: mend the cause, then re-upload.' },
   database_unavailable: {

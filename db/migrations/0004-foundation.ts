@@ -22,8 +22,22 @@ const archiveHashes = [
   `alter table upload_sessions add column archive_hash jsonb check (jsonb_typeof(archive_hash) = 'object')`,
 ]
 
+/**
+ * How far an upload has ever been and how long it has been tried in vain since: see UploadSessionsTable. Of the time before,
+ * nothing counts.
+ */
+const patience = [
+  `alter table upload_sessions
+    add column furthest_bytes bigint not null default 0 check (furthest_bytes >= 0),
+    add column fruitless_ms bigint not null default 0 check (fruitless_ms >= 0),
+    add column unsettled_ms bigint not null default 0 check (unsettled_ms >= 0),
+    add column fruitless_attempts integer not null default 0 check (fruitless_attempts >= 0),
+    add column tried_at timestamptz(3)`,
+  'update upload_sessions set furthest_bytes = stored_bytes',
+]
+
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const statement of [...cancelledRuns, ...executions, ...archiveHashes]) {
+  for (const statement of [...cancelledRuns, ...executions, ...archiveHashes, ...patience]) {
     await sql.raw(statement).execute(db)
   }
 }

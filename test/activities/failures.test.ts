@@ -94,7 +94,7 @@ describe('the failure of an activity', () => {
       'run_id_conflict',
       'unknown_account',
       'unknown_instance',
-      'invalid_input',
+      'run_unknown',
       'internal_error',
       'internal_error',
       'internal_error',

@@ -9,6 +9,7 @@ import type { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import { sql } from 'kysely'
+import { type Heartbeats, startHeartbeats } from '../../activities/heartbeats.ts'
 import { createActivities } from '../../activities/index.ts'
 import { createProviderAccounts } from '../../activities/provider-accounts.ts'
 import { type Provider, ProviderError } from '../../activities/providers/provider.ts'
@@ -185,12 +186,8 @@ describe('an attempt of an upload', () => {
       throw new ProviderError('network_unreachable', 'the name is not known to DNS')
     }
     await failureOf(upload(input))
-    await longAgo(input, '24 hours 5 minutes')
-    // One every five minutes, as Temporal tries.
-    await sql`insert into attempts (run_id, account_id, attempt, started_at, finished_at, outcome)
-      select ${input.run_id}, ${input.account_id}, 2, at, at + interval '1 second', 'retrying'
-      from generate_series(now() - interval '24 hours', now() - interval '1 second', interval '5 minutes') at
-      `.execute(deps.db)
+    await sql`update upload_sessions set fruitless_ms = 86400000, tried_at = tried_at - interval '5 minutes'
+      where run_id = ${input.run_id}`.execute(deps.db)
     const last = await failureOf(upload(input))
     assert.deepEqual([last.type, last.nonRetryable], ['no_progress', true])
     assert.match(last.message, /No byte arrived in 24 hours of trying/)
@@ -199,7 +196,9 @@ describe('an attempt of an upload', () => {
   /** As if all that happened so far had happened then. */
   async function longAgo({ run_id }: UploadInput, interval: string) {
     const then = sql`now() - ${interval}::interval`
-    await sql`update upload_sessions set last_progress_at = ${then} where run_id = ${run_id}`.execute(deps.db)
+    await sql`update upload_sessions set last_progress_at = ${then}, tried_at = ${then} where run_id = ${run_id}`.execute(
+      deps.db,
+    )
     await sql`update attempts set started_at = ${then}, finished_at = ${then} where run_id = ${run_id}`.execute(
       deps.db,
     )
@@ -313,16 +312,20 @@ describe('the progress of an upload', () => {
       environment.on('heartbeat', () => {
         beats += 1
       })
+      let beating: Heartbeats = { say: () => undefined, stop: () => undefined }
       const faults: unknown[] = []
       const progress = await deps.db.transaction().execute(async (trx) => {
         await saveProgress(trx, claim, { stored_bytes: 1, sent_bytes: 1 })
+        beating = await environment.run(async () => startHeartbeats(environment.context))
         const started: UploadProgress = await environment.run(async () =>
           startProgress({
             deps,
             context: environment.context,
+            beats: beating,
             claim,
             size: 10,
-            sentBefore: 0,
+            row: claim,
+            shown: pendingDestination(),
             onFault: (error) => faults.push(error),
             remark: () => {
               saves += 1
@@ -335,6 +338,7 @@ describe('the progress of an upload', () => {
         return started
       })
       await progress.stop()
+      beating.stop()
       assert.deepEqual([saves, faults], [1, []])
     } finally {
       await deps.close()
