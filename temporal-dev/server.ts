@@ -21,6 +21,10 @@ export type TemporalServerOptions = {
   readonly uiPort: number
   readonly uiPortAsked: boolean
   readonly log: Log
+  /** Ends the start; the server is stopped then. */
+  readonly signal?: AbortSignal
+  /** How long the server may take to answer, in milliseconds; for tests. */
+  readonly readyMs?: number
 }
 
 export type TemporalServer = {
@@ -42,7 +46,10 @@ const HOST = '127.0.0.1'
 const READY_MS = 60_000
 const PORT_TRIES = 4
 
-/** Returns when a call to the namespace `default` has been answered. Throws with the server's own words if it fails. */
+/**
+ * Returns when a call to the namespace `default` has been answered. Throws with the server's own words if it fails, and the
+ * signal's reason. The history is moved aside only when the server has ended by itself and says that the file does not open.
+ */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
   const { directory, log } = options
   await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -84,11 +91,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   }
 }
 
-/** The server ended by itself before it was ready, and neither a port nor a lock was the reason. */
+/** The server ended by itself before it was ready, and says that its file does not open. */
 class UnusableHistory extends StartupError {}
 
 async function startOnFreePorts(options: TemporalServerOptions): Promise<Started> {
-  const { cli, directory, log } = options
+  const { cli, directory, log, signal, readyMs = READY_MS } = options
   for (let tries = 1; ; tries++) {
     const port = await choosePort({
       wanted: options.port,
@@ -104,14 +111,16 @@ async function startOnFreePorts(options: TemporalServerOptions): Promise<Started
     })
     const process = await startProcess(cli, argumentsFor(port, uiPort, directory), directory)
     try {
-      await untilReady(process, port)
+      await untilReady(process, port, readyMs, signal)
       return { process, port, uiPort }
     } catch (error) {
+      const hasEnded = !process.isRunning()
       await process.stop()
+      signal?.throwIfAborted()
       const output = await process.output()
       // Also the ports that the server picks for itself: another program may have taken one in between.
       if (/address already in use/i.test(output) && tries < PORT_TRIES) continue
-      throw explain(error, output)
+      throw explain(error, output, hasEnded)
     }
   }
 }
@@ -134,10 +143,16 @@ function argumentsFor(port: number, uiPort: number, directory: string): readonly
   ]
 }
 
-async function untilReady(process: ServerProcess, port: number): Promise<void> {
-  const deadline = Date.now() + READY_MS
+async function untilReady(
+  process: ServerProcess,
+  port: number,
+  readyMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = performance.now() + readyMs
   let reason: unknown
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
+    signal?.throwIfAborted()
     if (!process.isRunning()) throw new Error(`it ${await process.ended}`)
     try {
       const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: 2_000 })
@@ -152,20 +167,26 @@ async function untilReady(process: ServerProcess, port: number): Promise<void> {
       await delay(100)
     }
   }
-  throw new Error(`it did not answer within ${READY_MS / 1000} s (${reason})`)
+  throw new Error(`it did not answer within ${readyMs / 1000} s (${reason})`)
 }
 
-function explain(error: unknown, output: string): Error {
+/**
+ * SQLite's words, with its result codes, for a file that is none, that is damaged or cut off, and whose tables are those of
+ * another release (tried with CLI 1.9.1). What else a server says of its database (locked, full, slow) is not of the file.
+ */
+const FILE_DOES_NOT_OPEN =
+  /file is not a database \(26\)|database disk image is malformed \(11\)|SQL logic error: (no such (table|column)|table \S+ has no column)/
+
+function explain(error: unknown, output: string, hasEnded: boolean): Error {
   const how = error instanceof Error ? error.message : String(error)
   const lines = output.split('\n').filter((line) => /error|fatal|panic/i.test(line))
   const said = lines.slice(-2).join('; ').slice(0, 600) || 'it says nothing'
   const message = `the Temporal server does not start: ${how}; ${said}`
-  const ofTheHistory = /sqlite|database|schema|namespace|persistence/i.test(said)
-  const ofTheMachine =
-    /already in use|locked|permission denied|no space|disk is full|disk i\/o|read-?only|no such file or directory/i.test(
-      said,
-    )
-  return ofTheHistory && !ofTheMachine ? new UnusableHistory(message) : new StartupError(message)
+  // The last word of a server that gives up; lines of its log may tell of what healed.
+  const lastWord = lines.findLast((line) => line.startsWith('Error: ')) ?? ''
+  return hasEnded && FILE_DOES_NOT_OPEN.test(lastWord)
+    ? new UnusableHistory(message)
+    : new StartupError(message)
 }
 
 const SUFFIXES = ['', '-wal', '-shm'] as const

@@ -22,88 +22,70 @@ import { lockDataDir } from './data-lock.ts'
 import { findTemporalCli } from './find-cli.ts'
 import { startTemporalServer } from './server.ts'
 import { prepareNamespace } from './setup.ts'
-
-/** What was started, to be stopped in the reverse order. */
-type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
-
-interface Stops {
-  /** Throws Interrupted, after taking it up, when a signal came while this step was under way. */
-  push(stop: Stop): void
-  pop(): Stop | undefined
-}
+import { createStops, Interrupted, onStopSignals, type Stops, unless } from './stops.ts'
 
 /** As a shell counts an end by SIGINT. */
 const INTERRUPTED = 130
 
-class Interrupted extends Error {
-  override readonly name = 'Interrupted'
-}
-
 async function main(): Promise<void> {
   const config = loadConfig()
   const log = createLogger(config)
-  const started: Stop[] = []
+  const interrupt = new AbortController()
+  const stops = createStops(log, interrupt.signal)
   let isStarting = true
-  let isInterrupted = false
-  const stops: Stops = {
-    push: (stop) => {
-      started.push(stop)
-      if (isInterrupted) throw new Interrupted()
-    },
-    pop: () => started.pop(),
+  const end = async () => {
+    // Also for a start that fails: whoever waits for the data folder gets to know.
+    interrupt.abort(new Interrupted())
+    await stops.stopAll()
   }
-  let ending: Promise<void> | undefined
-  const end = () => {
-    ending ??= stopAll(stops, log)
-    return ending
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      log.info({ signal }, 'stopping; uploads go on from where they are at the next start')
-      isInterrupted = true
-      // A start under way ends at its next step: what the step brings up must be taken down as well.
-      if (isStarting) return
-      end().catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
-    })
-  }
+  onStopSignals(log, () => {
+    interrupt.abort(new Interrupted())
+    // The start under way ends at its step, and what that brought up must be taken down as well.
+    if (!isStarting) void end().then(() => exit(0))
+  })
   try {
-    await start(config, log, stops)
+    await start(config, log, stops, interrupt.signal)
     isStarting = false
+    // Between the last step and here.
+    if (interrupt.signal.aborted) throw new Interrupted()
   } catch (error) {
     await end()
-    // Temporal's runtime would keep the process alive without a Worker that ends it.
-    if (error instanceof Interrupted) process.exit(INTERRUPTED)
+    if (error instanceof Interrupted) exit(INTERRUPTED)
     throw error
   }
 }
 
-async function start(config: Config, log: Logger, stops: Stops): Promise<void> {
+/** Temporal's runtime, or an activity that does not end, would keep the process alive. */
+function exit(code: number): never {
+  process.exit(process.exitCode ?? code)
+}
+
+async function start(config: Config, log: Logger, stops: Stops, signal: AbortSignal): Promise<void> {
   // As root, PostgreSQL runs as a user of its own, who has to pass through.
   await makeFolder('DATA_DIR', config.dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
-  const lock = await lockDataDir(config.dataDir)
-  stops.push({ what: 'data folder', stop: lock.release })
-  void lock.lost.then(() => endBecause(log, `another program has taken ${config.dataDir} over`))
-  await makeFolder('BACKUP_ROOT', config.backupRoot, 0o755)
-
   const plainLog = {
     info: (message: string) => log.info(message),
     warn: (message: string) => log.warn(message),
   }
-  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(config, log, plainLog, stops))
+  const lock = await lockDataDir(config.dataDir, { log: plainLog, signal })
+  signal.addEventListener('abort', () => void lock.noteStopping())
+  stops.push({ what: 'data folder', stop: lock.release })
+  void lock.lost.then(() => endBecause(log, `another program has taken ${config.dataDir} over`))
+  await makeFolder('BACKUP_ROOT', config.backupRoot, 0o755)
+
+  const embeddedDeps = { config, log, plainLog, stops, signal }
+  const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(embeddedDeps))
   const db = openDatabase(databaseUrl, { log })
   stops.push({ what: 'database connections', stop: () => db.destroy() })
-  const vault = await prepareDatabase(config, db, log)
+  const vault = await unless(signal, prepareDatabase(config, db, log))
 
   installRuntime(log)
-  const embedded =
-    config.temporalAddress === null ? await embeddedTemporal(config, log, plainLog, stops) : null
-  const temporal = await connectWorker(embedded?.address ?? null)
+  const embedded = config.temporalAddress === null ? await embeddedTemporal(embeddedDeps) : null
+  const temporal = await unless(signal, connectWorker(embedded?.address ?? null))
   stops.push({ what: 'Temporal connection', stop: () => temporal.connection.close() })
   const workers = await startWorkers({ config, db, vault, log, temporal })
   stops.push({ what: 'workers', stop: workers.stop })
-  workers.running.catch((error: unknown) => {
-    endBecause(log, 'a worker failed', error)
-  })
+  workers.running.catch((error: unknown) => endBecause(log, 'a worker failed', error))
 
   const client = connectTemporal({
     ...(embedded === null ? {} : { address: embedded.address }),
@@ -139,21 +121,24 @@ async function makeFolder(variable: string, path: string, mode: number): Promise
 
 type PlainLog = { info(message: string): void; warn(message: string): void }
 
-async function embeddedDatabase(
-  config: Config,
-  log: Logger,
-  plainLog: PlainLog,
-  stops: Stops,
-): Promise<string> {
+type EmbeddedDeps = {
+  readonly config: Config
+  readonly log: Logger
+  readonly plainLog: PlainLog
+  readonly stops: Stops
+  readonly signal: AbortSignal
+}
+
+async function embeddedDatabase({ config, log, plainLog, stops, signal }: EmbeddedDeps): Promise<string> {
   const directory = join(config.dataDir, 'postgres')
-  const postgres = await startEmbeddedPostgres({ directory, log: plainLog })
+  const postgres = await startEmbeddedPostgres({ directory, log: plainLog, signal })
   stops.push({ what: 'PostgreSQL', stop: postgres.stop })
   endWith(postgres.exited, log)
   return postgres.url
 }
 
-async function embeddedTemporal(config: Config, log: Logger, plainLog: PlainLog, stops: Stops) {
-  const cli = await findTemporalCli({ environment: process.env, log: plainLog })
+async function embeddedTemporal({ config, log, plainLog, stops, signal }: EmbeddedDeps) {
+  const cli = await unless(signal, findTemporalCli({ environment: process.env, log: plainLog, signal }))
   const server = await startTemporalServer({
     cli,
     directory: join(config.dataDir, 'temporal'),
@@ -162,6 +147,7 @@ async function embeddedTemporal(config: Config, log: Logger, plainLog: PlainLog,
     uiPort: config.temporalUiPort.port,
     uiPortAsked: config.temporalUiPort.asked,
     log: plainLog,
+    signal,
   })
   stops.push({ what: 'Temporal server', stop: server.stop })
   endWith(server.exited, log)
@@ -185,19 +171,6 @@ function endBecause(log: Logger, reason: string, err?: unknown): void {
   log.fatal({ err }, `${reason}; ending: a new start goes on from here`)
   process.exitCode = 1
   process.kill(process.pid, 'SIGTERM')
-}
-
-async function stopAll(stops: Stops, log: Logger): Promise<void> {
-  for (let next = stops.pop(); next !== undefined; next = stops.pop()) {
-    try {
-      await next.stop()
-    } catch (error) {
-      // What comes before it in the order must still be stopped.
-      log.error({ err: error, what: next.what }, 'could not be stopped cleanly')
-      process.exitCode = 1
-    }
-  }
-  log.info('stopped')
 }
 
 main().catch((error: unknown) => {

@@ -88,7 +88,7 @@ async function play(
     info: (message: string) => screen.print(`· ${message}`),
     warn: (message: string) => screen.print(`· ${message}`),
   }
-  const cli = await unless(interrupt, findTemporalCli({ environment: process.env, log }))
+  const cli = await findTemporalCli({ environment: process.env, log, signal: interrupt })
   const folder = await createDemoFolder()
   cleanups.push(folder.remove)
 
@@ -213,12 +213,6 @@ async function unlessLost<T>(program: Program, work: Promise<T>): Promise<T> {
   } catch (error) {
     throw program.lost.aborted ? program.lost.reason : error
   }
-}
-
-/** For what cannot be interrupted itself. */
-async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = once(signal, 'abort').then(() => Promise.reject(signal.reason))
-  return await Promise.race([work, aborted])
 }
 
 function seconds(since: number): string {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { lockDataDir } from '../../temporal-dev/data-lock.ts'
+import { until } from '../support/until.ts'
 
 let folder = ''
 const lockFile = () => join(folder, 'cloud-sync.pid')
@@ -52,6 +53,54 @@ describe('the lock of a data folder', () => {
     await writeFile(lockFile(), JSON.stringify({ ...mine, identity: 'of an earlier boot' }))
     const next = await lockDataDir(folder)
     await next.release()
+  })
+
+  it('is waited for while its holder is stopping, and says so once', async () => {
+    const said: string[] = []
+    const log = { info: (message: string) => said.push(message) }
+    const lock = await lockDataDir(folder)
+    await lock.noteStopping()
+    const next = lockDataDir(folder, { log })
+    await until('the wait has begun', async () => (said.length > 0 ? true : null))
+    await lock.release()
+    await (await next).release()
+    assert.deepEqual(
+      said.map((line) => line.includes(`process ${process.pid}), which is stopping: waiting`)),
+      [true],
+    )
+    assert.deepEqual(await readdir(folder), [])
+  })
+
+  it('goes to exactly one of several that wait for a program that is stopping', async () => {
+    const lock = await lockDataDir(folder)
+    await lock.noteStopping()
+    const said: string[] = []
+    const log = { info: (message: string) => said.push(message) }
+    const waiting = Promise.allSettled(Array.from({ length: 5 }, () => lockDataDir(folder, { log })))
+    await until('all wait', async () => (said.length === 5 ? true : null))
+    await lock.release()
+    const won = (await waiting).filter((result) => result.status === 'fulfilled')
+    assert.equal(won.length, 1)
+    await won[0]?.value.release()
+  })
+
+  it('is refused when its holder does not get done with stopping, and when the wait is interrupted', async () => {
+    const lock = await lockDataDir(folder)
+    await lock.noteStopping()
+    await assert.rejects(lockDataDir(folder, { stoppingMs: 300 }), /in use .* stop it first/)
+    const interrupt = new AbortController()
+    const log = { info: () => interrupt.abort(new Error('interrupted')) }
+    await assert.rejects(lockDataDir(folder, { log, signal: interrupt.signal }), /^Error: interrupted$/)
+    await lock.release()
+    assert.deepEqual(await readdir(folder), [])
+  })
+
+  it('does not come back when it is released while it is noted that its holder is stopping', async () => {
+    const lock = await lockDataDir(folder)
+    const noted = lock.noteStopping()
+    await lock.release()
+    await noted
+    assert.deepEqual(await readdir(folder), [])
   })
 
   it('is not kept fresh for another that took it over, and the first one gets to know', async () => {

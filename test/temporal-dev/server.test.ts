@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { Client, Connection } from '@temporalio/client'
 import { isAlive } from '../../db/process-identity.ts'
@@ -147,13 +149,89 @@ describe('the embedded Temporal server', () => {
     assert.ok(said.some((line) => line.includes('would not open')))
   })
 
+  const standIn = async (script: string) => {
+    const path = join(directory, 'stand-in-temporal')
+    await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    return path
+  }
+  const DAMAGED = 'database disk image is malformed (11)'
+
   it('puts the history back when a new one does not start either', async () => {
-    const broken = join(directory, 'broken-temporal')
-    await writeFile(broken, '#!/bin/sh\necho "Error: database schema is wrong"\nexit 1\n', { mode: 0o755 })
+    const broken = await standIn(`echo "Error: failed starting server: ${DAMAGED}"; exit 1`)
     const before = await readFile(join(directory, 'temporal.db'))
-    await assert.rejects(startTemporalServer(options({ cli: broken })), /database schema is wrong/)
+    await assert.rejects(startTemporalServer(options({ cli: broken })), /image is malformed/)
     assert.ok(before.equals(await readFile(join(directory, 'temporal.db'))))
   })
+
+  it('keeps the history of a server that is only slow, whatever it has written to its log', async () => {
+    const slow = await standIn(`echo "Error: failed starting server: ${DAMAGED}"; kill -STOP $$`)
+    await keepsItsHistory({ cli: slow, readyMs: 1_000 }, /did not answer within 1 s/)
+  })
+
+  const otherEnds = [
+    'failed creating namespaces: context deadline exceeded',
+    'failed creating namespaces: unable to create SQLite admin DB: database is locked (5)',
+    'failed creating namespaces: unable to create SQLite admin DB: unable to open database file (14)',
+    'unable to initialize system namespace: database or disk is full (13)',
+    'persistence: schema version cannot be read',
+  ]
+  for (const reason of otherEnds) {
+    it(`keeps the history of a server that ends with: ${reason}`, async () => {
+      const ended = await standIn(
+        `echo "level=ERROR msg='${DAMAGED}'"; echo "Error: failed starting server: ${reason}"; exit 1`,
+      )
+      await keepsItsHistory({ cli: ended }, /the Temporal server does not start: it ended with code 1/)
+    })
+  }
+
+  it('moves a history that was cut off, that is damaged, and that has tables of another release aside', async () => {
+    const file = join(directory, 'temporal.db')
+    const change = async (statement: string) => {
+      const database = new DatabaseSync(file)
+      database.exec(statement)
+      database.close()
+    }
+    const damages = {
+      'cut off': async () => truncate(file, (await stat(file)).size / 2),
+      damaged: async () => {
+        const content = await readFile(file)
+        await writeFile(file, content.fill(0xa5, 4096))
+      },
+      'of another release': () => change('alter table namespaces drop column data'),
+    }
+    for (const [name, damage] of Object.entries(damages)) {
+      const good = await startTemporalServer(options())
+      await good.stop()
+      await change('pragma wal_checkpoint(truncate)')
+      await damage()
+      const server = await startTemporalServer(options())
+      await server.stop()
+      assert.equal(server.fresh, true, name)
+    }
+  })
+
+  it('ends a start that is interrupted, with its server, and keeps the history', async () => {
+    const interrupt = new AbortController()
+    const never = await standIn(`touch '${directory}/started'; exec sleep 60`)
+    const start = keepsItsHistory({ cli: never, signal: interrupt.signal }, /^Error: interrupted$/)
+    await until(() => existsSync(join(directory, 'started')))
+    const { pid } = JSON.parse(await readFile(join(directory, 'server.pid'), 'utf8'))
+    interrupt.abort(new Error('interrupted'))
+    await start
+    assert.equal(isAlive(pid), false)
+  })
+
+  async function keepsItsHistory(
+    more: Partial<Parameters<typeof startTemporalServer>[0]>,
+    message: RegExp,
+  ): Promise<void> {
+    const before = await readFile(join(directory, 'temporal.db'))
+    const names = async () => (await readdir(directory)).filter((name) => name.includes('unopened')).sort()
+    const aside = await names()
+    await assert.rejects(startTemporalServer(options(more)), message)
+    assert.deepEqual(await names(), aside)
+    assert.ok(before.equals(await readFile(join(directory, 'temporal.db'))))
+  }
 })
 
 async function withConnection(

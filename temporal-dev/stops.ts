@@ -1,0 +1,79 @@
+// What a start brings up, and how it is taken down again: in the reverse order, each thing once, whatever happens meanwhile.
+
+import { once } from 'node:events'
+import type { Logger } from '../db/log.ts'
+
+export type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
+
+export interface Stops {
+  /** Takes it up for `stopAll`, and throws Interrupted when the program is to stop already. */
+  push(stop: Stop): void
+  /** One that fails is logged and sets the exit code; the others are stopped all the same. May be called twice. */
+  stopAll(): Promise<void>
+}
+
+/** A start was told to stop. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
+export function createStops(log: Logger, signal: AbortSignal): Stops {
+  const started: Stop[] = []
+  let stopped: Promise<void> | undefined
+  const stopAll = async () => {
+    for (let next = started.pop(); next !== undefined; next = started.pop()) {
+      try {
+        await next.stop()
+      } catch (error) {
+        // What comes before it in the order must still be stopped.
+        log.error({ err: error, what: next.what }, 'could not be stopped cleanly')
+        process.exitCode = 1
+      }
+    }
+    log.info('stopped')
+  }
+  return {
+    push: (stop) => {
+      started.push(stop)
+      if (signal.aborted) throw new Interrupted()
+    },
+    stopAll: () => {
+      stopped ??= stopAll()
+      return stopped
+    },
+  }
+}
+
+/** A Ctrl-C that arrives twice, by the terminal and by a parent that hands it on, comes within this time. */
+const SAME_SIGNAL_MS = 500
+const AT_ONCE = 130
+
+/** The first SIGINT or SIGTERM calls `stop`; a later SIGINT ends the process at once. */
+export function onStopSignals(log: Logger, stop: () => void): void {
+  let first: number | undefined
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (first === undefined) {
+        first = performance.now()
+        log.info({ signal }, 'stopping; uploads go on from where they are at the next start')
+        stop()
+      } else if (signal === 'SIGINT' && performance.now() - first > SAME_SIGNAL_MS) {
+        log.warn('ending at once; the next start finds what still runs')
+        process.exit(AT_ONCE)
+      }
+    })
+  }
+}
+
+/** For a step that cannot be interrupted itself: it is left behind. Rejects with the signal's reason. */
+export async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const done = new AbortController()
+  const aborted = once(signal, 'abort', { signal: done.signal }).then(() => Promise.reject(signal.reason))
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    done.abort()
+    aborted.catch(() => undefined)
+  }
+}
