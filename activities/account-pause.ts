@@ -4,6 +4,7 @@
 
 import { rateLimitHistory } from '../db/attempts.ts'
 import { appendAudit } from '../db/audit.ts'
+import { databaseNow } from '../db/clock.ts'
 import type { DbOrTransaction } from '../db/database.ts'
 import type { SessionClaim } from '../db/upload-sessions.ts'
 import { accountPause, pauseAccount } from '../db/upload-slots.ts'
@@ -65,7 +66,7 @@ export async function pauseFor(
 ): Promise<Cause> {
   const { db } = deps
   if (cause.code !== 'rate_limited' && cause.code !== 'daily_limit_reached') return cause
-  const now = Date.now()
+  const now = await databaseNow(db)
   const since = new Date(now - DAY_MS).toISOString()
   const history = kind === 'google_drive' ? await rateLimitHistory(db, claim.account_id, since) : NO_DAILY_CAP
   const pause = pauseAfter(cause, history, now)
@@ -92,7 +93,7 @@ export async function refuseWhilePaused(db: DbOrTransaction, accountId: string):
   const pause = await accountPause(db, accountId)
   if (pause === null) return
   const text = `${pause.reason} It continues at ${pause.until}.`
-  throw new StepError('account_busy', text, waitMs(pause.until, Date.now()))
+  throw new StepError('account_busy', text, waitMs(pause.until, await databaseNow(db)))
 }
 
 function waitMs(until: string, now: number): number {

@@ -1,6 +1,7 @@
 // What a run leaves in the database on its way and at its end: the states of its destinations, and what it amounts to.
 
 import { appendAudit } from '../db/audit.ts'
+import { databaseNow } from '../db/clock.ts'
 import type { DbOrTransaction } from '../db/database.ts'
 import { KEEP_ARCHIVE_MS } from '../db/kept-archives.ts'
 import { changeDestination, lockRun } from '../db/run-sync.ts'
@@ -113,7 +114,8 @@ async function close(trx: DbOrTransaction, run: Run, status: Exclude<CloudStatus
   const isKept = needsArchive(status)
   // In the same transaction: a release that comes by just then must find how long the archive is kept.
   if (isKept && run.pin === 'linked') {
-    await keepPinUntil(trx, run.id, new Date(Date.now() + KEEP_ARCHIVE_MS).toISOString())
+    const keptUntil = (await databaseNow(trx)) + KEEP_ARCHIVE_MS
+    await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
   }
   await finishSync(trx, run.id, status, isKept ? run.error : null)
   // Nothing on the disk has to go: the row is all there is of it.

@@ -3,6 +3,7 @@
 
 import { stat } from 'node:fs/promises'
 import { appendAudit } from '../db/audit.ts'
+import { databaseNow } from '../db/clock.ts'
 import type { Db, DbOrTransaction } from '../db/database.ts'
 import { type KeptArchive, notePin } from '../db/kept-archives.ts'
 import { lockRun } from '../db/run-sync.ts'
@@ -48,7 +49,7 @@ export function createPinActivities(deps: ActivityDeps): PinActivities {
         const run = await lockRun(trx, run_id)
         const { kept_until, instance_slug, archive } = run
         if (run.cloud_status === 'pending') return { is_released: false, kept_until }
-        const isEarly = kept_until !== null && Date.parse(kept_until) > Date.now()
+        const isEarly = kept_until !== null && Date.parse(kept_until) > (await databaseNow(trx))
         if (only_when_due === true && isEarly) return { is_released: false, kept_until }
         if (run.pin_path !== null) await removeLinksOfRun(run.pin_path)
         if (await releasePin(trx, run_id)) {

@@ -117,8 +117,8 @@ type RateWindow = { note(bytes: number): number | null; forget(): void }
 function rateOf(position: number, progress: AttemptProgress | undefined, window: RateWindow): number | null {
   const now = window.note(position)
   if (now !== null) return now
-  if (progress === undefined || progress.attempt_started_at === null) return null
-  const seconds = (Date.now() - Date.parse(progress.attempt_started_at)) / 1000
+  const seconds = progress?.attempt_seconds ?? null
+  if (progress === undefined || seconds === null) return null
   return seconds < 1 ? null : Math.round(Math.min(progress.attempt_bytes, position) / seconds)
 }
 

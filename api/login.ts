@@ -2,6 +2,8 @@
 // What was typed as a user name is not written down when nobody has it: it may be a password.
 
 import { appendAudit } from '../db/audit.ts'
+import { databaseNow } from '../db/clock.ts'
+import type { Db } from '../db/database.ts'
 import { countAttempt, type ThrottleRule, takeBackAttempt } from '../db/login-throttle.ts'
 import type { User } from '../db/schema.ts'
 import { createUserSession } from '../db/user-sessions.ts'
@@ -72,7 +74,7 @@ async function countOrRefuse({ db, log }: LoginDeps, key: string, rule: Throttle
 }
 
 async function openSession({ db }: LoginDeps, user: User, address: string): Promise<Login> {
-  const { secret, expires_at } = newSession()
+  const { secret, expires_at } = await newSession(db)
   await db.transaction().execute(async (trx) => {
     await createUserSession(trx, { token_hash: secretHash(secret), user_id: user.id, expires_at })
     await noteLogin(trx, user.id)
@@ -82,6 +84,7 @@ async function openSession({ db }: LoginDeps, user: User, address: string): Prom
 }
 
 /** A cookie's value, and when the session of it ends. */
-export function newSession(): { readonly secret: string; readonly expires_at: string } {
-  return { secret: newSecret(), expires_at: new Date(Date.now() + SESSION_LIFE_MS).toISOString() }
+export async function newSession(db: Db): Promise<{ readonly secret: string; readonly expires_at: string }> {
+  const expiresAt = (await databaseNow(db)) + SESSION_LIFE_MS
+  return { secret: newSecret(), expires_at: new Date(expiresAt).toISOString() }
 }

@@ -3,6 +3,7 @@
 // has workers of each queue of archives look at their disk.
 
 import { z } from 'zod'
+import { databaseNow } from '../db/clock.ts'
 import { pinsDue, queuesOfHosts } from '../db/kept-archives.ts'
 import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
@@ -21,7 +22,7 @@ export async function sweepPins(
   { db, temporal, log }: Pick<Deps, 'db' | 'temporal' | 'log'>,
   { releaseAfterMs = RELEASE_AFTER_MS }: { readonly releaseAfterMs?: number } = {},
 ): Promise<void> {
-  for await (const run of pinsDue(db, { at: new Date().toISOString() })) {
+  for await (const run of pinsDue(db, { at: new Date(await databaseNow(db)).toISOString() })) {
     const { id: run_id, instance_slug: instance, archive_task_queue } = run
     const outcome = await temporal.releaseKeptArchive({
       run_id,

@@ -14,8 +14,8 @@ export type AttemptProgress = {
   readonly is_unsettled: boolean
   /** Bytes of the open attempt, as of the last save; 0 without one. */
   readonly attempt_bytes: number
-  /** Null while no attempt is open. */
-  readonly attempt_started_at: string | null
+  /** How long the open attempt has lasted; null while none is open. */
+  readonly attempt_seconds: number | null
 }
 
 /** Of destinations that have begun an upload. */
@@ -37,7 +37,9 @@ export async function listAttemptProgress(
       'session.account_id',
       'session.stored_bytes',
       sql<boolean>`session.unsettled_ms > 0`.as('is_unsettled'),
-      'open.started_at as attempt_started_at',
+      sql<number | null>`extract(epoch from clock_timestamp() - open.started_at)::float8`.as(
+        'attempt_seconds',
+      ),
       openAttemptBytes('open').as('attempt_bytes'),
     ])
     .where('session.run_id', 'in', runIds)

@@ -5,6 +5,7 @@
 import { cloudStatusOf } from '../workflows/destination.ts'
 import type { StatusError } from '../workflows/types.ts'
 import { appendAudit } from './audit.ts'
+import { databaseNow } from './clock.ts'
 import type { Db, DbOrTransaction } from './database.ts'
 import { KEEP_ARCHIVE_MS } from './kept-archives.ts'
 import { confirmStart, hasStarted } from './run-starts.ts'
@@ -83,7 +84,7 @@ async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promis
   const outcome = ofAll === 'none' || ofAll === 'pending' ? ofError : ofAll
   const isSafe = outcome === 'uploaded'
   if (run.pin !== null) {
-    const keptUntil = Date.now() + (isSafe ? 0 : KEEP_ARCHIVE_MS)
+    const keptUntil = (await databaseNow(trx)) + (isSafe ? 0 : KEEP_ARCHIVE_MS)
     await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
   }
   await finishSync(trx, run.id, outcome, isSafe ? null : error)

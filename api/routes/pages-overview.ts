@@ -1,6 +1,7 @@
 // /overview: the state of everything, renewed while it is looked at.
 
 import { Hono } from 'hono'
+import { databaseNow } from '../../db/clock.ts'
 import { listSafety } from '../../db/instance-views.ts'
 import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../db/overview.ts'
 import { listRuns } from '../../db/runs.ts'
@@ -30,8 +31,8 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
   const standstillWatch = createStandstillWatch(createHealthCheck(deps))
 
   app.get('/overview', requires('read'), async (c) => {
-    const now = Date.now()
-    const [standstill, instances, open, counts, failures, uploaded] = await Promise.all([
+    const [now, standstill, instances, open, counts, failures, uploaded] = await Promise.all([
+      databaseNow(db),
       standstillWatch.look(),
       listSafety(db),
       listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),

@@ -4,6 +4,7 @@
 import { type Context, Hono } from 'hono'
 import { listAccounts } from '../../db/accounts.ts'
 import { listBindingViews } from '../../db/binding-views.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { listDeletedCopies } from '../../db/deleted-copies.ts'
 import { listInstances } from '../../db/instances.ts'
 import type { Page } from '../../db/page.ts'
@@ -38,7 +39,7 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
 
   app.get('/', requires('read'), async (c) => {
     const query = new URL(c.req.url).searchParams
-    const readAt = new Date().toISOString()
+    const readAt = new Date(await databaseNow(db)).toISOString()
     const isPart = asksForPart(c)
     const [{ page, isFirst }, accounts, instances] = await Promise.all([
       historyPage(historyQuery(query)),

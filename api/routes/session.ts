@@ -103,7 +103,7 @@ export function sessionRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
         : passwordFault(new_password, user.username)
     if (fault !== null) throw invalidField('new_password', fault)
     const hash = await hashPassword(new_password)
-    const { secret, expires_at } = newSession()
+    const { secret, expires_at } = await newSession(db)
     await db.transaction().execute(async (trx) => {
       await setPassword(trx, user.id, hash)
       await createUserSession(trx, { token_hash: secretHash(secret), user_id: user.id, expires_at })

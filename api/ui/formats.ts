@@ -41,7 +41,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
 }
 
-/** Seconds between two times; to now when the second is missing. */
+/** Seconds between two times, to now when the second is missing; never less than 0, as two clocks may tell them. */
 export function secondsBetween(from: string, to: string | null): number {
-  return ((to === null ? Date.now() : Date.parse(to)) - Date.parse(from)) / 1000
+  return Math.max(0, ((to === null ? Date.now() : Date.parse(to)) - Date.parse(from)) / 1000)
 }
