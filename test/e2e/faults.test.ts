@@ -8,6 +8,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { WorkflowFailedError } from '@temporalio/client'
 import { isCancellation } from '@temporalio/workflow'
+import { Problem } from '../../api/problem.ts'
+import { endWaits } from '../../api/retry-now.ts'
+import { connectTemporal } from '../../api/temporal-client.ts'
 import { listAttempts } from '../../db/attempts.ts'
 import { listAudit } from '../../db/audit.ts'
 import { getRun } from '../../db/runs.ts'
@@ -35,6 +38,21 @@ describe('an upload survives', () => {
   const events = async (runId: string) => {
     const { items } = await listAudit(system.db, { run_id: runId, limit: 200 })
     return items.map((entry) => entry.event)
+  }
+  /** As a person who asks for a run's next attempt. */
+  const endWait = async (runId: string) => {
+    const { address } = system.temporal
+    const temporal = connectTemporal({ address, taskQueue: system.config.taskQueue })
+    await until('the run waits, and is told to go on', async () => {
+      const run = (await getRun(system.db, runId)) ?? assert.fail()
+      return endWaits({ db: system.db, temporal }, run, 'test').then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof Problem) return null
+          throw error
+        },
+      )
+    }).finally(() => temporal.close())
   }
   const kinds = ['google_drive', 'dropbox', 'onedrive'] as const
   const cloudOf = (kind: (typeof kinds)[number]) => {
@@ -273,7 +291,7 @@ describe('an upload survives', () => {
     const second = await system.writeArchive(`${slug}/2.dump`, randomBytes(1000))
     cloud.server.faults.add({
       operation: 'open',
-      action: { kind: 'status', status: 429, headers: { 'Retry-After': '4' } },
+      action: { kind: 'status', status: 429, headers: { 'Retry-After': '600' } },
     })
     const one = await system.start({ instance: slug, archive: first })
     await until('the account rests', async () => {
@@ -294,6 +312,7 @@ describe('an upload survives', () => {
     assert.equal(states[limited]?.status, 'pending')
     assert.equal(states[limited]?.error?.code, 'account_busy')
     assert.match(states[limited]?.error?.message ?? '', /continues at/)
+    for (const { runId } of [one, other]) await endWait(runId)
     assert.equal((await one.result()).status, 'uploaded')
     assert.equal((await other.result()).status, 'uploaded')
   })
