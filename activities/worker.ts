@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     { task_queue: config.taskQueue, archive_task_queue: config.archiveTaskQueue },
     'the worker is ready',
   )
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping')
       // What it fails with, `running` fails with as well.

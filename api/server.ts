@@ -193,7 +193,7 @@ async function main(): Promise<void> {
     const vault = await prepareDatabase(config, db, log)
     const temporal = connectTemporal({ taskQueue: config.taskQueue })
     const api = await startApi({ config, db, temporal, vault, log })
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => {
         log.info({ signal }, 'stopping')
         api

@@ -18,6 +18,7 @@ const OLDEST_NODE = 24
 const NODE_OPTIONS = ['--max-semi-space-size=4']
 const LOCK_BEAT_MS = 1_000
 const LOCK_STALE_MS = 20_000
+const PARENT_LOOK_MS = 500
 
 const [script, ...args] = process.argv.slice(2)
 const installOnly = script === '--install-only'
@@ -169,17 +170,35 @@ function chooseNode() {
 function run(node) {
   const child = spawn(node, [...NODE_OPTIONS, resolve(root, script), ...args], { stdio: 'inherit' })
   const stop = forwardSignals(child)
+  const forget = watchParent(() => child.kill('SIGTERM'))
   child.on('error', (error) => {
     stop()
+    forget()
     // A machine for which the package has no binary that runs, but which has a Node of its own.
     if (node === bundledNode && nodeMajor() >= OLDEST_NODE) run(process.execPath)
     else fail(`${node} does not run: ${error.message}`)
   })
   child.on('exit', (code, signal) => {
     stop()
+    forget()
     if (signal) endBy(signal)
     else process.exitCode = code ?? 1
   })
+}
+
+/**
+ * npm hands SIGTERM on to the shell between, which ends by it and tells nobody below: what npm ran would go on without it.
+ * Without npm, whoever started this may end and mean it to stay.
+ */
+function watchParent(onGone) {
+  if (process.env.npm_lifecycle_event === undefined) return () => {}
+  const parent = process.ppid
+  const look = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(look)
+    onGone()
+  }, PARENT_LOOK_MS)
+  return () => clearInterval(look)
 }
 
 /**

@@ -48,10 +48,10 @@ export function createStops(log: Logger, signal: AbortSignal): Stops {
 const SAME_SIGNAL_MS = 500
 const AT_ONCE = 130
 
-/** The first SIGINT or SIGTERM calls `stop`; a later SIGINT ends the process at once. */
+/** The first SIGINT, SIGTERM or SIGHUP (the terminal is closed) calls `stop`; a later SIGINT ends the process at once. */
 export function onStopSignals(log: Logger, stop: () => void): void {
   let first: number | undefined
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (first === undefined) {
         first = performance.now()

@@ -1,11 +1,13 @@
 // The bootstrap, in a small clone of its own: it has this project's Node and a package-lock.json, and npm is a script
 // that records how it is called.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { until } from '../support/until.ts'
 
 const project = dirname(dirname(import.meta.dirname))
 const packages = {
@@ -14,6 +16,12 @@ const packages = {
   'node_modules/other-platform': { version: '1.0.0', optional: true },
   'node_modules/for-tests': { version: '1.0.0', dev: true },
 }
+
+/** `script`, of util-linux, gives a program a terminal. */
+const noTerminal =
+  spawnSync('script', ['-qec', 'npm --version', '/dev/null']).status === 0
+    ? false
+    : 'npm and the program script of util-linux are needed'
 
 let clone = ''
 
@@ -174,5 +182,71 @@ describe('the bootstrap', () => {
     const child = start(['script.ts'])
     child.stdout?.once('data', () => child.kill('SIGTERM'))
     assert.equal((await finish(child)).code, 5)
+  })
+
+  describe('below npm', { skip: noTerminal }, () => {
+    // Ends a while after it was asked to, and leaves a file then.
+    const slowToEnd = `
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
+const stay = setInterval(() => {}, 1000)
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    writeFileSync('signals.new', signal)
+    renameSync('signals.new', 'signals')
+    const look = setInterval(() => {
+      if (!existsSync('end')) return
+      writeFileSync('ended', '')
+      clearInterval(look)
+      clearInterval(stay)
+    }, 20)
+  })
+console.log('ready')
+`
+    const has = async (name: string) => ((await readdir(clone)).includes(name) ? true : null)
+    const environment = () => {
+      // Of this very run of npm nothing is known below: it is another one.
+      const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
+      return Object.fromEntries(own)
+    }
+    const started = async (command: string, args: readonly string[]) => {
+      await installed(whole)
+      await writeFile(join(clone, 'script.ts'), slowToEnd)
+      const scripts = { start: 'node temporal-dev/bootstrap.mjs script.ts' }
+      await writeFile(join(clone, 'package.json'), JSON.stringify({ type: 'module', scripts }))
+      await mkdir(join(clone, 'node_modules', 'node', 'bin'), { recursive: true })
+      await symlink(process.execPath, join(clone, 'node_modules', 'node', 'bin', 'node'))
+      const child = spawn(command, args, {
+        cwd: clone,
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: environment(),
+      })
+      const ended = once(child, 'exit')
+      let said = ''
+      child.stdout.setEncoding('utf8').on('data', (text) => {
+        said += text
+      })
+      await until('the script is ready', async () => (said.includes('ready') ? true : null))
+      return { child, ended }
+    }
+
+    it('keeps npm at a terminal until the script has ended after Ctrl-C', async () => {
+      const { child, ended } = await started('script', ['-qec', 'npm start', '/dev/null'])
+      child.stdin.write('\u0003')
+      await until('the script is stopping', () => has('signals'))
+      await writeFile(join(clone, 'end'), '')
+      await ended
+      assert.equal(await readFile(join(clone, 'signals'), 'utf8'), 'SIGINT')
+      assert.ok(await has('ended'))
+    })
+
+    it('tells the script to end when npm was ended, since npm and its shell do not', async () => {
+      const { child, ended } = await started('npm', ['start'])
+      child.kill('SIGTERM')
+      await until('the script is stopping', () => has('signals'))
+      await writeFile(join(clone, 'end'), '')
+      await ended
+      await until('the script has ended', () => has('ended'))
+      assert.equal(await readFile(join(clone, 'signals'), 'utf8'), 'SIGTERM')
+    })
   })
 })
