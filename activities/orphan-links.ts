@@ -2,7 +2,8 @@
 // second. A link is young for an hour, in which its row may still be written; nothing but plain files of this program's
 // own folder is touched, and no symlink is followed into or out of it.
 
-import { lstat, opendir, readdir, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { lstat, opendir, readdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { getRunsById } from '../db/runs.ts'
 import { isArchiveName } from '../workflows/retention.ts'
@@ -28,8 +29,9 @@ export function createOrphanActivities(deps: ActivityDeps): OrphanActivities {
   return {
     sweepOrphanPins: async ({ young_ms = YOUNG_MS }) => {
       const folder = join(deps.config.backupRoot, PIN_FOLDER)
+      if (!(await isFolder(folder))) return { removed: 0 }
       const until = performance.now() + LONGEST_MS
-      const olderThan = Date.now() - young_ms
+      const olderThan = (await clockOf(folder)) - young_ms
       let removed = 0
       for await (const runIds of runsIn(folder)) {
         removed += await sweepRuns(deps, folder, runIds, olderThan)
@@ -41,9 +43,20 @@ export function createOrphanActivities(deps: ActivityDeps): OrphanActivities {
   }
 }
 
-/** The IDs of runs that have a folder here, some at a time. None where the folder is a symlink. */
+/** Milliseconds since 1970 by the clock that dates the files of this folder: it may be a file server's. */
+async function clockOf(folder: string): Promise<number> {
+  // No run has an ID that begins with a dot.
+  const probe = join(folder, `.clock-${randomUUID()}`)
+  await writeFile(probe, '', { flag: 'wx', mode: 0o600 })
+  try {
+    return (await lstat(probe)).ctimeMs
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
+/** The IDs of runs that have a folder here, some at a time. */
 async function* runsIn(folder: string): AsyncGenerator<readonly string[], void> {
-  if (!(await isFolder(folder))) return
   let batch: string[] = []
   for await (const { name } of await opendir(folder)) {
     if (!RUN_ID.test(name)) continue
@@ -82,7 +95,7 @@ async function sweepRuns(
   return removed
 }
 
-/** Making a link changes the time of the file's status, so this tells a young link of an old archive. */
+/** Making a link changes the time of the file's status, so this tells a young link of an old archive. None in a symlink. */
 async function oldLinks(folder: string, olderThan: number): Promise<readonly string[]> {
   if (!(await isFolder(folder))) return []
   const old: string[] = []

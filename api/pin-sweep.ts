@@ -1,36 +1,52 @@
 // Lets go of archives that are kept longer than they should be (design.md, rule 6), because the workflow that was to do
-// it never began or was lost, and of links that belong to no run. The API knows no disk: it starts that workflow again, and
-// has workers of each queue of archives look at their disk.
+// it never began, was lost, or has waited for its host in vain, and of links that belong to no run. The API knows no disk:
+// workers of each queue of archives are asked.
 
 import { z } from 'zod'
 import { databaseNow } from '../db/clock.ts'
 import { pinsDue, queuesOfHosts } from '../db/kept-archives.ts'
 import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
-import { NoWorkerAnswered } from './temporal-client.ts'
+import { ActivityRefused, NoWorkerAnswered } from './temporal-client.ts'
 
-/** A sync that is asked for at this moment comes first. */
-const RELEASE_AFTER_MS = 3_600_000
-/** The activity itself ends earlier. */
+/** The sweep of a disk ends by itself earlier. */
 const SWEEP_MS = 60_000
+const RELEASE_MS = 30_000
 const WORKER_WITHIN_MS = 5_000
 
 type Deps = Pick<AppDeps, 'db' | 'temporal' | 'log' | 'config'>
 
-/** Throws when Temporal or the database is away. A host that is away is waited for by the workflow. */
-export async function sweepPins(
-  { db, temporal, log }: Pick<Deps, 'db' | 'temporal' | 'log'>,
-  { releaseAfterMs = RELEASE_AFTER_MS }: { readonly releaseAfterMs?: number } = {},
-): Promise<void> {
-  for await (const run of pinsDue(db, { at: new Date(await databaseNow(db)).toISOString() })) {
-    const { id: run_id, instance_slug: instance, archive_task_queue } = run
-    const outcome = await temporal.releaseKeptArchive({
-      run_id,
-      instance,
-      archive_task_queue,
-      releaseAfterMs,
-    })
-    if (outcome === 'started') log.warn({ run_id }, 'nobody let the kept archive of this run go: it goes now')
+const releasedSchema = z.object({ is_released: z.boolean() })
+
+/**
+ * Throws when Temporal or the database is away. What lies on a host that is away is let go by a later sweep. A sync that
+ * begins meanwhile comes first: the worker asks the row.
+ */
+export async function sweepPins({ db, temporal, log, config }: Deps): Promise<void> {
+  const unserved = new Set<string>()
+  const at = new Date(await databaseNow(db)).toISOString()
+  for await (const { id: run_id, archive_task_queue } of pinsDue(db, { at })) {
+    const taskQueue = archiveQueues(config.taskQueue, archive_task_queue).archive
+    if (unserved.has(taskQueue)) continue
+    try {
+      const { is_released } = await temporal.runActivity({
+        name: 'releaseArchive',
+        args: { run_id, only_when_due: true },
+        result: releasedSchema,
+        taskQueue,
+        timeoutMs: RELEASE_MS,
+        workerWithinMs: WORKER_WITHIN_MS,
+      })
+      if (is_released) log.warn({ run_id }, 'nobody had let the kept archive of this run go')
+    } catch (error) {
+      if (error instanceof ActivityRefused) {
+        log.error({ err: error, run_id }, 'the kept archive of this run cannot be let go')
+        continue
+      }
+      if (!(error instanceof NoWorkerAnswered)) throw error
+      unserved.add(taskQueue)
+      log.info({ task_queue: taskQueue }, 'kept archives wait for a worker of this queue to be let go')
+    }
   }
 }
 

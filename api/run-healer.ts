@@ -73,20 +73,23 @@ export function startRunHealer(
 
   /** Disks may be slow, and hosts away: no run waits for that. */
   function sweepBeside(): void {
-    sweepOrphans(deps).catch((err: unknown) => {
-      if (!isStopped) log.warn({ err }, 'links without a run could not be looked for; the next sweep will')
-    })
+    pinsDueAt = Number.POSITIVE_INFINITY
+    sweepPins(deps)
+      .then(() => sweepOrphans(deps))
+      .then(() => {
+        pinsDueAt = performance.now() + times.pinsEveryMs
+      })
+      .catch((err: unknown) => {
+        pinsDueAt = 0
+        if (!isStopped) log.warn({ err }, 'kept archives could not be looked after; trying again')
+      })
   }
 
   /** Resolves with the pause until the next look. */
   async function look(): Promise<number> {
     try {
       await healRuns(deps, times)
-      if (performance.now() >= pinsDueAt) {
-        await sweepPins(deps)
-        sweepBeside()
-        pinsDueAt = performance.now() + times.pinsEveryMs
-      }
+      if (performance.now() >= pinsDueAt) sweepBeside()
       pauseMs = times.firstPauseMs
       return times.everyMs
     } catch (err) {

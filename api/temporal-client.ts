@@ -19,7 +19,6 @@ import { loadClientConnectConfig } from '@temporalio/envconfig'
 import type { z } from 'zod'
 import type { WorkerQuestion } from '../workflows/ask-worker.ts'
 import type { ErrorCode } from '../workflows/errors.ts'
-import type { KeepArchiveInput } from '../workflows/keep-archive.ts'
 import {
   ASK_WORKER_WORKFLOW,
   backupRunIdKey,
@@ -29,7 +28,7 @@ import {
 } from '../workflows/messages.ts'
 import type { CloudSyncInput } from '../workflows/types.ts'
 import { detailsText, summaryText } from '../workflows/web-ui-text.ts'
-import { archiveQueues, pinWorkflowId, runWorkflowId } from '../workflows/workflow-ids.ts'
+import { runWorkflowId } from '../workflows/workflow-ids.ts'
 import { createClosableRetry } from './grpc-retry.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
 import { createServerWatch } from './server-watch.ts'
@@ -52,13 +51,6 @@ export {
 
 export type SyncStart = CloudSyncInput & { readonly run_id: string }
 
-export type KeptArchive = {
-  readonly run_id: string
-  readonly instance: string
-  readonly archive_task_queue: string | null
-  readonly releaseAfterMs: number
-}
-
 export type ActivityCall<T> = {
   readonly name: string
   readonly args: object
@@ -80,8 +72,6 @@ export type SyncState =
 export interface TemporalClient {
   /** Starts `cloudSyncWorkflow`; `already_open` when an execution of this run is open. */
   startSync(input: SyncStart): Promise<'started' | 'already_open'>
-  /** Starts the workflow that has the archive's host unlink it, once it is due; `already_open` when one is at it. */
-  releaseKeptArchive(kept: KeptArchive): Promise<'started' | 'already_open'>
   /** False when there is no open execution. Returns when the request is stored, not when the sync has ended. */
   cancelSync(workflowId: string): Promise<boolean>
   /** With `closingWithinMs`, an execution that is about to close is waited for. */
@@ -118,7 +108,6 @@ const READINESS_DEADLINE_MS = 2_000
 const START_DEADLINE_MS = 3_000
 const GRPC_NOT_FOUND = 5
 const GRPC_UNIMPLEMENTED = 12
-const KEEP_ARCHIVE_WORKFLOW = 'keepArchiveWorkflow'
 /** TaskQueueType of Temporal's API. */
 const WORKFLOW_QUEUE = 1
 /** gRPC would wait up to two minutes before it looks for a server that was away. */
@@ -217,21 +206,6 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
         staticDetails: detailsText(startDetails(input)),
         priority: { fairnessKey: input.instance },
       }),
-
-    releaseKeptArchive({ run_id, instance, archive_task_queue, releaseAfterMs }) {
-      const archive_queue = archiveQueues(options.taskQueue, archive_task_queue).archive
-      const input: KeepArchiveInput = { run_id, archive_queue, keep_for: releaseAfterMs }
-      return startOne(KEEP_ARCHIVE_WORKFLOW, {
-        taskQueue: options.taskQueue,
-        workflowId: pinWorkflowId(instance, run_id),
-        args: [input],
-        typedSearchAttributes: [
-          { key: odooInstanceKey, value: instance },
-          { key: backupRunIdKey, value: run_id },
-        ],
-        staticSummary: summaryText(`Lets the kept archive of ${instance} go`),
-      })
-    },
 
     async cancelSync(workflowId) {
       const handle = client.workflow.getHandle(workflowId)

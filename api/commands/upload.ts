@@ -38,6 +38,8 @@ export async function upload(args: readonly string[], output: Output): Promise<E
     ...(values.queue === undefined ? {} : { archive_task_queue: values.queue }),
   })
   output.print(`run ${run.id}: ${run.instance}, ${run.archive}\n`)
+  const warning = keepingAdvice(run)
+  if (warning !== null) output.complain(`cloud-sync: ${warning}\n`)
   if (values.wait !== true) return EXIT.ok
 
   const report = createReport(output)
@@ -81,6 +83,15 @@ function parse(args: readonly string[]) {
 function archivePath(file: string): string {
   const path = resolve(file)
   return existsSync(path) ? path : file
+}
+
+/** Null where the file may be deleted: it is linked, or owed to nobody. */
+function keepingAdvice({ id, pin, cloud_status }: Run): string | null {
+  if (pin === 'linked' || cloud_status !== 'pending') return null
+  if (pin === 'original') {
+    return 'accepted, but the file cannot be linked there: keep it where it is until the run has ended'
+  }
+  return `accepted, but not kept yet, because nobody could see the file: keep it until the run says otherwise (GET /api/runs/${id}?wait=pinned)`
 }
 
 /** Prints a destination's line whenever its status, or a whole percent of its progress, has changed. */

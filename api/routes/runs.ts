@@ -172,7 +172,11 @@ function startIsOwed({ log, healer }: AppDeps, run: Run, error: TemporalUnavaila
   healer.wake()
   return new Problem(
     503,
-    'Temporal does not answer at the moment. The run is recorded and starts by itself; asking again with its run_id is safe.',
+    `Temporal does not answer at the moment. The run is recorded and starts by itself; asking again with its run_id is safe. ${
+      run.pin === 'linked'
+        ? 'The archive is kept: the file may go.'
+        : 'Keep the file: it is not kept otherwise.'
+    }`,
     { headers: { 'retry-after': '5' }, runId: run.id, pin: run.pin },
   )
 }

@@ -32,6 +32,12 @@ const texts = {
     finished: 'Backup finished',
     synced: 'Sync took',
     kept: 'Archive kept until',
+    pin: 'Archive kept',
+    pins: {
+      linked: 'by a hard link: the file may be deleted',
+      original: 'no: the original is used, and has to stay',
+      none: 'not yet: the file has to stay',
+    },
     archive: 'Archive',
     id: 'Run ID',
   },
@@ -155,6 +161,7 @@ function facts(run: Run): Part {
     run.sync_started_at === null || run.sync_finished_at === null
       ? null
       : fact(t.synced, duration(secondsBetween(run.sync_started_at, run.sync_finished_at))),
+    run.cloud_status === 'pending' ? fact(t.pin, t.pins[run.pin ?? 'none']) : null,
     run.kept_until === null ? null : fact(t.kept, timeOrDash(run.kept_until)),
     html`<div data-wide><dt>${t.archive}</dt><dd><code>${run.archive}</code></dd></div>`,
     html`<div data-wide><dt>${t.id}</dt><dd><code>${run.id}</code></dd></div>`,

@@ -70,6 +70,19 @@ describe('cloud-sync upload', () => {
     assert.match(failed.out, /failed: /)
   })
 
+  it('says when the file was accepted and is not kept, and nothing of it when it is', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
+    const kept = await run(['upload', '--instance', slug, archive], env)
+    assert.deepEqual([kept.code, kept.err], [0, ''])
+    const unseen = await run(
+      ['upload', '--instance', slug, archive, '--queue', randomName('cloud-host7')],
+      env,
+    )
+    assert.equal(unseen.code, 0, unseen.err)
+    assert.match(unseen.err, /not kept yet.*keep it until/)
+  })
+
   it('ends with 2 on bad input, usage or token', async () => {
     const { slug } = await system.bind()
     const file = join(tmpdir(), 'nothing.zip')

@@ -5,8 +5,10 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { sweepPins } from '../../api/pin-sweep.ts'
+import { createLocalArchives } from '../../activities/inspect-archive.ts'
+import { sweepOrphans, sweepPins } from '../../api/pin-sweep.ts'
 import { healRuns } from '../../api/run-healer.ts'
+import { NoWorkerAnswered, type TemporalClient } from '../../api/temporal-client.ts'
 import { KEEP_ARCHIVE_MS, pinsDue } from '../../db/kept-archives.ts'
 import { recordRunToStart, requestRestart } from '../../db/run-starts.ts'
 import { finishSync, getRun, keepPinUntil, saveArchive } from '../../db/runs.ts'
@@ -19,6 +21,12 @@ import { until } from '../support/until.ts'
 import { type ApiFixture, createApiFixture } from './fixture.ts'
 
 const LONG_AGO = '2026-01-01T00:00:00Z'
+
+/** A run that names the queue of a host. */
+async function someRunOf({ db }: ApiFixture, archive_task_queue: string): Promise<void> {
+  const { id } = await someRun(db)
+  await db.updateTable('runs').set({ archive_task_queue }).where('id', '=', id).execute()
+}
 
 describe('the kept archive', () => {
   let api: ApiFixture
@@ -70,14 +78,68 @@ describe('the kept archive', () => {
     assert.equal(run.pin, 'linked')
     const keptMs = Date.parse(run.kept_until ?? '') - Date.parse(run.sync_finished_at ?? '')
     assert.ok(Math.abs(keptMs - KEEP_ARCHIVE_MS) < 60_000, 'kept for a week')
-    await sweepPins(api, { releaseAfterMs: 1 })
+    await sweepPins(api)
     assert.equal(existsSync(linkOf(run)), true)
     await keepPinUntil(api.db, run.id, LONG_AGO)
     // Several processes sweep at once.
-    await Promise.all([1, 2, 3].map(() => sweepPins(api, { releaseAfterMs: 1 })))
+    await Promise.all([1, 2, 3].map(() => sweepPins(api)))
     await linkIsGone(run)
     const { items } = (await api.ask('GET', `/api/audit?run_id=${run.id}`)).body
     assert.match(JSON.stringify(items), /archive_released/)
+  })
+
+  it('whose host is away waits for it, and holds up none of another host', async () => {
+    const asked: string[] = []
+    const ids: string[] = []
+    for (const archive_task_queue of ['cloud-gone', 'cloud-gone', 'cloud-there']) {
+      const { id } = await someRun(api.db)
+      await sql`update runs set archive_task_queue = ${archive_task_queue} where id = ${id}`.execute(api.db)
+      await saveArchive(api.db, id, {
+        size: 5,
+        archive_path: '/x/a.zip',
+        archive_mtime_ns: '1',
+        pin: 'linked',
+        pin_path: `/x/${id}`,
+      })
+      await finishSync(api.db, id, 'failed')
+      await keepPinUntil(api.db, id, LONG_AGO)
+      ids.push(id)
+    }
+    const runActivity: TemporalClient['runActivity'] = async ({ taskQueue, result }) => {
+      asked.push(taskQueue)
+      if (taskQueue.startsWith('cloud-gone')) throw new NoWorkerAnswered('No worker answered in time.')
+      return result.parse({ is_released: true })
+    }
+    await sweepPins({ ...api, temporal: { ...api.temporal, runActivity } })
+    const ofHosts = asked.filter((queue) => queue.startsWith('cloud-'))
+    assert.deepEqual(ofHosts.toSorted(), ['cloud-gone-archives', 'cloud-there-archives'])
+    for (const id of ids)
+      await sql`update runs set pin = null, pin_path = null where id = ${id}`.execute(api.db)
+  })
+
+  it('without a run is removed on every disk that runs have named, once its link is old', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
+    const runId = randomName('nobody')
+    const finding = await createLocalArchives({ db: api.db, config: system.config }).inspectArchive({
+      archive,
+      run_id: runId,
+      keep: true,
+    })
+    const path = finding.ok ? (finding.kept?.pin_path ?? '') : ''
+    assert.equal(existsSync(path), true)
+    await someRunOf(api, 'cloud-host7')
+    const asked: { name: string; taskQueue: string }[] = []
+    const runActivity: TemporalClient['runActivity'] = (call) => {
+      asked.push({ name: call.name, taskQueue: call.taskQueue })
+      // The age of a link is its file's, which no test can set: every one counts as old.
+      return api.temporal.runActivity({ ...call, args: { young_ms: -60_000 } })
+    }
+    await sweepOrphans({ ...api, temporal: { ...api.temporal, runActivity } })
+    assert.equal(existsSync(path), false)
+    const queues = asked.map(({ name, taskQueue }) => `${name} ${taskQueue}`)
+    assert.ok(queues.includes('sweepOrphanPins cloud-host7-archives'), queues.join())
+    assert.ok(queues.includes(`sweepOrphanPins ${system.config.taskQueue}-archives`), queues.join())
   })
 
   it('that nobody has noted the time of is let go a week after the end of its sync', async () => {
@@ -85,7 +147,7 @@ describe('the kept archive', () => {
     await sql`update runs set kept_until = null where id = ${run.id}`.execute(api.db)
     assert.equal((await due()).includes(run.id), false)
     await sql`update runs set sync_finished_at = ${LONG_AGO} where id = ${run.id}`.execute(api.db)
-    await sweepPins(api, { releaseAfterMs: 1 })
+    await sweepPins(api)
     await linkIsGone(run)
   })
 

@@ -7,7 +7,7 @@ import { createApp } from '../../api/app.ts'
 import { errorLine, errorWords } from '../../api/ui/error-words.ts'
 import { historyQuery } from '../../api/ui/run-query.ts'
 import { createBinding } from '../../db/bindings.ts'
-import { beginSync, finishSync, saveDestination } from '../../db/runs.ts'
+import { beginSync, finishSync, saveArchive, saveDestination } from '../../db/runs.ts'
 import { ERROR_RULES } from '../../workflows/errors.ts'
 import { type ApiFixture, createApiFixture, TOKEN } from '../api/fixture.ts'
 import { createTcpGate, type TcpGate } from '../api/tcp-gate.ts'
@@ -111,6 +111,17 @@ describe('the page of a run while Temporal is away', () => {
     const { id } = await runWith(null)
     const text = await (await api.app.request(`/runs/${id}`, { headers })).text()
     assert.match(text, /Progress as of <time datetime="[^"]+" data-style="clock"[^>]*>\d\d:\d\d:\d\d UTC</)
+  })
+
+  it('says of an open run whether its archive is kept, and whether the file has to stay', async () => {
+    const { id } = await runWith(null)
+    const page = async () => (await api.app.request(`/runs/${id}`, { headers })).text()
+    assert.match(await page(), /Archive kept<\/dt><dd>not yet: the file has to stay</)
+    const archive = { size: 7, archive_path: '/x/a.dump', archive_mtime_ns: '1' }
+    await saveArchive(api.db, id, { ...archive, pin: 'linked', pin_path: '/x/.cloud-sync/r/a.dump' })
+    assert.match(await page(), /Archive kept<\/dt><dd>by a hard link: the file may be deleted</)
+    await saveArchive(api.db, id, { ...archive, pin: 'original', pin_path: null })
+    assert.match(await page(), /Archive kept<\/dt><dd>no: the original is used, and has to stay</)
   })
 
   it('answers a re-upload as the API does, and keeps its choice', async () => {

@@ -54,8 +54,29 @@ describe('an error in the form of the status', () => {
     assert.equal(statusErrorOf(undefined).code, 'internal_error')
   })
 
-  it('of a queue that nobody serves names the worker to start', () => {
-    assert.equal(statusErrorOf(inActivity(timeout('SCHEDULE_TO_START'))).code, 'no_worker_for_queue')
+  it('of a queue that nobody serves says what a worker was waited for, and names the worker to start', () => {
+    const late = (activity: string) =>
+      statusErrorOf(
+        new ActivityFailure(
+          undefined,
+          activity,
+          '1',
+          RetryState.TIMEOUT,
+          undefined,
+          timeout('SCHEDULE_TO_START'),
+        ),
+      )
+    const advice = ERROR_RULES.no_worker_for_queue.advice
+    assert.deepEqual(late('pinArchive'), {
+      code: 'no_worker_for_queue',
+      message: `No worker came in time that could look for the archive and keep it. ${advice}`,
+      retryable: false,
+    })
+    assert.match(late('uploadArchive').message, /^No worker came in time that could upload the archive\. /)
+    assert.match(
+      late('checkAccount').message,
+      /^No worker came in time from the task queue for checkAccount\. /,
+    )
   })
 
   it('of a silent worker is worker_lost, but what failed last where the time ran out over retries', () => {

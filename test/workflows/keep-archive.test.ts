@@ -1,0 +1,84 @@
+// How long the archive of a run is kept by the workflow that outlives it, with a stand-in for the worker of its host.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Worker, type WorkflowBundle } from '@temporalio/worker'
+import { bundleWorkflows } from '../../activities/workers.ts'
+import { keepArchiveWorkflow } from '../../workflows/keep-archive.ts'
+import { createTestTemporal, type TestTemporal } from '../support/temporal.ts'
+import { until } from '../support/until.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_S = 86_400
+
+describe('keepArchiveWorkflow', () => {
+  let temporal: TestTemporal
+  let workflowBundle: WorkflowBundle
+  before(async () => {
+    temporal = await createTestTemporal()
+    workflowBundle = await bundleWorkflows()
+  })
+  after(() => temporal.close())
+
+  /** What the worker answers, one after the other; resolves with the seconds of the timers and of the activity's limit. */
+  async function timersOf(answers: readonly object[], timers: number) {
+    const taskQueue = temporal.taskQueue()
+    const left = [...answers]
+    const worker = await Worker.create({
+      connection: temporal.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities: { releaseArchive: async () => left.shift() },
+    })
+    const running = worker.run()
+    try {
+      const handle = await temporal.client.workflow.start(keepArchiveWorkflow, {
+        taskQueue,
+        workflowId: `cloud-sync-pin/acme/${taskQueue}`,
+        args: [{ run_id: 'r', archive_queue: taskQueue, keep_for: 1 }],
+      })
+      const seen = await until('the timers have started', async () => {
+        const { events = [] } = await handle.fetchHistory()
+        const started = events?.flatMap((event) => event.timerStartedEventAttributes ?? []) ?? []
+        const scheduled = events?.flatMap((event) => event.activityTaskScheduledEventAttributes ?? []) ?? []
+        if (started.length < timers) return null
+        return {
+          timers: started.map(({ startToFireTimeout }) => Number(startToFireTimeout?.seconds ?? 0)),
+          limits: scheduled.map(({ scheduleToCloseTimeout }) => Number(scheduleToCloseTimeout?.seconds ?? 0)),
+        }
+      })
+      if (
+        left.length > 0 ||
+        answers.some((answer) => !('is_released' in answer && answer.is_released === true))
+      ) {
+        await handle.terminate('seen')
+      }
+      return seen
+    } finally {
+      worker.shutdown()
+      await running
+    }
+  }
+
+  it('waits until the time that the archive is kept, and not as long again', async () => {
+    const kept_until = new Date(Date.now() + HOUR_MS).toISOString()
+    const { timers } = await timersOf([{ is_released: false, kept_until }], 2)
+    assert.equal(timers[0], 0)
+    assert.ok((timers[1] ?? 0) > 3_000 && (timers[1] ?? 0) <= 3_600, String(timers))
+  })
+
+  it('does not hurry a worker whose clock is behind, and waits as before where no time is known', async () => {
+    const early = new Date(Date.now() - HOUR_MS).toISOString()
+    assert.deepEqual((await timersOf([{ is_released: false, kept_until: early }], 2)).timers, [0, 1])
+    const answers = [{ is_released: false }, { is_released: false, kept_until: null }]
+    assert.deepEqual((await timersOf(answers, 3)).timers, [0, 0, 0])
+  })
+
+  it('waits for its host no longer than a month', async () => {
+    const { limits } = await timersOf(
+      [{ is_released: false, kept_until: new Date(Date.now() + HOUR_MS).toISOString() }],
+      2,
+    )
+    assert.deepEqual(limits, [30 * DAY_S])
+  })
+})
