@@ -43,7 +43,12 @@ describe('a worker whose clock is not that of the database', () => {
       const { id: account_id } = await someAccount(deps.db)
       const run = await someRun(deps.db)
       const claim = { run_id: run.id, account_id, claim: 1 }
-      const cause = { code: 'rate_limited', message: 'Too fast.', details: {}, retryAfterMs: 120_000 } as const
+      const cause = {
+        code: 'rate_limited',
+        message: 'Too fast.',
+        details: {},
+        retryAfterMs: 120_000,
+      } as const
       const waits = await withClockOff(offMs, async () => {
         await pauseFor(deps, claim, 'dropbox', cause)
         return refuseWhilePaused(deps.db, account_id).catch((error: unknown) => error)

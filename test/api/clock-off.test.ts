@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { liveProgress } from '../../api/live-progress.ts'
 import { hashPassword } from '../../api/passwords.ts'
 import { sweepPins } from '../../api/pin-sweep.ts'
+import type { TemporalClient } from '../../api/temporal-client.ts'
 import { startAttempt } from '../../db/attempts.ts'
 import { databaseNow } from '../../db/clock.ts'
 import { KEEP_ARCHIVE_MS } from '../../db/kept-archives.ts'
@@ -54,13 +55,11 @@ describe('an API whose clock is not that of the database', () => {
     }
     const swept = async (offMs: number) => {
       const runs: string[] = []
-      const releaseKeptArchive = async ({ run_id }: { run_id: string }) => {
-        runs.push(run_id)
-        return 'started' as const
+      const runActivity: TemporalClient['runActivity'] = async ({ args, result }) => {
+        if ('run_id' in args) runs.push(String(args.run_id))
+        return result.parse({ is_released: true })
       }
-      await withClockOff(offMs, () =>
-        sweepPins({ ...api, temporal: { ...api.temporal, releaseKeptArchive } }),
-      )
+      await withClockOff(offMs, () => sweepPins({ ...api, temporal: { ...api.temporal, runActivity } }))
       return runs
     }
     assert.deepEqual(await swept(-DAY_MS), [due.id])
