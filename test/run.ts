@@ -5,12 +5,13 @@
 // --days N: what runs in Node runs under a clock N days ahead (negative: behind); and
 // --searched: how much of what the tests left behind was searched for planted secrets is said at the end.
 // Nothing here is shared with another run: two clones may test at the same time.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../db/embedded.ts'
+import { isMissing } from '../db/file-presence.ts'
 import { processIdentity } from '../db/process-identity.ts'
 import { findTemporalCli } from '../temporal-dev/find-cli.ts'
 import { longestFirst } from './runner/order.ts'
@@ -23,6 +24,8 @@ const PREFIX = 'cloud-sync-test-'
 const TEST_TIMEOUT_MS = 300_000
 /** Most of a file's time is waiting: for servers to start, for retries, for deadlines. */
 const FILES_AT_ONCE = Math.min(2 * availableParallelism(), 8)
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const STOP_MS = 10_000
 const OWN_FLAGS = ['--no-skips', '--searched']
 
 // Only what a person has to know: something is fetched, or does not work.
@@ -48,7 +51,7 @@ async function main(given: readonly string[]): Promise<number> {
     return 1
   }
 
-  // Ctrl-C reaches the runner by itself; this process stays to take the database down.
+  // This process stays to take the database down.
   let interrupted = false
   process.on('SIGINT', () => {
     interrupted = true
@@ -96,18 +99,38 @@ async function runTests(request: RunFilesRequest, environment: NodeJS.ProcessEnv
     cwd: ROOT,
     stdio: ['pipe', 'inherit', 'inherit'],
     env: environment,
+    // A group of its own: what a test file has started ends with it.
+    detached: true,
   })
   // One that ends before it has read the request says so by its code.
   child.stdin.on('error', () => undefined)
   child.stdin.end(JSON.stringify(request))
-  const stop = () => child.kill('SIGTERM')
-  process.once('SIGTERM', stop)
+  let isAsked = false
+  const stop = () => {
+    if (isAsked) return
+    isAsked = true
+    endGroup(child, 'SIGTERM')
+    // Whatever takes a signal for a wish: the database that all of them use goes down next.
+    setTimeout(() => endGroup(child, 'SIGKILL'), STOP_MS).unref()
+  }
+  for (const signal of STOP_SIGNALS) process.on(signal, stop)
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', resolve)
   })
-  process.off('SIGTERM', stop)
+  for (const signal of STOP_SIGNALS) process.off(signal, stop)
+  if (isAsked) endGroup(child, 'SIGKILL')
   return code ?? 1
+}
+
+function endGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch (error) {
+    // Nobody of it is left.
+    if (!isMissing(error)) throw error
+  }
 }
 
 /** The environment without what configures the program: a developer's cluster or database is no place for tests. */

@@ -123,6 +123,8 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
+  // By the clock of the emulator, which Node's own header would not follow under `npm test -- --days N`.
+  outgoing.setHeader('Date', new Date().toUTCString())
   const hostHeader = incoming.headers.host ?? 'localhost'
   const url = new URL(incoming.url ?? '/', `https://${hostHeader}`)
   const method = incoming.method ?? 'GET'
