@@ -52,6 +52,8 @@ export interface DropboxEmulator extends CloudDouble {
   /** Refresh grants answered so far. */
   tokenExchanges(): number
   forgetSessions(): void
+  /** A session that another emulator has begun, with the bytes that had arrived there. */
+  restoreSession(sessionId: string, content: Buffer): void
   setQuota(bytes: number): void
 }
 
@@ -126,6 +128,7 @@ export async function startDropboxEmulator(
     revokeRefreshToken: signIn.revokeRefreshToken,
     tokenExchanges: signIn.exchanges,
     forgetSessions: () => world.sessions.forget(),
+    restoreSession: world.sessions.restore,
     setQuota: (bytes) => {
       world.namespace.quota = bytes
     },

@@ -42,6 +42,8 @@ export type AppendArg = {
 
 export interface UploadSessions {
   start(kind: Session['kind']): string
+  /** A sequential session that was begun elsewhere, with the bytes that had arrived. */
+  restore(sessionId: string, content: Buffer): void
   append(arg: AppendArg, body: AsyncIterable<Buffer>): Promise<void>
   /** The session's content, checked for a commit at this offset. */
   contentAt(sessionId: string, offset: number): Content
@@ -76,21 +78,31 @@ export function createUploadSessions(switches: SessionSwitches): UploadSessions 
       throw conflict('incorrect_offset', { correct_offset: session.stored })
     }
   }
+  const begin = (id: string, kind: Session['kind']): Session => {
+    const session: Session = {
+      kind,
+      startedAt: switches.now(),
+      digests: new Map(),
+      pieces: new Map(),
+      size: 0,
+      tail: null,
+      stored: 0,
+      isClosed: false,
+      isCommitted: false,
+    }
+    sessions.set(id, session)
+    return session
+  }
   return {
     start: (kind) => {
       const id = `pid_upload_session:${randomBytes(18).toString('base64url')}`
-      sessions.set(id, {
-        kind,
-        startedAt: switches.now(),
-        digests: new Map(),
-        pieces: new Map(),
-        size: 0,
-        tail: null,
-        stored: 0,
-        isClosed: false,
-        isCommitted: false,
-      })
+      begin(id, kind)
       return id
+    },
+    restore: (id, content) => {
+      const draft = createDraft(0, null, switches.keepContent)
+      draft.write(content)
+      take(begin(id, 'sequential'), 0, draft)
     },
     append: async (arg, body) => {
       const session = find(arg.sessionId)

@@ -55,6 +55,8 @@ export interface DriveWorld {
   quotaBytes: number | null
   newId(): string
   isOwnId(id: string): boolean
+  /** Takes an ID that another emulator has generated for one of its own. */
+  adoptId(id: string): void
   add(item: Omit<DriveItem, 'version' | 'isTrashed' | 'modifiedTime'>): DriveItem
   remove(id: string): void
   children(folderId: string): readonly DriveItem[]
@@ -130,6 +132,9 @@ export function createDriveWorld(options: WorldOptions): DriveWorld {
     quotaBytes: null,
     newId,
     isOwnId: (id) => ids.has(id),
+    adoptId: (id) => {
+      ids.add(id)
+    },
     add: (given) => {
       if (items.has(given.id)) throw refuse(409, 'fileIdInUse', 'A file already exists with the provided ID.')
       const item: DriveItem = { ...given, isTrashed: false, version: 1, modifiedTime: given.createdTime }
