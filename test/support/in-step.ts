@@ -1,7 +1,12 @@
 // The tests that need JavaScript's clock in step with that of other programs (PostgreSQL, Temporal, a browser), by their names:
 // `npm test -- --days N` skips them. Everything else must hold whatever the clock says.
 
-const REASONS = {} as const satisfies Readonly<Record<string, string>>
+const REASONS = {
+  'the program goes on with the data of f485751':
+    'the ages of its rows are told by PostgreSQL, those of its sessions by JavaScript, those of its workflows by Temporal',
+  'the program goes on with the data of f485751 without its Temporal server':
+    'the ages of its rows are told by PostgreSQL, those of its sessions by JavaScript',
+} as const satisfies Readonly<Record<string, string>>
 
 /** For `it(...inStep('its name'), …)`: the name, and why it is skipped while the clock is shifted. */
 export function inStep(name: keyof typeof REASONS): [name: string, options: { skip: string | false }] {
