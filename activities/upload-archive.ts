@@ -192,7 +192,7 @@ async function claimUpload(
   return db.transaction().execute(async (trx) => {
     const row = await claimSession(trx, run_id, account_id, {
       remote_folder: folder,
-      remote_name: basename(archive.path),
+      remote_name: archive.remote_name,
       archive_size: archive.size,
       archive_mtime_ns: archive.mtime_ns,
     })
@@ -211,6 +211,8 @@ function failedJudgement(deps: ActivityDeps, claim: SessionClaim, reason: unknow
 type ArchiveToSend = {
   readonly path: string
   readonly name: string
+  /** What it is called at the destination: the name of the file itself, for its link may have another one. */
+  readonly remote_name: string
   readonly size: number
   readonly mtime_ns: string
 }
@@ -220,7 +222,13 @@ function archiveOf(run: Run): ArchiveToSend {
   if (path === null || run.size === null || run.archive_mtime_ns === null) {
     throw new StepError('run_unknown', 'the database knows no archive of this run')
   }
-  return { path, name: run.archive, size: run.size, mtime_ns: run.archive_mtime_ns }
+  return {
+    path,
+    name: run.archive,
+    remote_name: basename(run.archive_path ?? path),
+    size: run.size,
+    mtime_ns: run.archive_mtime_ns,
+  }
 }
 
 /** Known before the first byte (providers.md, section 0). */
@@ -272,7 +280,7 @@ async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Send
     const { file, local, already_present } = await transfer({
       provider,
       folder,
-      names: namesForRun(basename(archive.path), input.run_id).map((name) => provider.remoteName(name)),
+      names: namesForRun(archive.remote_name, input.run_id).map((name) => provider.remoteName(name)),
       about: { runId: input.run_id, instance: input.instance, size: archive.size },
       source,
       sessions: await sessionStore(deps, sending),

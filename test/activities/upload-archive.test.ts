@@ -2,8 +2,8 @@
 // accounts. The provider is one in memory; database, archive and activities are real.
 
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
@@ -149,6 +149,15 @@ describe('an attempt of an upload', () => {
     assert.equal((await first).type, 'claim_lost')
     assert.deepEqual(await stateOf(input), proven)
     assert.equal((await activities.finishRun({ run_id: input.run_id })).status, 'uploaded')
+  })
+
+  it('names the copy after the archive, whatever name its link has', async () => {
+    const input = await aRun()
+    const linked = (await getRun(deps.db, input.run_id))?.pin_path ?? assert.fail()
+    const marked = join(dirname(linked), `0123abcd-${basename(linked)}`)
+    await rename(linked, marked)
+    await deps.db.updateTable('runs').set({ pin_path: marked }).where('id', '=', input.run_id).execute()
+    assert.equal(basename((await upload(input)).remote_path), `${input.run_id}.zip`)
   })
 
   it('of a re-upload has a number of its own, although the earlier ones are forgotten', async () => {
