@@ -37,6 +37,8 @@ export interface CloudDouble {
   files(folderPath?: string): readonly StoredFile[]
   /** Puts a file there as if somebody else had uploaded it; makes the folders. */
   putFile(path: string, content: Buffer, uploadedAt?: string): StoredFile
+  /** Takes a file away, as if somebody else had done it. */
+  removeFile(path: string): void
   /** Upload sessions that the provider still holds. */
   openSessions(): number
   close(): Promise<void>

@@ -169,6 +169,8 @@ async function serve(
     await hold('arrived')
   }
   const stream = body()
+  // Nobody reads a body that is empty.
+  if (Number(incoming.headers['content-length'] ?? 0) === 0) await hold('arrived')
   const answer = await emulator.handle({
     method,
     host,

@@ -150,6 +150,7 @@ export async function startDropboxEmulator(
       if ('refused' in written) throw new Error(`the emulator cannot hold this file: ${written.refused}`)
       return stored(written)
     },
+    removeFile: (path) => world.namespace.remove(path),
     openSessions: world.sessions.open,
     close: server.close,
   }

@@ -171,6 +171,9 @@ export async function startGoogleEmulator(
         storedFiles(world, folderId).find((file) => file.id === item.id) ?? fail('the file was not stored')
       )
     },
+    removeFile: (path) => {
+      for (const { id } of storedFiles(world, folderId).filter((file) => file.path === path)) world.remove(id)
+    },
     openSessions: () => sessions.open,
     expireTokens: tokens.revokeAll,
     deleteKey: tokens.deleteKey,

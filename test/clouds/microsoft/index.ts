@@ -214,6 +214,7 @@ export async function startMicrosoftEmulator(
         world.addFile(folder, path.slice(at + 1), contentOf(content, keepsContent), maker, createdMs),
       )
     },
+    removeFile: (path) => world.toBin(item(path)),
     openSessions: () => sessions.count(),
     advance: (ms) => {
       offsetMs += ms
