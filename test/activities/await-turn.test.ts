@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { askAgainMs, createTurnActivities } from '../../activities/await-turn.ts'
 import { causeOf, type StepError, toFailure } from '../../activities/failures.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { beginSync, getRun } from '../../db/runs.ts'
 import { pauseAccount, releaseSlot } from '../../db/upload-slots.ts'
 import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
@@ -64,7 +65,7 @@ describe("waiting for an account's turn", () => {
     await pauseAccount(
       deps.db,
       id,
-      new Date(Date.now() + 60_000).toISOString(),
+      new Date((await databaseNow(deps.db)) + 60_000).toISOString(),
       'The daily limit is used up.',
     )
     const soon = await refusal(run)
@@ -73,7 +74,7 @@ describe("waiting for an account's turn", () => {
     await pauseAccount(
       deps.db,
       id,
-      new Date(Date.now() + 86_400_000).toISOString(),
+      new Date((await databaseNow(deps.db)) + 86_400_000).toISOString(),
       'The daily limit is used up.',
     )
     assert.equal((await refusal(run)).retryAfterMs, 900_000)

@@ -9,6 +9,7 @@ import { createOrphanActivities } from '../../activities/orphan-links.ts'
 import { createPinActivities } from '../../activities/pin-archive.ts'
 import { finishSync, getRun, recordRun } from '../../db/runs.ts'
 import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
+import { inStep } from '../support/in-step.ts'
 import { randomName, someInstance } from '../support/rows.ts'
 
 describe('links of archives that belong to no run', () => {
@@ -40,7 +41,7 @@ describe('links of archives that belong to no run', () => {
     return { id, name }
   }
 
-  it('are removed when they are an hour old, with the folder of the run', async () => {
+  it(...inStep('are removed when they are an hour old, with the folder of the run'), async () => {
     const runId = randomName('run')
     assert.equal((await look(await archive(), runId)).ok, true)
     await sweep()

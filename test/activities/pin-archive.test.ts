@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createPinActivities } from '../../activities/pin-archive.ts'
 import { listAudit } from '../../db/audit.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { beginSync, finishSync, getRun, keepPinUntil, recordRun } from '../../db/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { createTestDeps, type TestDeps, unprivileged } from '../support/activity-deps.ts'
@@ -238,7 +239,7 @@ describe('keeping the archive (design.md, rule 6)', () => {
     const run = await aRun()
     await pin(run)
     await settle(run, 'failed')
-    const later = new Date(Date.now() + 3_600_000).toISOString()
+    const later = new Date((await databaseNow(deps.db)) + 3_600_000).toISOString()
     await keepPinUntil(deps.db, run.id, later)
     assert.deepEqual(await release(run, true), { is_released: false, kept_until: later })
     await keepPinUntil(deps.db, run.id, '2020-01-01T00:00:00Z')

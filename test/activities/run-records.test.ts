@@ -6,6 +6,7 @@ import { createFinishRunActivities, type FinishRunActivities } from '../../activ
 import { createRecordRunActivities, type RecordRunActivities } from '../../activities/record-run.ts'
 import { type AuditEvent, listAudit } from '../../db/audit.ts'
 import { createBinding } from '../../db/bindings.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { getRun, saveArchive } from '../../db/runs.ts'
 import type { Binding, Run } from '../../db/schema.ts'
 import type { DestinationState } from '../../workflows/types.ts'
@@ -278,7 +279,7 @@ describe('the record of a run', () => {
       )
       const { kept_until } = await record(run_id)
       if (!isLinked) return assert.equal(kept_until, null)
-      const keptMs = Date.parse(kept_until ?? '') - Date.now()
+      const keptMs = Date.parse(kept_until ?? '') - (await databaseNow(deps.db))
       assert.ok(keptMs > 6.9 * DAY_MS && keptMs <= 7 * DAY_MS)
     }
   })

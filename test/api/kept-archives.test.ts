@@ -9,6 +9,7 @@ import { createLocalArchives } from '../../activities/inspect-archive.ts'
 import { sweepOrphans, sweepPins } from '../../api/pin-sweep.ts'
 import { healRuns } from '../../api/run-healer.ts'
 import { NoWorkerAnswered, type TemporalClient } from '../../api/temporal-client.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { KEEP_ARCHIVE_MS, pinsDue } from '../../db/kept-archives.ts'
 import { recordRunToStart, requestRestart } from '../../db/run-starts.ts'
 import { finishSync, getRun, keepPinUntil, saveArchive } from '../../db/runs.ts'
@@ -44,7 +45,7 @@ describe('the kept archive', () => {
   /** A run that has linked its archive, waits for its account, and whose workflow an operator ends. */
   const terminated = async () => {
     const { slug, bindings } = await system.bind()
-    const later = new Date(Date.now() + 3_600_000).toISOString()
+    const later = new Date((await databaseNow(api.db)) + 3_600_000).toISOString()
     await pauseAccount(api.db, bindings[0]?.account_id ?? '', later, 'rests for this test')
     const archive = await system.writeArchive(`${slug}/a.zip`, randomBytes(1_000))
     const { runId } = await system.start({ instance: slug, archive })
@@ -61,9 +62,10 @@ describe('the kept archive', () => {
       const run = await seen(id)
       return run.cloud_status === 'pending' ? null : run
     })
-  const due = async (at = new Date().toISOString()) => {
+  const due = async (at?: string) => {
     const ids: string[] = []
-    for await (const run of pinsDue(api.db, { at, page: 2 })) ids.push(run.id)
+    const now = new Date(await databaseNow(api.db)).toISOString()
+    for await (const run of pinsDue(api.db, { at: at ?? now, page: 2 })) ids.push(run.id)
     return ids
   }
   const linkIsGone = (run: Run) =>
@@ -160,7 +162,7 @@ describe('the kept archive', () => {
     assert.equal(answer.status, 202, answer.text)
     const cancelled = await seen(run.id)
     assert.equal(cancelled.cloud_status, 'cancelled')
-    assert.ok(Date.parse(cancelled.kept_until ?? '') > Date.now() + KEEP_ARCHIVE_MS / 2)
+    assert.ok(Date.parse(cancelled.kept_until ?? '') > (await databaseNow(api.db)) + KEEP_ARCHIVE_MS / 2)
     assert.equal(existsSync(linkOf(run)), true)
   })
 

@@ -13,6 +13,7 @@ import { createConnectionReader } from '../../api/client-connection.ts'
 import { streamEvents } from '../../api/event-stream.ts'
 import { newSecret, secretHash } from '../../api/session-cookie.ts'
 import { createApiToken, deleteApiToken } from '../../db/api-tokens.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { beginSync, finishSync } from '../../db/runs.ts'
 import { createUserSession } from '../../db/user-sessions.ts'
 import { createUser } from '../../db/users.ts'
@@ -79,7 +80,7 @@ describe('a stream', () => {
     const run = await someRun(api.db)
     const user = await createUser(api.db, { username: randomName('u'), password_hash: 'x', role: 'viewer' })
     const secret = newSecret()
-    const expires_at = new Date(Date.now() + 86_400_000).toISOString()
+    const expires_at = new Date((await databaseNow(api.db)) + 86_400_000).toISOString()
     await createUserSession(api.db, { token_hash: secretHash(secret), user_id: user.id, expires_at })
     await sql`update user_sessions set last_seen_at = now() - make_interval(secs => ${ELEVEN_HOURS})
       where user_id = ${user.id}`.execute(api.db)

@@ -8,6 +8,7 @@ import { deleteDraft, openDraft, saveDraft } from '../../db/account-drafts.ts'
 import { deleteAccount, openAccount } from '../../db/accounts.ts'
 import { appendAudit, listAudit } from '../../db/audit.ts'
 import { createBinding } from '../../db/bindings.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { getInstanceView } from '../../db/instance-views.ts'
 import { listFailureCauses, listUploadedBytes } from '../../db/overview.ts'
 import { beginSync, finishSync, listRuns, recordRun, saveDestination } from '../../db/runs.ts'
@@ -94,7 +95,8 @@ describe('what the pages ask', () => {
 
   it('storage over time counts a file from its upload to its deletion', async () => {
     const run = await someRun(test.db)
-    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+    const now = await databaseNow(test.db)
+    const daysAgo = (days: number) => new Date(now - days * 86_400_000).toISOString()
     for (const [remote_id, age] of [
       ['old', 10],
       ['new', 2],

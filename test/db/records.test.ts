@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { finishAttempt, listAttempts, rateLimitHistory, startAttempt } from '../../db/attempts.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { DbConflict } from '../../db/conflict.ts'
 import { listAttemptProgress } from '../../db/run-progress.ts'
 import { claimSession, saveProgress } from '../../db/upload-sessions.ts'
@@ -73,7 +74,7 @@ describe('records', () => {
       sql`insert into attempts (run_id, account_id, attempt, started_at, finished_at, outcome, bytes_sent, error)
         values (${run.id}, ${account}, 1, now() - ${began}::interval, now() - ${ended}::interval, 'retrying',
           ${bytes}, ${error})`.execute(test.db)
-    const since = new Date(Date.now() - 86_400_000).toISOString()
+    const since = new Date((await databaseNow(test.db)) - 86_400_000).toISOString()
     await attempt('30 hours', '25 hours', 900e9)
     assert.deepEqual(await rateLimitHistory(test.db, account, since), {
       ...{ sent_bytes: 0, oldest_at: null, limited_since: null },
@@ -84,7 +85,7 @@ describe('records', () => {
     const long = await rateLimitHistory(test.db, account, since)
     assert.ok(Math.abs(long.sent_bytes - (750e9 * (24 - 1 / 3)) / 25) < 1e9, `${long.sent_bytes}`)
     assert.equal(long.oldest_at, since)
-    const limitedMs = Date.now() - Date.parse(long.limited_since ?? '')
+    const limitedMs = (await databaseNow(test.db)) - Date.parse(long.limited_since ?? '')
     assert.ok(Math.abs(limitedMs - 20 * 60_000) < 60_000, `${limitedMs}`)
 
     const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 1e12, archive_mtime_ns: '1' }

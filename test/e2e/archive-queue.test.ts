@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { Worker } from '@temporalio/worker'
 import { activitiesByQueue, createActivities } from '../../activities/index.ts'
 import { startWorkers } from '../../activities/workers.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { createLogger } from '../../db/log.ts'
 import { getRun } from '../../db/runs.ts'
 import { EMULATORS } from '../support/clouds.ts'
@@ -172,7 +173,7 @@ describe('a run', () => {
     const pin = join(system.config.backupRoot, '.cloud-sync', failed.run_id, 'x.zip')
     assert.equal(await exists(pin), true)
     const keptUntil = Date.parse((await getRun(system.db, failed.run_id))?.kept_until ?? '')
-    assert.ok(keptUntil > Date.now() + 6.9 * 86_400_000)
+    assert.ok(keptUntil > (await databaseNow(system.db)) + 6.9 * 86_400_000)
     const keeper = await system.temporal.client.workflow
       .getHandle(`cloud-sync-pin/${slug}/${failed.run_id}`)
       .describe()

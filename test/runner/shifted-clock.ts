@@ -19,7 +19,8 @@ export function daysAhead(args: readonly string[]): { days: number | null; rest:
 
 /** Added to the environment of a process, for it and all Node processes below it. */
 export function shiftedEnvironment(days: number, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const preload = `--import ${PRELOAD.href}`
+  // In the address and not in a variable: where tests choose the variables of a process, the two cannot be parted.
+  const preload = `--import ${PRELOAD.href}?days=${days}`
   return {
     ...environment,
     TEST_CLOCK_DAYS: String(days),

@@ -6,6 +6,8 @@ const REASONS = {
     'the ages of its rows are told by PostgreSQL, those of its sessions by JavaScript, those of its workflows by Temporal',
   'the program goes on with the data of f485751 without its Temporal server':
     'the ages of its rows are told by PostgreSQL, those of its sessions by JavaScript',
+  'are removed when they are an hour old, with the folder of the run':
+    'the times of files are real ones, and by them no link is young',
 } as const satisfies Readonly<Record<string, string>>
 
 /** For `it(...inStep('its name'), …)`: the name, and why it is skipped while the clock is shifted. */

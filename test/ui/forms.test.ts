@@ -8,6 +8,7 @@ import { saveAccountCheck } from '../../db/account-checks.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { createBinding } from '../../db/bindings.ts'
+import { databaseNow } from '../../db/clock.ts'
 import type { UserRole } from '../../db/schema.ts'
 import { createUser } from '../../db/users.ts'
 import { type ApiFixture, createApiFixture } from '../api/fixture.ts'
@@ -153,7 +154,7 @@ describe('forms of the pages', () => {
     await saveAccountCheck(api.db, account.id, { ok: false, detail: '', space: null, error })
     const page = async () => (await get(`/cloud/${account.id}`)).text()
     assert.match(await page(), /does not work/)
-    const finished_at = new Date(Date.now() + 1_000).toISOString()
+    const finished_at = new Date((await databaseNow(api.db)) + 1_000).toISOString()
     await api.db
       .insertInto('destinations')
       .values({

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
+import { databaseNow } from '../../db/clock.ts'
 import { listRuns, saveDestination } from '../../db/runs.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { EMULATORS } from '../support/clouds.ts'
@@ -57,7 +58,8 @@ describe('Run History while it is looked at', () => {
   }
 
   /** A run that goes wherever the test sends it, without a workflow. */
-  async function openRun(slug: string, at = new Date()): Promise<string> {
+  async function openRun(slug: string, at?: Date): Promise<string> {
+    const createdAt = at ?? new Date(await databaseNow(site.system.db))
     const id = randomName('by-hand')
     const status = { a: pendingDestination({ account: 'One' }), b: pendingDestination({ account: 'Two' }) }
     await site.system.db
@@ -68,7 +70,7 @@ describe('Run History while it is looked at', () => {
         archive: `${slug}/${id}.dump`,
         workflow_id: `cloud-sync/${slug}/${id}`,
         cloud_sync_status: JSON.stringify(status),
-        created_at: at.toISOString(),
+        created_at: createdAt.toISOString(),
       })
       .execute()
     for (const account_id of ['a', 'b']) {
@@ -114,8 +116,9 @@ describe('Run History while it is looked at', () => {
   it('a later page gets no new rows, and keeps those it has fresh', async () => {
     const { slug } = await site.system.bind()
     const runs: string[] = []
+    const now = await databaseNow(site.system.db)
     for (let index = 0; index < 52; index += 1) {
-      runs.push(await openRun(slug, new Date(Date.now() - (index + 1) * 60_000)))
+      runs.push(await openRun(slug, new Date(now - (index + 1) * 60_000)))
     }
     await page.goto(`/?instance=${slug}`)
     const connected = page.waitForResponse((answer) => answer.url().includes('/live/'))
