@@ -167,6 +167,14 @@ describe('an attempt of an upload', () => {
     assert.equal((await upload(input)).attempt, 2)
   })
 
+  it('of a binding that was deleted before its first byte gives its place back', async () => {
+    const input = await aRun()
+    await activities.awaitTurn(input)
+    await deleteBinding(deps.db, input.binding_id)
+    assert.equal((await failureOf(upload(input))).type, 'binding_deleted')
+    assert.equal(await slotsOf(input), 0)
+  })
+
   it('that fails for good before the first byte gives its place back', async () => {
     const input = await aRun()
     await activities.awaitTurn(input)
