@@ -79,17 +79,17 @@ export const LONGEST_PAUSE_MS = 24 * 3_600_000
 
 /** `isFinal` ends the retrying, or lets it go on, whatever the code says. */
 export function toFailure(cause: Cause, isFinal = !isRetryable(cause.code)): ApplicationFailure {
+  const retryMs = cause.retryAfterMs === undefined ? null : Math.min(cause.retryAfterMs, LONGEST_PAUSE_MS)
   const isExpected = cause.code === 'account_busy' || cause.code === 'rate_limited'
   return ApplicationFailure.create({
     type: cause.code,
     message: cause.message,
     nonRetryable: isFinal,
-    details: [cause.details],
+    // A workflow is not told of the delay otherwise.
+    details: [{ ...cause.details, ...(retryMs === null ? {} : { retry_after_ms: retryMs }) }],
     // Waiting for others is no fault: it stays out of error logs and metrics.
     ...(isExpected ? { category: ApplicationFailureCategory.BENIGN } : {}),
-    ...(cause.retryAfterMs === undefined
-      ? {}
-      : { nextRetryDelay: Math.min(cause.retryAfterMs, LONGEST_PAUSE_MS) }),
+    ...(retryMs === null ? {} : { nextRetryDelay: retryMs }),
   })
 }
 

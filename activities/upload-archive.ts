@@ -21,8 +21,9 @@ import {
 } from '../db/upload-sessions.ts'
 import { releaseOwnSlot, takeSlot } from '../db/upload-slots.ts'
 import { formatBytes } from '../workflows/destination.ts'
+import { isErrorCode } from '../workflows/errors.ts'
 import { namesForRun } from '../workflows/remote-name.ts'
-import type { DestinationState, FileHash } from '../workflows/types.ts'
+import type { DestinationState, FileHash, StatusError } from '../workflows/types.ts'
 import { refuseWhilePaused } from './account-pause.ts'
 import { type OpenArchive, openArchiveSource } from './archive-source.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
@@ -51,6 +52,8 @@ export type UploadInput = {
   readonly account_id: string
   readonly binding_id: string
   readonly folder: string
+  /** With what the attempts before this activity have ended: the first of its own waits as long as that asks. */
+  readonly resume_after?: { readonly pause_ms: number; readonly error: StatusError }
 }
 
 /** What was uploaded and is to be proven. */
@@ -76,12 +79,24 @@ export function createUploadActivities(deps: ActivityDeps): UploadActivities {
 }
 
 async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<UploadedCopy> {
-  const beats = startHeartbeats(Context.current())
+  const context = Context.current()
+  const beats = startHeartbeats(context)
   try {
+    // Whoever has beaten before has waited before, also where a person has ended the wait.
+    if (input.resume_after !== undefined && context.info.heartbeatDetails === undefined) {
+      beats.say(() => ({ waits: true }))
+      throw waitFirst(input.resume_after)
+    }
     return await attemptWhileBeating(deps, input, beats)
   } finally {
     beats.stop()
   }
+}
+
+/** The wait is Temporal's: it holds no slot, shows when it ends, and can be ended early. */
+function waitFirst({ pause_ms, error }: NonNullable<UploadInput['resume_after']>): ApplicationFailure {
+  const code = isErrorCode(error.code) ? error.code : 'internal_error'
+  return toFailure({ code, message: error.message, retryAfterMs: pause_ms, details: {} }, false)
 }
 
 async function attemptWhileBeating(

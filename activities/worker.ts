@@ -6,7 +6,7 @@ import { startFailureText } from '../db/error-for-people.ts'
 import { createLogger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { connectWorker, installRuntime } from './temporal-runtime.ts'
-import { startWorkers } from './workers.ts'
+import { startWorkers, workerPoolSize } from './workers.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
@@ -16,7 +16,7 @@ async function main(): Promise<void> {
     ])
   }
   const log = createLogger(config)
-  const db = openDatabase(config.databaseUrl, { log })
+  const db = openDatabase(config.databaseUrl, { log, poolSize: workerPoolSize(config) })
   const vault = await prepareDatabase(config, db, log)
   installRuntime(log)
   const temporal = await connectWorker(null)

@@ -29,6 +29,15 @@ const SHUTDOWN_FORCE = '20s'
 
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024
 
+const SHORT_CONNECTIONS = 10
+/** An upload saves once a second, in some milliseconds. */
+const UPLOADS_PER_CONNECTION = 4
+
+/** Connections to the database for the Workers of one process. */
+export function workerPoolSize({ uploadSlots }: Pick<Config, 'uploadSlots'>): number {
+  return SHORT_CONNECTIONS + Math.ceil(uploadSlots / UPLOADS_PER_CONNECTION)
+}
+
 export type WorkersDeps = {
   readonly config: Config
   readonly db: Db

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { createLocalArchives } from '../activities/inspect-archive.ts'
 import { connectWorker, installRuntime } from '../activities/temporal-runtime.ts'
-import { startWorkers } from '../activities/workers.ts'
+import { startWorkers, workerPoolSize } from '../activities/workers.ts'
 import { startApi } from '../api/server.ts'
 import { connectTemporal } from '../api/temporal-client.ts'
 import { type Config, loadConfig } from '../db/config.ts'
@@ -75,8 +75,11 @@ async function start(config: Config, log: Logger, stops: Stops, signal: AbortSig
 
   const embeddedDeps = { config, log, plainLog, stops, signal }
   const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(embeddedDeps))
-  const db = openDatabase(databaseUrl, { log })
+  const db = openDatabase(databaseUrl, { log, poolSize: workerPoolSize(config) })
   stops.push({ what: 'database connections', stop: () => db.destroy() })
+  // Pages and event streams do not wait for the uploads' connections, nor these for them.
+  const apiDb = openDatabase(databaseUrl, { log, applicationName: 'cloud-sync-api' })
+  stops.push({ what: 'database connections of the API', stop: () => apiDb.destroy() })
   const vault = await unless(signal, prepareDatabase(config, db, log))
 
   installRuntime(log)
@@ -95,11 +98,11 @@ async function start(config: Config, log: Logger, stops: Stops, signal: AbortSig
   const temporalUi = embedded === null ? null : { url: embedded.uiUrl, namespace: embedded.namespace }
   const api = await startApi({
     config,
-    db,
+    db: apiDb,
     temporal: client,
     vault,
     log,
-    archives: createLocalArchives({ db, config }),
+    archives: createLocalArchives({ db: apiDb, config }),
     temporalUi,
   })
   stops.push({ what: 'API', stop: api.stop })

@@ -53,6 +53,12 @@ export function releaseOptions(queue: string): ActivityOptions {
   }
 }
 
+const FIRST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 5 * 60_000
+
+/** How often an upload is tried before the workflow looks at it again; the pauses go on where those before have ended. */
+export type UploadPart = { readonly attempts: number; readonly first_pause_ms: number | null }
+
 /**
  * One attempt may carry the whole file: 500 GB take 56 h at 20 Mbit/s. There is no limit in total, because it would count
  * healthy progress too: the activity itself gives up after 24 h without a byte. It beats every second; a
@@ -60,12 +66,18 @@ export function releaseOptions(queue: string): ActivityOptions {
  * whose slots are all taken by other uploads, or that is being rebooted, is no failure, and that a worker is there
  * was shown when it linked the archive.
  */
-export function uploadOptions(queue: string, summary: string): ActivityOptions {
+export function uploadOptions(queue: string, summary: string, part?: UploadPart): ActivityOptions {
+  const firstMs = Math.min(Math.max(part?.first_pause_ms ?? FIRST_PAUSE_MS, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
   return {
     taskQueue: queue,
     startToCloseTimeout: '7 days',
     heartbeatTimeout: '30s',
-    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '5m' },
+    retry: {
+      initialInterval: firstMs,
+      backoffCoefficient: 2,
+      maximumInterval: LONGEST_PAUSE_MS,
+      ...(part === undefined ? {} : { maximumAttempts: part.attempts }),
+    },
     cancellationType: WAIT,
     summary: summaryText(summary),
   }

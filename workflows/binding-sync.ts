@@ -5,10 +5,10 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporal
 import {
   allHandlersFinished,
   CancellationScope,
+  ContinueAsNew,
   condition,
-  getExternalWorkflowHandle,
+  continueAsNew,
   isCancellation,
-  log,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -23,15 +23,39 @@ import { lastCopy, unseenError } from './cancelled-upload.ts'
 import { type Destination, describeDestination, pendingState } from './destination.ts'
 import { statusErrorOf } from './failures.ts'
 import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
+import { createParentNews, NOTHING_TOLD, type Told, tellParent } from './parent-news.ts'
 import { pruneCopies } from './prune-copies.ts'
 import type { CloudSyncStatus, DestinationState } from './types.ts'
+import { type PartEnd, uploadInParts } from './upload-parts.ts'
 
 export type BindingSyncInput = {
   readonly run_id: string
   readonly instance: string
   readonly upload_queue: string
   readonly destination: Destination
+  /**
+   * Where this destination stands: FIRST_STEP from its parent, and what it had come to when it continued as new. Absent in
+   * inputs of earlier versions: their uploads go on as they began, tried without an end, with each signal passed on.
+   */
+  readonly step?: SyncStep
 }
+
+/** What goes along when the workflow continues as new. */
+export type SyncStep = {
+  /** Null at the beginning. */
+  readonly state: DestinationState | null
+  /** Of the upload, from 1. */
+  readonly round: number
+  readonly end: PartEnd
+  readonly told: Told
+}
+
+export const FIRST_STEP: SyncStep = { state: null, round: 1, end: null, told: NOTHING_TOLD }
+
+/** Temporal suggests the same from 4,096 events on; servers before 1.20 suggest nothing. */
+const LONG_HISTORY = 8_000
+/** Of these a destination is not told either: they are about the worker and its queue, and the next attempt may end them. */
+const NOT_SHOWN = ['account_busy', 'claim_lost', 'database_unavailable', 'worker_lost']
 
 const { saveDestination } = proxyActivities<Activities>(recordOptions)
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
@@ -43,7 +67,8 @@ const UPLOAD_ROUNDS = 2
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
   const { run_id, destination } = input
   const { account_id } = destination
-  let state = pendingState(destination)
+  const { step } = input
+  let state = step?.state ?? pendingState(destination)
   const change = (patch: Partial<DestinationState>) => {
     if (patch.status !== undefined && patch.status !== state.status) {
       upsertSearchAttributes([{ key: cloudSyncStatusKey, value: patch.status }])
@@ -52,22 +77,41 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
     setCurrentDetails(describeDestination(state))
   }
   setHandler(cloudSyncStatusQuery, (): CloudSyncStatus => ({ [account_id]: state }))
-  setHandler(destinationChangedSignal, async (signalled) => {
+  const news = step === undefined ? null : createParentNews(account_id, step.told, () => state)
+  setHandler(destinationChangedSignal, (signalled) => {
     // A late word of an attempt must not undo what is settled.
     if (state.finished_at !== null) return
     change(signalled.state)
-    await tellParent(account_id, signalled.state)
+    if (news === null) return tellParent(account_id, signalled.state)
+    news.changed()
   })
+  if (step?.state != null) setCurrentDetails(describeDestination(state))
   const settle = async (patch: Partial<DestinationState>) => {
     change(patch)
     await saveDestination({ run_id, account_id, state: patch })
   }
 
+  /** Between two parts of the upload: nothing runs for this workflow then, and every signal that has come is handled. */
+  const betweenParts = async (round: number, end: NonNullable<PartEnd>) => {
+    if (!NOT_SHOWN.includes(end.error.code) && state.finished_at === null)
+      change({ status: 'retrying', error: end.error })
+    const { continueAsNewSuggested, historyLength } = workflowInfo()
+    if (news === null || !(continueAsNewSuggested || historyLength > LONG_HISTORY)) return
+    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
+    await continueAsNew<typeof bindingSyncWorkflow>({
+      ...input,
+      step: { state, round, end, told: news.told() },
+    })
+  }
+
   const sent: SentCopy = { copy: null }
   try {
-    const settled = await uploadAndVerify(input, sent)
+    const settled = await uploadAndVerify(input, sent, betweenParts)
+    news?.end()
     change({ ...settled, status: 'uploaded', error: null })
   } catch (failure) {
+    if (failure instanceof ContinueAsNew) throw failure
+    news?.end()
     // An activity that failed while it was being cancelled is not tried again: that is a cancellation, too.
     if (CancellationScope.current().consideredCancelled || isCancellation(failure)) {
       const isProven = await CancellationScope.nonCancellable(async () => {
@@ -105,14 +149,31 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
 /** What was sent and awaits its proof. */
 type SentCopy = { copy: UploadedCopy | null }
 
-async function uploadAndVerify(input: BindingSyncInput, sent: SentCopy): Promise<VerifiedState> {
-  const { run_id, instance, destination } = input
+async function uploadAndVerify(
+  input: BindingSyncInput,
+  sent: SentCopy,
+  betweenParts: (round: number, end: NonNullable<PartEnd>) => Promise<void>,
+): Promise<VerifiedState> {
+  const { run_id, instance, destination, step } = input
   const { account_id, binding_id, folder } = destination
   const summary = `${instance} → ${destination.account}`
+  const upload = { run_id, instance, account_id, binding_id, folder }
   const { uploadArchive } = proxyActivities<Activities>(uploadOptions(input.upload_queue, summary))
-  for (let round = 1; ; round += 1) {
+  const untilItEnds = async () => {
     await awaitTurn({ run_id, account_id })
-    const copy = await uploadArchive({ run_id, instance, account_id, binding_id, folder })
+    return uploadArchive(upload)
+  }
+  for (let round = step?.round ?? 1; ; round += 1) {
+    const copy =
+      step === undefined
+        ? await untilItEnds()
+        : await uploadInParts({
+            queue: input.upload_queue,
+            summary,
+            input: upload,
+            end: round === step.round ? step.end : null,
+            onPart: (end) => betweenParts(round, end),
+          })
     sent.copy = copy
     try {
       // Marks the destination as uploaded in the same step, so that no crash can come between proof and record.
@@ -130,23 +191,6 @@ function isNoCopy(failure: unknown): boolean {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
   if (!(cause instanceof ApplicationFailure)) return false
   return ['hash_mismatch', 'size_mismatch', 'copy_vanished'].includes(cause.type ?? '')
-}
-
-/**
- * The parent answers queries for all of its destinations; one that is gone needs no answer. It is told during a cancellation
- * as well: a signal handler that ended as cancelled would end the workflow before the provider's session is given up.
- */
-async function tellParent(accountId: string, state: Partial<DestinationState>): Promise<void> {
-  const { parent } = workflowInfo()
-  if (parent === undefined) return
-  const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId)
-  try {
-    await CancellationScope.nonCancellable(() =>
-      handle.signal(destinationChangedSignal, { account_id: accountId, state }),
-    )
-  } catch (failure) {
-    log.debug('the parent could not be told', { error: statusErrorOf(failure).code })
-  }
 }
 
 function now(): string {

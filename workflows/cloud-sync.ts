@@ -5,9 +5,12 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common'
 import {
   CancellationScope,
+  type ChildWorkflowHandle,
+  getExternalWorkflowHandle,
   isCancellation,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -19,7 +22,7 @@ import {
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { archiveOptions, recordOptions, releaseOptions } from './activity-options.ts'
-import { bindingSyncWorkflow } from './binding-sync.ts'
+import { bindingSyncWorkflow, FIRST_STEP } from './binding-sync.ts'
 import { type Destination, describeDestinations } from './destination.ts'
 import { isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
@@ -151,15 +154,17 @@ async function syncDestinations(sync: Sync, destinations: readonly Destination[]
 async function syncOne(sync: Sync, destination: Destination): Promise<void> {
   const { runId, input } = sync
   const { account_id } = destination
+  const workflowId = bindingWorkflowId(input.instance, runId, account_id)
   try {
     const child = await startChild(bindingSyncWorkflow, {
-      workflowId: bindingWorkflowId(input.instance, runId, account_id),
+      workflowId,
       args: [
         {
           run_id: runId,
           instance: input.instance,
           upload_queue: sync.queues.uploads,
           destination,
+          step: FIRST_STEP,
         },
       ],
       workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
@@ -176,7 +181,7 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
         `Archive \`${input.archive}\` to **${destination.account}** (${destination.provider}), folder \`${destination.folder}\``,
       ),
     })
-    change(sync, account_id, await child.result())
+    change(sync, account_id, await resultOf(child, workflowId))
   } catch (failure) {
     if (isCancellation(failure)) {
       if (CancellationScope.current().consideredCancelled) throw failure
@@ -194,6 +199,28 @@ async function syncOne(sync: Sync, destination: Destination): Promise<void> {
         : statusErrorOf(failure)
     change(sync, account_id, { status: 'failed', error })
     await failRun({ run_id: runId, account_ids: [account_id], error })
+  }
+}
+
+/**
+ * The engine cancels the execution of a child that it has started, and that alone; one that has continued as new since is
+ * cancelled by its ID. Histories of earlier versions have no such child.
+ */
+async function resultOf(
+  child: ChildWorkflowHandle<typeof bindingSyncWorkflow>,
+  workflowId: string,
+): Promise<DestinationState> {
+  let isOpen = true
+  CancellationScope.current().cancelRequested.catch(async () => {
+    if (!isOpen || !patched('cancel-continued-child')) return
+    const cancel = () => getExternalWorkflowHandle(workflowId).cancel()
+    // It may have ended in the meantime.
+    await CancellationScope.nonCancellable(cancel).catch(() => undefined)
+  })
+  try {
+    return await child.result()
+  } finally {
+    isOpen = false
   }
 }
 

@@ -164,6 +164,26 @@ describe('what is shown of an upload', () => {
   })
 })
 
+describe('an upload that is scheduled once more', () => {
+  it('first waits as long as the last attempt asked, then goes on, also where a person ended the wait', async () => {
+    const uploads = await MemoryUploads.create()
+    try {
+      const input = await uploads.aRun()
+      const error = { code: 'network_unreachable', message: 'No route. Check the network.', retryable: true }
+      const later = { ...input, resume_after: { pause_ms: 240_000, error } }
+      const waiting = await uploads.failure(later)
+      assert.deepEqual(
+        [waiting.type, waiting.message, waiting.nonRetryable, waiting.nextRetryDelay],
+        ['network_unreachable', error.message, false, 240_000],
+      )
+      assert.equal((await uploads.state(input)).status, 'pending')
+      assert.equal((await uploads.upload(later)).attempt, 1)
+    } finally {
+      await uploads.deps.close()
+    }
+  })
+})
+
 describe('what an attempt of an upload found out', () => {
   let uploads: MemoryUploads
   before(async () => {

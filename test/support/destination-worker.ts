@@ -7,6 +7,10 @@ import { Worker } from '@temporalio/worker'
 import type { Activities } from '../../activities/index.ts'
 import type { UploadedCopy } from '../../activities/upload-archive.ts'
 import type { BindingSyncInput, bindingSyncWorkflow } from '../../workflows/binding-sync.ts'
+import type { cloudSyncWorkflow } from '../../workflows/cloud-sync.ts'
+import { pendingState } from '../../workflows/destination.ts'
+import type { DestinationState } from '../../workflows/types.ts'
+import { archiveQueues } from '../../workflows/workflow-ids.ts'
 import type { TestTemporal } from './temporal.ts'
 import { testBundle } from './workflow-bundle.ts'
 
@@ -25,7 +29,14 @@ export type DestinationWorker = {
   readonly taskQueue: string
   start(input?: Partial<BindingSyncInput>): Promise<WorkflowHandle<typeof bindingSyncWorkflow>>
   input(change?: Partial<BindingSyncInput>): BindingSyncInput
+  /** A whole run with this one destination. */
+  startRun(): Promise<RunHandle>
   stop(): Promise<void>
+}
+
+export type RunHandle = {
+  readonly run: WorkflowHandle<typeof cloudSyncWorkflow>
+  readonly childId: string
 }
 
 export async function startDestinationWorker(
@@ -33,31 +44,58 @@ export async function startDestinationWorker(
   played: Partial<Activities>,
 ): Promise<DestinationWorker> {
   const taskQueue = temporal.taskQueue()
+  let settled: Partial<DestinationState> = {}
   const others: Partial<Activities> = {
     awaitTurn: async () => undefined,
-    saveDestination: async () => undefined,
-    uploadArchive: async () => COPY,
-    verifyUpload: async ({ copy }) => ({
-      remote_id: copy.remote_id,
-      remote_path: copy.remote_path,
-      size: copy.size,
-      hash: copy.hash,
-      bytes_sent: copy.size,
-      attempt: copy.attempt,
-      started_at: copy.started_at,
-      finished_at: new Date().toISOString(),
+    saveDestination: async ({ state }) => {
+      settled = { ...settled, ...state }
+    },
+    recordRun: async () => {
+      const { destination } = input()
+      return {
+        destinations: [destination],
+        status: { a1: pendingState(destination) },
+        pin: 'linked' as const,
+      }
+    },
+    pinArchive: async () => ({ size: 1000, pin: 'linked' as const }),
+    releaseArchive: async () => ({ is_released: true }),
+    abortUpload: async () => ({ left: 'nothing' as const }),
+    finishRun: async () => ({
+      status: 'uploaded' as const,
+      destinations: { a1: { ...pendingState(input().destination), ...settled } },
+      pin: 'linked' as const,
+      keep_archive: false,
     }),
+    uploadArchive: async () => COPY,
+    verifyUpload: async ({ copy }) => {
+      settled = { ...settled, status: 'uploaded' }
+      return {
+        remote_id: copy.remote_id,
+        remote_path: copy.remote_path,
+        size: copy.size,
+        hash: copy.hash,
+        bytes_sent: copy.size,
+        attempt: copy.attempt,
+        started_at: copy.started_at,
+        finished_at: new Date().toISOString(),
+      }
+    },
   }
-  const worker = await Worker.create({
+  const shared = {
     connection: temporal.nativeConnection,
     namespace: temporal.namespace,
-    taskQueue,
-    workflowBundle: await testBundle(),
     activities: { ...others, ...played },
     maxHeartbeatThrottleInterval: '100ms',
     defaultHeartbeatThrottleInterval: '100ms',
-  })
-  const running = worker.run()
+  } as const
+  const queues = archiveQueues(taskQueue, null)
+  const workers = [
+    await Worker.create({ ...shared, taskQueue, workflowBundle: await testBundle() }),
+    await Worker.create({ ...shared, taskQueue: queues.archive }),
+    await Worker.create({ ...shared, taskQueue: queues.uploads }),
+  ]
+  const running = Promise.all(workers.map((worker) => worker.run()))
   const input = (change: Partial<BindingSyncInput> = {}): BindingSyncInput => ({
     run_id: 'r1',
     instance: 'acme',
@@ -82,8 +120,17 @@ export async function startDestinationWorker(
         workflowId: `destination-${randomUUID()}`,
         args: [input(change)],
       }),
+    startRun: async () => {
+      const workflowId = `cloud-sync/acme/${randomUUID()}`
+      const run = await temporal.client.workflow.start<typeof cloudSyncWorkflow>('cloudSyncWorkflow', {
+        taskQueue,
+        workflowId,
+        args: [{ instance: 'acme', archive: 'x.dump' }],
+      })
+      return { run, childId: `${workflowId}/a1` }
+    },
     stop: async () => {
-      worker.shutdown()
+      for (const worker of workers) worker.shutdown()
       await running
     },
   }
