@@ -126,6 +126,9 @@ function conclude(run: Run, output: Output): ExitCode {
         `cloud-sync: instance ${run.instance} has no enabled destination: nothing was uploaded\n`,
       )
       return EXIT.failed
+    case 'cancelled':
+      output.complain('cloud-sync: the run was cancelled: not every destination has its copy\n')
+      return EXIT.failed
     default:
       output.complain(`cloud-sync: ${run.error?.message ?? 'not every destination has its copy'}\n`)
       return EXIT.failed

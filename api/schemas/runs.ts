@@ -179,7 +179,10 @@ const time = z.iso.datetime({ offset: true, message: 'must be a time such as 202
 export const runQuery = z.object({
   ...pageQuery,
   instance: z.string().max(64).optional().openapi({ example: 'acme' }),
-  status: z.enum(CLOUD_STATUSES).optional().openapi({ description: 'cloud_status of the run' }),
+  status: z.enum(CLOUD_STATUSES).optional().openapi({
+    description:
+      '`cloud_status` of the run: the first of pending, failed, cancelled, uploaded that any destination has',
+  }),
   account: z.string().max(200).optional().openapi({ description: 'ID of an account among the destinations' }),
   q: z.string().trim().max(200).optional().openapi({
     description: 'Words that all occur in instance, database, archive or run ID',

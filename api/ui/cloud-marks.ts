@@ -60,8 +60,12 @@ export function cloudMarks(run: Run, copies: readonly DeletedCopy[] = []): Marku
 
 /** Of a run that has no destinations (yet). */
 function runMark({ id, cloud_status, error }: Run): Markup {
+  const details = error === null ? texts.stopped : errorLine(error)
+  if (cloud_status === 'cancelled') {
+    const { icon: name, label } = DESTINATION_LOOKS.cancelled
+    return mark({ id, state: 'cancelled', icon: name, label, details })
+  }
   if (error !== null || cloud_status === 'failed') {
-    const details = error === null ? texts.stopped : errorLine(error)
     return mark({ id, state: 'failed', icon: 'cross', label: 'failed', details })
   }
   if (cloud_status === 'none') {

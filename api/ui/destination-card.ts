@@ -60,7 +60,7 @@ ${error === null ? null : faultBox(error, status === 'failed' ? 'danger' : 'warn
 }
 
 /** An error with the advice of its code. */
-export function faultBox(error: StatusError, kind: 'danger' | 'warning'): Markup {
+export function faultBox(error: StatusError, kind: 'danger' | 'warning' | 'none'): Markup {
   const { fact, advice } = errorWords(error)
   // The state beside it is the same word.
   const code = error.code === 'cancelled' ? null : html` <code data-component="small">${error.code}</code>`

@@ -25,7 +25,7 @@ const NAVIGATION = [
 
 export type NavigationKey = (typeof NAVIGATION)[number]['key'] | 'account'
 
-export type Message = { readonly kind: 'success' | 'warning' | 'danger'; readonly text: Part }
+export type Message = { readonly kind: 'success' | 'warning' | 'danger' | 'none'; readonly text: Part }
 
 export type PageFrame = {
   readonly title: string

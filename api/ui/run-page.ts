@@ -15,7 +15,7 @@ import { html, type Markup, type Part } from './markup.ts'
 import { doneMessage, emptyState, pageHead } from './page-parts.ts'
 import { attemptsCard } from './run-attempts.ts'
 import { reuploadCard } from './run-reupload.ts'
-import { deletedAt, destinationsOf, fileName, pill, runLook } from './status-words.ts'
+import { deletedAt, destinationsOf, fileName, pill, RUN_LOOKS, runLook } from './status-words.ts'
 import { timeOrDash, timeTag } from './time-tag.ts'
 
 const texts = {
@@ -45,6 +45,8 @@ const texts = {
   noneTitle: 'No binding was enabled',
   noneText: 'This run was recorded, but the instance had no enabled cloud account to upload to.',
   noneAction: 'Bind a cloud account',
+  stoppedTitle: 'Nothing was uploaded',
+  stoppedText: 'The run ended before it came to its destinations.',
   waitingTitle: 'Waiting to start',
   waitingText: 'The run is recorded and starts as soon as Temporal and a worker take it.',
   progressAsOf: 'Progress as of',
@@ -95,7 +97,7 @@ export function runPart(view: RunView): Markup {
     actions: actions(view),
   })}
 <section data-component="card" id="run-facts" aria-label="Run"><dl data-component="facts">${facts(run)}</dl></section>
-${run.error === null ? null : html`<div id="run-error">${faultBox(run.error, 'danger')}</div>`}
+${run.error === null ? null : html`<div id="run-error">${faultBox(run.error, run.cloud_status === 'cancelled' ? 'none' : 'danger')}</div>`}
 <section data-component="card" data-flush id="run-destinations" aria-labelledby="destinations-title">
 <h2 id="destinations-title" data-component="section-title">${texts.destinations}</h2>
 ${live?.source === 'database' ? html`<p id="run-age" data-component="section-note">${texts.progressAsOf} ${timeTag(run.updated_at, 'clock')}</p>` : null}
@@ -185,6 +187,13 @@ function destinations({ run, live, attempts, copies }: RunView): Part {
   }
   if (run.cloud_status === 'pending') {
     return emptyState({ icon: 'retry', title: texts.waitingTitle, text: texts.waitingText })
+  }
+  if (run.cloud_status !== 'none') {
+    return emptyState({
+      icon: RUN_LOOKS[run.cloud_status].icon,
+      title: texts.stoppedTitle,
+      text: texts.stoppedText,
+    })
   }
   const action = html`<a data-component="button" href="/instances/${run.instance_slug}">${texts.noneAction}</a>`
   return emptyState({ icon: 'cloud', title: texts.noneTitle, text: texts.noneText, action })

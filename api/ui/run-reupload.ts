@@ -28,7 +28,7 @@ export function lackingAccounts(run: Run, bindings: readonly BindingView[]): rea
   const { cloud_status, cloud_sync_status, account_ids } = run
   const states = Object.keys(cloud_sync_status)
   // One that was stopped before it had destinations owes them all.
-  const owesAll = cloud_status === 'failed' && states.length === 0
+  const owesAll = (cloud_status === 'failed' || cloud_status === 'cancelled') && states.length === 0
   return bindings
     .filter(({ enabled }) => enabled)
     .map(({ account_id }) => account_id)
@@ -70,8 +70,10 @@ function failedForm(action: string, run: Run, lacking: readonly string[]): Marku
 }
 
 /** 'Re-upload the 2 failed'. */
-function failedLabel({ cloud_sync_status }: Run, lacking: readonly string[]): string {
-  const cancelled = lacking.filter((id) => cloud_sync_status[id]?.status === 'cancelled').length
+function failedLabel({ cloud_status, cloud_sync_status }: Run, lacking: readonly string[]): string {
+  // One without a state had not begun when the whole run ended.
+  const statuses = lacking.map((id) => cloud_sync_status[id]?.status ?? cloud_status)
+  const cancelled = statuses.filter((status) => status === 'cancelled').length
   const words =
     cancelled === 0 ? 'failed' : cancelled === lacking.length ? 'cancelled' : 'failed or cancelled'
   return `${texts.title} the ${lacking.length} ${words}`

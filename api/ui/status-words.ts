@@ -26,9 +26,9 @@ export const DESTINATION_LOOKS: Readonly<Record<DestinationStatus, Look>> = {
 }
 
 export const RUN_LOOKS: Readonly<Record<CloudStatus, Look>> = {
-  cancelled: { label: 'cancelled', icon: 'stop', kind: 'none' },
   uploaded: { label: 'uploaded', icon: 'check', kind: 'success' },
   failed: { label: 'failed', icon: 'cross', kind: 'danger' },
+  cancelled: { label: 'cancelled', icon: 'stop', kind: 'none' },
   pending: { label: 'in progress', icon: 'retry', kind: 'none' },
   none: { label: 'no binding', icon: 'dash', kind: 'none' },
 }

@@ -12,6 +12,7 @@ import { createLogger } from '../../db/log.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { randomName, testVault } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
+import { until } from '../support/until.ts'
 import { run, TOKEN } from './run-command.ts'
 
 describe('cloud-sync upload', () => {
@@ -68,6 +69,27 @@ describe('cloud-sync upload', () => {
     for (const cloud of system.clouds) cloud.server.faults.clear()
     assert.equal(failed.code, 1, failed.out + failed.err)
     assert.match(failed.out, /failed: /)
+  })
+
+  it('ends with 1 when the run is cancelled, and says that it was', async () => {
+    const { slug } = await system.bind()
+    const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
+    const id = randomName('r')
+    const [cloud] = system.clouds
+    const struck = cloud?.server.faults.add({
+      operation: 'upload',
+      times: Number.POSITIVE_INFINITY,
+      action: { kind: 'stall_after', bytes: 10 },
+    })
+    const ended = run(['upload', '--instance', slug, archive, '--wait', '--run-id', id], env)
+    await until('the upload hangs', async () => ((struck?.() ?? 0) > 0 ? true : null))
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    const cancel = await fetch(`${api.url}/api/runs/${id}/cancel`, { method: 'POST', headers })
+    assert.equal(cancel.status, 202)
+    const { code, out, err } = await ended
+    cloud?.server.faults.clear()
+    assert.equal(code, 1, out + err)
+    assert.match(err, /the run was cancelled/)
   })
 
   it('says when the file was accepted and is not kept, and nothing of it when it is', async () => {
