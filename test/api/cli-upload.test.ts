@@ -60,7 +60,9 @@ describe('cloud-sync upload', () => {
     const bound = await system.bind()
     const archive = await system.writeArchive(`${bound.slug}/x.zip`, randomBytes(100))
     for (const cloud of system.clouds) {
-      cloud.server.faults.add({ times: Number.POSITIVE_INFINITY, action: { kind: 'status', status: 401 } })
+      const error = { '.tag': 'path', reason: { '.tag': 'insufficient_space' } }
+      const body = { error_summary: 'path/insufficient_space/.', error }
+      cloud.server.faults.add({ operation: 'upload', action: { kind: 'status', status: 409, body } })
     }
     const failed = await run(
       ['upload', '--instance', bound.slug, archive, '--wait', '--run-id', randomName('r')],
