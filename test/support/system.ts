@@ -22,7 +22,7 @@ import { createTestDatabase } from './database.ts'
 import { randomName, testVault } from './rows.ts'
 import { searchLog } from './secret-search.ts'
 import { plant, secretsOf } from './secrets.ts'
-import { createTestTemporal, type TestTemporal } from './temporal.ts'
+import { createTestTemporal, type TestTemporal, type TestTemporalOptions } from './temporal.ts'
 import { testBundle } from './workflow-bundle.ts'
 
 export type CloudStarter = (authority: TestAuthority) => Promise<CloudDouble>
@@ -50,14 +50,17 @@ export interface TestSystem {
 
 export type BoundInstance = { readonly slug: string; readonly bindings: readonly Binding[] }
 
-export async function createTestSystem(starters: readonly CloudStarter[]): Promise<TestSystem> {
+export async function createTestSystem(
+  starters: readonly CloudStarter[],
+  temporalOptions: TestTemporalOptions = {},
+): Promise<TestSystem> {
   const authority = await createTestAuthority()
   trustHere(authority)
   const directory = await mkdtemp(join(tmpdir(), 'cloud-sync-system-'))
   const clouds = await Promise.all(starters.map((start) => start(authority)))
   plant(secretsOf(clouds))
   const database = await createTestDatabase()
-  const temporal = await createTestTemporal()
+  const temporal = await createTestTemporal(temporalOptions)
   const config = loadConfig({
     DATA_DIR: directory,
     TASK_QUEUE: temporal.taskQueue(),
