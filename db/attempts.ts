@@ -109,7 +109,7 @@ export async function rateLimitHistory(
       sql<string>`coalesce(finished_at, now())`.as('until'),
     ])
     .where('account_id', '=', accountId)
-    .where(sql<boolean>`coalesce(finished_at, now()) >= ${since}`)
+    .where((of) => of.or([of('finished_at', '>=', since), of('finished_at', 'is', null)]))
     .orderBy('id', 'desc')
     .execute()
   const from = Date.parse(since)

@@ -40,12 +40,12 @@ const views = (condition: ReturnType<typeof sql>) => sql<InstanceView>`
   cross join lateral (select count(*)::int as count from bindings b where b.instance_slug = i.slug) bound
   left join lateral (select r.id, r.finished_at, r.created_at, r.size, r.cloud_status from runs r
     where r.instance_slug = i.slug order by r.created_at desc, r.id desc limit 1) newest on true
-  left join lateral (select r.id, r.finished_at, r.created_at from runs r
-    where r.instance_slug = i.slug and exists (
-      select 1 from destinations d where d.run_id = r.id and d.status = 'uploaded' and not exists (
-        select 1 from uploaded_files f where f.account_id = d.account_id and f.remote_id = d.remote_id
-          and f.deleted_at is not null))
-    order by r.created_at desc, r.id desc limit 1) safe on true
+  left join lateral (select d.run_id from destinations d
+    where d.instance_slug = i.slug and d.status = 'uploaded' and not exists (
+      select 1 from uploaded_files f where f.account_id = d.account_id and f.remote_id = d.remote_id
+        and f.deleted_at is not null)
+    order by d.run_created_at desc, d.run_id desc limit 1) copy on true
+  left join runs safe on safe.id = copy.run_id
   ${condition}`
 
 export type InstanceFilter = {

@@ -71,8 +71,8 @@ export async function* pinsDue(
     const runs = await db
       .selectFrom('runs')
       .selectAll()
-      .where('pin', '=', 'linked')
-      .where('cloud_status', '<>', 'pending')
+      // Literally as the index has it: it is chosen by that.
+      .where(sql<boolean>`pin = 'linked' and cloud_status <> 'pending'`)
       .where(
         sql<boolean>`coalesce(kept_until, sync_finished_at + make_interval(secs => ${KEEP_ARCHIVE_MS / 1000})) <= ${at}`,
       )

@@ -120,6 +120,8 @@ export type DestinationsTable = {
   updated_at: MadeAt
   /** The run's `created_at`, kept by a trigger: carries the history of one account. */
   run_created_at: MadeAt
+  /** The run's, kept by the same trigger: carries the newest copy of an instance. */
+  instance_slug: Generated<string>
 }
 
 export const ATTEMPT_OUTCOMES = ['uploaded', 'failed', 'retrying', 'cancelled'] as const

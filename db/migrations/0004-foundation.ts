@@ -36,8 +36,28 @@ const patience = [
   'update upload_sessions set furthest_bytes = stored_bytes',
 ]
 
+/** What is asked often, and grows with the years: each is found by a look into an index. */
+const lookups = [
+  // What an account has sent within a day; attempts that still run have no end.
+  'create index attempts_ended_of_account on attempts (account_id, finished_at)',
+  // Few archives are kept at a time, of all runs that ever were.
+  `create index runs_archives_kept on runs (id) where pin = 'linked' and cloud_status <> 'pending'`,
+  'drop index runs_pins_due',
+  // The newest copy of an instance, which may have none in all its runs.
+  'alter table destinations add column instance_slug text',
+  'update destinations set instance_slug = runs.instance_slug from runs where runs.id = destinations.run_id',
+  'alter table destinations alter column instance_slug set not null',
+  `create or replace function copy_run_created_at() returns trigger language plpgsql as $$
+  begin
+    select created_at, instance_slug into new.run_created_at, new.instance_slug from runs where id = new.run_id;
+    return new;
+  end $$`,
+  `create index destinations_newest_copy_of_instance on destinations (instance_slug, run_created_at desc, run_id desc)
+    where status = 'uploaded'`,
+]
+
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const statement of [...cancelledRuns, ...executions, ...archiveHashes, ...patience]) {
+  for (const statement of [...cancelledRuns, ...executions, ...archiveHashes, ...patience, ...lookups]) {
     await sql.raw(statement).execute(db)
   }
 }
