@@ -39,8 +39,10 @@ export type AccountQueryActivities = {
   previewPrune(input: PreviewInput): Promise<PrunePreview>
 }
 
-/** An answer must fit a payload of 2 MiB; a page shows no more anyway. */
+/** Files of a list: a page shows no more anyway. */
 const MOST_SHOWN = 2000
+/** Bytes of the lists of one answer, as JSON: it must fit a payload of 2 MiB, whatever the names of the files. */
+const MOST_BYTES = 1.5 * 1024 * 1024
 
 export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryActivities {
   return {
@@ -77,11 +79,8 @@ export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryAc
         }
       }
       files.sort((a, b) => Date.parse(b.uploaded_at) - Date.parse(a.uploaded_at))
-      return {
-        folder: found?.path ?? folder,
-        files: files.slice(0, MOST_SHOWN),
-        truncated: files.length > MOST_SHOWN,
-      }
+      const shown = thatFit(files, MOST_BYTES)
+      return { folder: found?.path ?? folder, files: shown, truncated: shown.length < files.length }
     },
 
     previewPrune: async ({ keep_last, database, ...of }) => {
@@ -99,16 +98,29 @@ export function createAccountQueryActivities(deps: ActivityDeps): AccountQueryAc
       })
       const plan = planPrune(listing, keep_last, null)
       const shown = (files: readonly ListedFile[]) =>
-        files.slice(0, MOST_SHOWN).map(({ id, name, size, uploaded_at }) => ({ id, name, size, uploaded_at }))
+        thatFit(
+          files.map(({ id, name, size, uploaded_at }) => ({ id, name, size, uploaded_at })),
+          MOST_BYTES / 2,
+        )
+      const lists = { delete: shown(plan.delete), keep: shown(plan.keep) }
       return {
         keep_last,
-        delete: shown(plan.delete),
-        keep: shown(plan.keep),
+        ...lists,
         guard: plan.skipped === 'would_delete_all' ? plan.skipped : null,
-        truncated: plan.delete.length > MOST_SHOWN || plan.keep.length > MOST_SHOWN,
+        truncated: lists.delete.length < plan.delete.length || lists.keep.length < plan.keep.length,
       }
     },
   }
+}
+
+/** The first of a list, as many as are shown and as fit into so many bytes of JSON. */
+function thatFit<File extends object>(files: readonly File[], mostBytes: number): readonly File[] {
+  let bytes = 0
+  const end = files.findIndex((file, index) => {
+    bytes += Buffer.byteLength(JSON.stringify(file)) + 1
+    return index >= MOST_SHOWN || bytes > mostBytes
+  })
+  return end === -1 ? files : files.slice(0, end)
 }
 
 async function place(

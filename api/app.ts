@@ -7,6 +7,7 @@ import type { AppDeps, AppEnv } from './app-context.ts'
 import { authenticate } from './auth.ts'
 import { createConnectionReader } from './client-connection.ts'
 import { problemOf } from './failures.ts'
+import { createHealthCheck } from './health.ts'
 import { createTrafficMeter } from './metrics.ts'
 import { Problem, problemResponse } from './problem.ts'
 import { checkAddress } from './request-address.ts'
@@ -60,8 +61,10 @@ export function createApp(deps: AppDeps): App {
   app.use(checkAddress(app))
   app.use(readBody())
 
+  // One for all: a look that is under way answers whoever asks meanwhile.
+  const health = createHealthCheck(deps)
   for (const routes of [
-    healthRoutes(deps),
+    healthRoutes(health),
     sessionRoutes(deps, connectionOf),
     userRoutes(deps),
     tokenRoutes(deps),
@@ -85,7 +88,7 @@ export function createApp(deps: AppDeps): App {
   app.route('/', docsRoutes(app))
   app.route(
     '/',
-    pageRoutes(deps, connectionOf, (request, env) => app.fetch(request, env)),
+    pageRoutes(deps, { connectionOf, health }, (request, env) => app.fetch(request, env)),
   )
   return app
 }

@@ -22,6 +22,7 @@ export type LiveDestination = {
 }
 
 export type Live = {
+  /** `temporal` where it answered for each of the destinations. */
   readonly source: 'temporal' | 'database'
   /** Keyed by account ID: the destinations that are not settled. */
   readonly destinations: Readonly<Record<string, LiveDestination>>
@@ -46,18 +47,19 @@ export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promis
       .map(([accountId, state]) => ({ run, accountId, state })),
   )
   const pending = await askTemporal(deps, owed.slice(0, MOST_QUESTIONS))
-  const isAnswered = pending !== null && owed.length <= MOST_QUESTIONS
   const memory = memoryOf(deps.db)
-  const source = isAnswered ? 'temporal' : 'database'
+  // Beyond what is asked, a run shows what the database knows.
+  const unasked = new Set((pending === null ? owed : owed.slice(MOST_QUESTIONS)).map(({ run }) => run.id))
   const shown = owed.map(({ run, accountId, state }, index) => {
     const rate = rates.find(({ run_id, account_id }) => run_id === run.id && account_id === accountId)
     const window = windowOf(memory, `${run.id}/${accountId}`)
-    const live = liveDestination(state, isAnswered ? (pending[index] ?? null) : null, rate, window)
+    const live = liveDestination(state, pending?.[index] ?? null, rate, window)
     return { runId: run.id, accountId, live }
   })
   return new Map(
     open.map(({ id }) => {
       const own = shown.filter(({ runId }) => runId === id).map(({ accountId, live }) => [accountId, live])
+      const source = unasked.has(id) ? 'database' : 'temporal'
       return [id, { source, destinations: Object.fromEntries(own) }]
     }),
   )

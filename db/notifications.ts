@@ -26,6 +26,15 @@ export interface Listener {
 
 const RUNS = 'cloud_sync_runs'
 const SETUP = 'cloud_sync_setup'
+export type ProbeTimes = {
+  /** The connection is asked this often whether it still lives; in ms. */
+  readonly everyMs: number
+  readonly answerWithinMs: number
+}
+
+/** Whoever only listens is told by nobody that the other side is gone: the kernel would notice after eleven minutes. */
+const PROBE: ProbeTimes = { everyMs: 15_000, answerWithinMs: 10_000 }
+
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 15_000
 
@@ -40,6 +49,7 @@ export function listenForChanges(
   db: Db,
   handlers: NotificationHandlers,
   log: Pick<Logger, 'warn'>,
+  probe: ProbeTimes = PROBE,
 ): Listener {
   const stopping = new AbortController()
   let client: Client | null = null
@@ -47,6 +57,8 @@ export function listenForChanges(
   async function listenOnce(): Promise<void> {
     const connection = newClient(db)
     client = connection
+    const over = new AbortController()
+    stopping.signal.addEventListener('abort', () => over.abort(), { signal: over.signal })
     const lost = new Promise<never>((_resolve, reject) => {
       connection.on('error', reject)
       connection.on('end', () => reject(new Error('the connection for notifications has ended')))
@@ -56,11 +68,21 @@ export function listenForChanges(
       await Promise.race([connection.connect(), lost])
       await Promise.race([connection.query(`listen ${RUNS}; listen ${SETUP}`), lost])
       handlers.onListening()
-      await lost
+      await Promise.race([lost, probeWhile(connection, over.signal)])
     } finally {
+      over.abort()
       client = null
       // Whether it ends well or not, it is gone.
       connection.end().catch((err: unknown) => log.warn({ err }, 'a connection did not end cleanly'))
+    }
+  }
+
+  /** Rejects when the other side has gone silent; resolves when it is over. */
+  async function probeWhile(connection: Client, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(probe.everyMs, signal)
+      if (signal.aborted) return
+      await Promise.race([connection.query('select 1'), silence(probe.answerWithinMs)])
     }
   }
 
@@ -124,4 +146,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) end()
     else signal.addEventListener('abort', end)
   })
+}
+
+/** Rejects after the time that an answer may take. */
+async function silence(ms: number): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref())
+  throw new Error(`the connection for notifications has not answered for ${ms} ms`)
 }

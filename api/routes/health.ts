@@ -2,8 +2,8 @@
 // say nothing that an intruder could use.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { createHealthCheck } from '../health.ts'
+import type { AppEnv } from '../app-context.ts'
+import type { HealthCheck } from '../health.ts'
 import { Problem } from '../problem.ts'
 import { problem } from '../schemas/shared.ts'
 
@@ -45,9 +45,8 @@ const readyz = createRoute({
   },
 })
 
-export function healthRoutes(deps: AppDeps) {
+export function healthRoutes(health: HealthCheck) {
   const app = new OpenAPIHono<AppEnv>()
-  const health = createHealthCheck(deps)
 
   app.openapi(healthz, (c) => c.json({ status: 'ok' as const }, 200))
 

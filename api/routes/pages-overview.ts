@@ -9,7 +9,7 @@ import type { AppDeps, AppEnv } from '../app-context.ts'
 import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { streamEvents } from '../event-stream.ts'
-import { createHealthCheck } from '../health.ts'
+import type { HealthCheck } from '../health.ts'
 import { requires } from '../permissions.ts'
 import { createStandstillWatch } from '../standstill.ts'
 import { layout, STANDSTILL_PATH } from '../ui/layout.ts'
@@ -25,10 +25,10 @@ const OPEN_SHOWN = 20
 /** A busy night changes something all the time; a look at everything once in this while is fresh enough. */
 const RENEW_EVERY_MS = 5_000
 
-export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader) {
+export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, health: HealthCheck) {
   const { db, feed, log } = deps
   const app = new Hono<AppEnv>()
-  const standstillWatch = createStandstillWatch(createHealthCheck(deps))
+  const standstillWatch = createStandstillWatch(health)
 
   app.get('/overview', requires('read'), async (c) => {
     const [now, standstill, instances, open, counts, failures, uploaded] = await Promise.all([

@@ -9,7 +9,7 @@ import { listAudit } from '../../db/audit.ts'
 import { withNames } from '../../db/audit-names.ts'
 import { listUsers } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
-import { createHealthCheck } from '../health.ts'
+import type { HealthCheck } from '../health.ts'
 import { requires } from '../permissions.ts'
 import { invalidInput } from '../problem.ts'
 import { PROGRAM_VERSION, TEMPORAL_SDK_VERSION } from '../program.ts'
@@ -31,10 +31,9 @@ const PROGRAM = [
   ['Temporal SDK', TEMPORAL_SDK_VERSION],
 ] as const
 
-export function settingsPages(deps: AppDeps, callApi: ApiCall) {
+export function settingsPages(deps: AppDeps, callApi: ApiCall, health: HealthCheck) {
   const { db, vault, temporal, config, log } = deps
   const app = new Hono<AppEnv>()
-  const health = createHealthCheck(deps)
 
   app.get('/audit', requires('read'), async (c) => {
     const query = new URL(c.req.url).searchParams

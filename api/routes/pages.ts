@@ -4,6 +4,7 @@
 import { Hono } from 'hono'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import type { ConnectionReader } from '../client-connection.ts'
+import type { HealthCheck } from '../health.ts'
 import { type ApiFetch, createApiCall } from '../ui/api-call.ts'
 import { assetRoutes } from '../ui/assets.ts'
 import { bindingPages } from './pages-bindings.ts'
@@ -14,7 +15,11 @@ import { runPages } from './pages-runs.ts'
 import { sessionPages } from './pages-session.ts'
 import { settingsPages } from './pages-settings.ts'
 
-export function pageRoutes(deps: AppDeps, connectionOf: ConnectionReader, fetchApi: ApiFetch) {
+export function pageRoutes(
+  deps: AppDeps,
+  { connectionOf, health }: { readonly connectionOf: ConnectionReader; readonly health: HealthCheck },
+  fetchApi: ApiFetch,
+) {
   const callApi = createApiCall(fetchApi)
   const app = new Hono<AppEnv>()
   for (const routes of [
@@ -24,8 +29,8 @@ export function pageRoutes(deps: AppDeps, connectionOf: ConnectionReader, fetchA
     cloudPages(deps, callApi),
     bindingPages(deps, callApi),
     instancePages(deps, callApi),
-    overviewPages(deps, connectionOf),
-    settingsPages(deps, callApi),
+    overviewPages(deps, connectionOf, health),
+    settingsPages(deps, callApi, health),
   ]) {
     app.route('/', routes)
   }

@@ -52,6 +52,23 @@ describe('the API, while PostgreSQL hangs', () => {
     assert.equal((await ask('GET', '/readyz')).status, 200)
   })
 
+  it('looks once at a part that hangs, for probes and pages together', async () => {
+    let looks = 0
+    let answer: () => void = () => undefined
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const check = async () => {
+      looks += 1
+      await answered
+    }
+    const ask = askOf(createApp({ ...api, temporal: { ...api.temporal, check } }))
+    const asked = ['/readyz', '/overview', '/settings'].map((path) => ask('GET', path, undefined, headers))
+    await Promise.all(asked)
+    answer()
+    assert.equal(looks, 1)
+  })
+
   it('answers other requests with a 503 instead of waiting for the server to time out itself', async () => {
     const ask = askOf(createApp({ ...api, db }))
     assert.equal((await ask('GET', '/api/instances', undefined, headers)).status, 200)
@@ -118,7 +135,7 @@ describe('the API, while Temporal hangs', () => {
     gate.freeze()
     const cancelled = await api.ask('POST', `/api/runs/${id}/cancel`)
     assert.equal(cancelled.status, 202, cancelled.text)
-    assert.equal(cancelled.body.cloud_status, 'failed')
+    assert.equal(cancelled.body.cloud_status, 'cancelled')
     assert.equal(at(cancelled.body, 'error').code, 'cancelled')
     assert.equal((await getRun(api.db, id))?.start_requested_at, null)
     gate.thaw()

@@ -122,4 +122,32 @@ describe('live progress', () => {
     assert.equal(live.bytes_sent, 100 * MIB)
     assert.equal(live.bytes_per_second, null)
   })
+
+  it('counts what Temporal says of the first 150 destinations when there are more', async () => {
+    const { id: account } = await someAccount(api.db)
+    const runs = []
+    for (let index = 0; index < 160; index += 1) {
+      const { id } = await someRun(api.db)
+      await beginSync(api.db, id, { [account]: pendingDestination({ status: 'uploading' }) })
+      const run = await getRun(api.db, id)
+      assert.ok(run !== null)
+      runs.push(run)
+    }
+    let questions = 0
+    const pendingUpload = async () => {
+      questions += 1
+      return pending({ state: 'waiting', next_attempt_at: '2026-11-23T00:00:00Z' })
+    }
+    const live = await liveProgress({ ...api, temporal: { ...api.temporal, pendingUpload } }, runs)
+    const shown = runs.map(({ id }) => live.get(id))
+    assert.equal(questions, 150)
+    assert.deepEqual(
+      shown.map((run) => run?.source),
+      runs.map((_, index) => (index < 150 ? 'temporal' : 'database')),
+    )
+    assert.deepEqual(
+      shown.map((run) => run?.destinations[account]?.next_attempt_at !== null),
+      runs.map((_, index) => index < 150),
+    )
+  })
 })

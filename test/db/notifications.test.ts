@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
+import { openDatabase } from '../../db/database.ts'
 import { createInstance } from '../../db/instances.ts'
 import { listenForChanges } from '../../db/notifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startRelay } from '../support/relay.ts'
 import { until } from '../support/until.ts'
 
 describe('announcements', () => {
@@ -41,5 +43,44 @@ describe('announcements', () => {
     }
     assert.deepEqual(seen, ['anything', 'anything', 'anything', 'anything', 'instance acme insert'])
     assert.equal(warned.length, 3)
+  })
+
+  it('come again after the line has gone silent, although neither side has closed it', async () => {
+    const url = new URL(test.url)
+    const silenced: (() => void)[] = []
+    const relay = await startRelay(Number(url.port), (near, far) => {
+      near.pipe(far)
+      silenced.push(() => {
+        near.unpipe(far)
+        far.unpipe(near)
+      })
+    })
+    url.host = `127.0.0.1:${relay.port}`
+    const db = openDatabase(url.href, { log: { warn: () => undefined } })
+    const seen: string[] = []
+    let began = 0
+    const listener = listenForChanges(
+      db,
+      {
+        onRun: () => undefined,
+        onSetup: ({ id }) => seen.push(id),
+        onListening: () => {
+          began += 1
+        },
+      },
+      { warn: () => undefined },
+      { everyMs: 50, answerWithinMs: 500 },
+    )
+    try {
+      await until('it listens', async () => (began === 1 ? true : null))
+      for (const silence of silenced) silence()
+      await until('it listens again', async () => (began === 2 ? true : null))
+      await createInstance(test.db, { slug: 'silent', name: 'Silent' })
+      await until('the change is announced', async () => (seen.includes('silent') ? true : null))
+    } finally {
+      await listener.stop()
+      await db.destroy()
+      await relay.close()
+    }
   })
 })
