@@ -200,7 +200,7 @@ describe('keeping the archive (design.md, rule 6)', () => {
     await assert.rejects(pin(await aRun('none.dump', null)), { code: 'archive_missing' })
     await assert.rejects(pin(await aRun('../x.dump', null)), { code: 'archive_outside_root' })
     await assert.rejects(pin(await aRun('empty.dump', '')), { code: 'archive_empty' })
-    await assert.rejects(pin({ ...(await aRun()), id: 'nobody' }), { code: 'invalid_input' })
+    await assert.rejects(pin({ ...(await aRun()), id: 'nobody' }), { code: 'run_unknown' })
   })
 
   it('refuses its own links as archives, also where BACKUP_ROOT is a symlink', async () => {
