@@ -37,6 +37,7 @@ const PROBE: ProbeTimes = { everyMs: 15_000, answerWithinMs: 10_000 }
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 15_000
+const LEAVE_MS = 2_000
 
 const setupChange = z.object({
   kind: z.enum(['instance', 'account', 'binding']),
@@ -119,7 +120,8 @@ export function listenForChanges(
   return {
     async stop() {
       stopping.abort()
-      await client?.end()
+      // A line that has gone silent takes no leave.
+      if (client !== null) await Promise.race([client.end(), pause(LEAVE_MS)])
       await running
     },
   }
@@ -135,7 +137,7 @@ function readSetupChange(payload: string): SetupChange | null {
 }
 
 /** Ends early when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal = new AbortController().signal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(end, ms)
     function end() {

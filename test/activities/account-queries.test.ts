@@ -10,6 +10,8 @@ import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
 import { createMemoryProvider } from '../support/memory-provider.ts'
 import { someAccount, someInstance } from '../support/rows.ts'
 
+/** Drive takes names of thousands of characters. */
+const LONG = '備'.repeat(500)
 /** The server's limit of one payload. */
 const PAYLOAD_BYTES = 2 * 1024 * 1024
 
@@ -24,7 +26,7 @@ describe('a folder of many files with long names', () => {
     binding_id = (await createBinding(deps.db, { instance_slug: slug, account_id: account.id })).id
     const provider = createMemoryProvider()
     for (let index = 0; index < 5_000; index += 1) {
-      files.push(provider.put(`${String(index).padStart(5, '0')}${'備'.repeat(246)}.zip`, Buffer.from('x')))
+      files.push(provider.put(`${String(index).padStart(5, '0')}${LONG}.zip`, Buffer.from('x')))
     }
     async function* listFiles() {
       yield files
@@ -43,7 +45,7 @@ describe('a folder of many files with long names', () => {
     const listing = await ask(() => listRemoteFiles({ binding_id }))
     assert.ok(Buffer.byteLength(JSON.stringify(listing)) < PAYLOAD_BYTES)
     assert.equal(listing.truncated, true)
-    assert.ok(listing.files.length > 1_000)
+    assert.ok(listing.files.length > 500)
     assert.equal(listing.files[0]?.id, files.at(-1)?.id)
   })
 
@@ -52,6 +54,6 @@ describe('a folder of many files with long names', () => {
     const preview = await ask(() => previewPrune({ binding_id, keep_last: 2_000 }))
     assert.ok(Buffer.byteLength(JSON.stringify(preview)) < PAYLOAD_BYTES)
     assert.equal(preview.truncated, true)
-    assert.ok(preview.delete.length > 500 && preview.keep.length > 500)
+    assert.ok(preview.delete.length > 300 && preview.keep.length > 300)
   })
 })
