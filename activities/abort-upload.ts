@@ -14,8 +14,9 @@ import { StepError } from './failures.ts'
 import { readKept } from './kept-session.ts'
 import { knownRun } from './pin-archive.ts'
 import { type ArrivedFile, type Provider, ProviderError } from './providers/provider.ts'
-import { comparableHash, pathOf, type UploadedCopy } from './upload-archive.ts'
+import { comparableHash, pathOf } from './send-archive.ts'
 import { type Settling, settle } from './upload-transfer.ts'
+import type { UploadedCopy } from './uploaded-copy.ts'
 import type { VerifiedState } from './verify-upload.ts'
 
 export type AbandonedUpload =

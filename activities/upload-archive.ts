@@ -2,72 +2,29 @@
 // that still runs loses it), goes on from where the provider stands, and keeps the session for the next attempt; or, when
 // the upload was cancelled, for the look at what has arrived (abort-upload.ts).
 
-import { basename } from 'node:path'
 import { CancelledFailure, Context } from '@temporalio/activity'
 import type { ApplicationFailure } from '@temporalio/common'
 import { finishAttempt, type StartedAttempt, startAttempt } from '../db/attempts.ts'
-import { appendAudit } from '../db/audit.ts'
 import type { Run, UploadSessionRow } from '../db/schema.ts'
-import {
-  assertClaim,
-  ClaimLost,
-  claimSession,
-  dropSession,
-  openSession,
-  restartSession,
-  type SessionClaim,
-  saveArchiveHash,
-  saveSession,
-} from '../db/upload-sessions.ts'
+import { claimSession, type SessionClaim } from '../db/upload-sessions.ts'
 import { releaseOwnSlot, takeSlot } from '../db/upload-slots.ts'
-import { formatBytes } from '../workflows/destination.ts'
 import { isErrorCode } from '../workflows/errors.ts'
-import { namesForRun } from '../workflows/remote-name.ts'
-import type { DestinationState, FileHash, StatusError } from '../workflows/types.ts'
+import type { DestinationState } from '../workflows/types.ts'
 import { refuseWhilePaused } from './account-pause.ts'
-import { type OpenArchive, openArchiveSource } from './archive-source.ts'
+import { type ArchiveToSend, archiveOf, refuseTooLarge } from './archive-to-send.ts'
 import { TURN_LEASE_MS } from './await-turn.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { judgeAttempt } from './failed-attempt.ts'
 import { causeOf, StepError, statusErrorFrom, toFailure } from './failures.ts'
 import { type Heartbeats, startHeartbeats } from './heartbeats.ts'
-import { providerSession } from './kept-session.ts'
 import { knownRun } from './pin-archive.ts'
-import {
-  type Provider,
-  ProviderError,
-  type RemoteFile,
-  type RemoteFolder,
-  type UploadSession,
-} from './providers/provider.ts'
+import { type Provider, ProviderError } from './providers/provider.ts'
+import { sendArchive } from './send-archive.ts'
 import { outlastAbsence } from './short-absence.ts'
 import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
-import { startProgress, type UploadProgress } from './upload-progress.ts'
+import { startProgress } from './upload-progress.ts'
 import { type RateWatch, watchRate } from './upload-rate.ts'
-import { type SessionStore, type TransferNote, type Transferred, transfer } from './upload-transfer.ts'
-
-export type UploadInput = {
-  readonly run_id: string
-  readonly instance: string
-  readonly account_id: string
-  readonly binding_id: string
-  readonly folder: string
-  /** With what the attempts before this activity have ended: the first of its own waits as long as that asks. */
-  readonly resume_after?: { readonly pause_ms: number; readonly error: StatusError }
-}
-
-/** What was uploaded and is to be proven. */
-export type UploadedCopy = {
-  readonly remote_id: string
-  readonly remote_path: string
-  readonly size: number
-  /** Of the bytes that were read here. */
-  readonly hash: FileHash
-  readonly already_present: boolean
-  readonly uploaded_at: string
-  readonly attempt: number
-  readonly started_at: string
-}
+import type { UploadedCopy, UploadInput } from './uploaded-copy.ts'
 
 export type UploadActivities = {
   /** Fails with a code of workflows/errors.ts; heartbeats `{ bytes_sent, stored_bytes, size, told_bytes }`. */
@@ -223,39 +180,6 @@ function failedJudgement(deps: ActivityDeps, claim: SessionClaim, reason: unknow
   return toFailure(cause)
 }
 
-type ArchiveToSend = {
-  readonly path: string
-  readonly name: string
-  /** What it is called at the destination: the name of the file itself, for its link may have another one. */
-  readonly remote_name: string
-  readonly size: number
-  readonly mtime_ns: string
-}
-
-function archiveOf(run: Run): ArchiveToSend {
-  const path = run.pin_path ?? run.archive_path
-  if (path === null || run.size === null || run.archive_mtime_ns === null) {
-    throw new StepError('run_unknown', 'the database knows no archive of this run')
-  }
-  return {
-    path,
-    name: run.archive,
-    remote_name: basename(run.archive_path ?? path),
-    size: run.size,
-    mtime_ns: run.archive_mtime_ns,
-  }
-}
-
-/** Known before the first byte (providers.md, section 0). */
-function refuseTooLarge(size: number, provider: Provider): void {
-  const { maxFileBytes } = provider.limits
-  if (size <= maxFileBytes) return
-  throw new StepError(
-    'archive_too_large',
-    `the archive has ${formatBytes(size)}, and ${provider.kind} takes files of at most ${formatBytes(maxFileBytes)}`,
-  )
-}
-
 /** The lease from `awaitTurn` may have run out while the activity waited for a worker, or in a backoff. */
 async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> {
   await refuseWhilePaused(deps.db, input.account_id)
@@ -271,142 +195,5 @@ async function takePlace(deps: ActivityDeps, input: UploadInput): Promise<boolea
     runId: input.run_id,
     limit: deps.config.uploadsPerAccount,
     leaseMs: TURN_LEASE_MS,
-  })
-}
-
-type Sending = {
-  readonly provider: Provider
-  readonly archive: ArchiveToSend
-  readonly row: UploadSessionRow
-  readonly claim: SessionClaim
-  readonly progress: UploadProgress
-  readonly rate: RateWatch
-  readonly signal: AbortSignal
-}
-
-type Sent = Omit<UploadedCopy, 'attempt' | 'started_at'>
-
-async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Sending): Promise<Sent> {
-  const { provider, archive, claim, progress, rate, signal } = sending
-  const source = await openArchiveSource(archive, provider.hashAlgorithm)
-  try {
-    const folder = await provider.ensureFolder(input.folder, signal)
-    const noted = new Set<string>()
-    const { file, local, already_present } = await transfer({
-      provider,
-      folder,
-      names: namesForRun(archive.remote_name, input.run_id).map((name) => provider.remoteName(name)),
-      about: { runId: input.run_id, instance: input.instance, size: archive.size },
-      source,
-      sessions: await sessionStore(deps, sending),
-      events: {
-        onSent: progress.sent,
-        onStored: progress.stored,
-        onContinue: (offset) => {
-          progress.continueAt(offset)
-          rate.continueAt(offset)
-        },
-        onNote: async (note) => {
-          // One word an attempt is enough of a connection that breaks twenty times.
-          if (note.event === 'upload_resumed' && noted.has(note.event)) return
-          noted.add(note.event)
-          await outlastAbsence(() => writeNote(deps, input, claim, note), signal)
-        },
-      },
-      signal,
-    })
-    const hash = await comparableHash({ file, local, already_present }, source, signal)
-    return {
-      remote_id: file.id,
-      remote_path: pathOf(folder, file),
-      size: archive.size,
-      hash,
-      already_present,
-      uploaded_at: file.uploaded_at,
-    }
-  } finally {
-    await keepHash(deps, claim, source)
-    await source.close()
-  }
-}
-
-/** A copy of which everything has left is proven by it, whatever becomes of this attempt. */
-async function keepHash(deps: ActivityDeps, claim: SessionClaim, source: OpenArchive): Promise<void> {
-  const hash = source.known()
-  if (hash === null) return
-  await saveArchiveHash(deps.db, claim, hash).catch((error: unknown) => {
-    if (!(error instanceof ClaimLost)) deps.log.warn({ err: error, ...claim }, 'the hash was not kept')
-  })
-}
-
-export function pathOf(folder: RemoteFolder, file: RemoteFile): string {
-  return `${folder.path === '/' ? '' : folder.path}/${file.name}`
-}
-
-/** Where the provider states another hash than the one computed while sending, the archive is read once more. */
-export async function comparableHash(
-  { file, local }: Transferred,
-  source: Pick<OpenArchive, 'digestBy'>,
-  signal: AbortSignal,
-): Promise<FileHash> {
-  const stated = file.hashes[0]
-  const isComparable = stated === undefined || file.hashes.some((hash) => hash.algorithm === local.algorithm)
-  return isComparable ? local : source.digestBy(stated.algorithm, signal)
-}
-
-async function sessionStore(deps: ActivityDeps, sending: Sending): Promise<SessionStore> {
-  const { db, vault } = deps
-  const { claim, row, provider, archive, progress, rate, signal } = sending
-  let session: UploadSession | null = openSession(vault, row)
-  const isOtherArchive = row.archive_size !== archive.size || row.archive_mtime_ns !== archive.mtime_ns
-  if (session !== null && isOtherArchive) {
-    await provider.abortSession(providerSession(session), signal)
-    await dropSession(db, claim, {
-      remote_folder: row.remote_folder,
-      remote_name: row.remote_name,
-      archive_size: archive.size,
-      archive_mtime_ns: archive.mtime_ns,
-    })
-    session = null
-  }
-  if (session !== null) rate.enterSession(session.created_at)
-  return {
-    load: () => session,
-    save: async (changed) => {
-      await outlastAbsence(() => saveSession(db, vault, claim, changed), signal)
-      session = changed
-      rate.enterSession(changed.created_at)
-    },
-    drop: async () => {
-      await outlastAbsence(() => dropSession(db, claim), signal)
-      progress.startOver()
-      session = null
-    },
-    restart: async () => {
-      const restarted = await restartSession(db, claim)
-      progress.startOver()
-      session = null
-      return restarted.restarts
-    },
-  }
-}
-
-async function writeNote(
-  deps: ActivityDeps,
-  input: UploadInput,
-  claim: SessionClaim,
-  note: TransferNote,
-): Promise<void> {
-  const { event, ...details } = note
-  // What an attempt finds after another one took over is the other's doing.
-  await assertClaim(deps.db, claim)
-  await appendAudit(deps.db, {
-    actor: 'workflow',
-    event,
-    instance_slug: input.instance,
-    run_id: input.run_id,
-    account_id: input.account_id,
-    binding_id: input.binding_id,
-    details: { ...details, attempt: claim.claim },
   })
 }

@@ -17,7 +17,7 @@ import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from 
 import { createPlaces, type Places } from './places.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
 import { isTimeToReadBack, readBackHash } from './read-back.ts'
-import type { UploadedCopy } from './upload-archive.ts'
+import type { UploadedCopy } from './uploaded-copy.ts'
 
 export type VerifyInput = {
   readonly run_id: string

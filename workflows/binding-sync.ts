@@ -16,7 +16,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import type { UploadedCopy } from '../activities/upload-archive.ts'
+import type { UploadedCopy } from '../activities/uploaded-copy.ts'
 import type { VerifiedState } from '../activities/verify-upload.ts'
 import { recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
 import { lastCopy, unseenError } from './cancelled-upload.ts'

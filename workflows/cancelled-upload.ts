@@ -4,7 +4,7 @@
 import { log, proxyActivities, workflowInfo } from '@temporalio/workflow'
 import type { AbandonedUpload } from '../activities/abort-upload.ts'
 import type { Activities } from '../activities/index.ts'
-import type { UploadedCopy } from '../activities/upload-archive.ts'
+import type { UploadedCopy } from '../activities/uploaded-copy.ts'
 import type { VerifiedState } from '../activities/verify-upload.ts'
 import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from './activity-options.ts'
 import type { Destination } from './destination.ts'
