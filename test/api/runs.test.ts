@@ -210,7 +210,7 @@ describe('the runs of the API', () => {
     assertProblem(await api.ask('POST', `/api/runs/${id}/reupload`), 409)
     assert.equal((await api.ask('POST', `/api/runs/${id}/cancel`)).status, 202)
     const cancelled = await settled(id)
-    assert.equal(cancelled.cloud_status, 'failed')
+    assert.equal(cancelled.cloud_status, 'cancelled')
     const [destination] = Object.values(at(cancelled, 'cloud_sync_status'))
     assert.equal(at(destination ?? null).status, 'cancelled')
     assertProblem(await api.ask('POST', `/api/runs/${id}/cancel`), 409)

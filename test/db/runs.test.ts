@@ -36,7 +36,8 @@ describe('runs', () => {
   async function bothStatuses(runId: string): Promise<[CloudSyncStatus | undefined, unknown]> {
     const run = await getRun(test.db, runId)
     const { rows } = await sql<{ account_id: string; state: unknown }>`
-      select account_id, to_jsonb(destinations) - 'run_id' - 'account_id' - 'updated_at' - 'run_created_at' as state
+      select account_id, to_jsonb(destinations) - 'run_id' - 'account_id' - 'updated_at' - 'run_created_at'
+        - 'instance_slug' as state
       from destinations where run_id = ${runId}`.execute(test.db)
     return [run?.cloud_sync_status, Object.fromEntries(rows.map((row) => [row.account_id, row.state]))]
   }
@@ -165,7 +166,7 @@ describe('runs', () => {
 
   it('refuses a destination or run that does not exist', async () => {
     const run = await someRun(test.db)
-    await assert.rejects(saveDestination(test.db, run.id, 'a1', {}), conflict('not_found', 'account_id'))
+    await assert.rejects(saveDestination(test.db, run.id, 'a1', {}), conflict('not_found', 'destination'))
     await assert.rejects(saveDestination(test.db, 'none', 'a1', {}), conflict('not_found', 'run_id'))
     await assert.rejects(finishSync(test.db, 'none', 'none'), conflict('not_found', 'run_id'))
   })
