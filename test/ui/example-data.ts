@@ -9,7 +9,9 @@ import { createInstance } from '../../db/instances.ts'
 import type { Binding } from '../../db/schema.ts'
 import { recordUploadedFile } from '../../db/uploaded-files.ts'
 import type { Vault } from '../../db/vault.ts'
-import type { CloudStatus, DestinationState, StatusError } from '../../workflows/types.ts'
+import { cloudStatusOf } from '../../workflows/destination.ts'
+import { statusError } from '../../workflows/failures.ts'
+import type { DestinationState, StatusError } from '../../workflows/types.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 
 const NAMES = { google_drive: 'Drive EU', dropbox: 'Dropbox Team', onedrive: 'OneDrive Finance' } as const
@@ -34,10 +36,12 @@ const BUSY: StatusError = {
   retryable: true,
 }
 
+const CANCELLED = statusError('cancelled', 'The upload was cancelled.')
+
 type Bound = { readonly slug: string; readonly bindings: readonly Binding[] }
 
 export type Example = {
-  readonly runs: Readonly<Record<'moving' | 'failed' | 'uploaded', string>>
+  readonly runs: Readonly<Record<'moving' | 'failed' | 'cancelled' | 'uploaded', string>>
   readonly accountId: string
   readonly bindingId: string
 }
@@ -50,6 +54,8 @@ export function examplePages({ runs, accountId, bindingId }: Example): Readonly<
     'run-history-nothing-found': '/?q=nothing-has-this-name',
     'run-moving': `/runs/${runs.moving}`,
     'run-failed': `/runs/${runs.failed}`,
+    'run-cancelled': `/runs/${runs.cancelled}`,
+    'run-history-cancelled': '/?status=cancelled',
     'run-uploaded': `/runs/${runs.uploaded}`,
     overview: '/overview',
     instances: '/instances',
@@ -149,6 +155,7 @@ export async function seedExample(db: Db, vault: Vault, clouds: readonly CloudDo
     runs: {
       moving: newest('acme-prod', 0),
       failed: newest('bluebird', 1),
+      cancelled: newest('nordwind', 3),
       uploaded: newest('helvetia-shop', 2),
     },
   }
@@ -182,6 +189,14 @@ function settled(
   ) {
     return { ...base, status: 'failed', error: QUOTA, finished_at: new Date(at + 40_000).toISOString() }
   }
+  if (day === 0 && index === 3 && state.provider === 'dropbox') {
+    return {
+      ...base,
+      status: 'cancelled',
+      error: CANCELLED,
+      finished_at: new Date(at + 40_000).toISOString(),
+    }
+  }
   return {
     ...base,
     bytes_sent: size,
@@ -208,14 +223,7 @@ async function insertRun(
 ): Promise<void> {
   const { id, slug, at, states, open } = run
   const all = Object.values(states)
-  const cloud_status: CloudStatus =
-    all.length === 0
-      ? 'none'
-      : open
-        ? 'pending'
-        : all.some((one) => one.status === 'failed')
-          ? 'failed'
-          : 'uploaded'
+  const cloud_status = open ? 'pending' : cloudStatusOf(states)
   const made = new Date(at).toISOString()
   await db
     .insertInto('runs')
@@ -271,7 +279,7 @@ async function insertRun(
           ? {}
           : {
               finished_at: state.finished_at,
-              outcome: state.status === 'failed' ? ('failed' as const) : ('uploaded' as const),
+              outcome: endOf(state),
               error: state.error === null ? null : JSON.stringify(state.error),
             }),
       })
@@ -285,8 +293,8 @@ async function insertRun(
     details: { archive: `${slug}.dump` },
   })
   for (const [account_id, state] of Object.entries(states)) {
-    const event = state.status === 'failed' ? 'upload_failed' : 'upload_verified'
     if (state.finished_at === null) continue
+    const event = EVENTS[endOf(state)]
     await appendAudit(db, {
       actor: 'workflow',
       event,
@@ -296,4 +304,14 @@ async function insertRun(
       details: { remote_path: state.remote_path, size: state.size },
     })
   }
+}
+
+const EVENTS = {
+  failed: 'upload_failed',
+  cancelled: 'upload_cancelled',
+  uploaded: 'upload_verified',
+} as const
+
+function endOf({ status }: DestinationState): keyof typeof EVENTS {
+  return status === 'failed' || status === 'cancelled' ? status : 'uploaded'
 }
