@@ -2,12 +2,12 @@
 // itself looks where it runs beside the worker; else the worker that has the archive is asked, and when none answers
 // within two seconds the run is accepted without a pin, and says later what is wrong.
 
-import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { KeptArchive } from '../db/kept-archives.ts'
 import { ERROR_CODES, type ErrorCode } from '../workflows/errors.ts'
 import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
+import { inTime } from './in-time.ts'
 
 const LOOK_MS = 2_000
 
@@ -67,7 +67,8 @@ export async function inspectArchive(
   const { temporal, config, log, archives } = deps
   try {
     if (archives?.sees(archive_task_queue) === true) {
-      return lookOf(await inTime(archives.inspectArchive(question)))
+      // A disk that hangs must not hold the answer up.
+      return lookOf(await inTime(archives.inspectArchive(question), LOOK_MS, diskHangs))
     }
     if (!canAsk) return UNSEEN
     const finding = await temporal.runActivity({
@@ -114,16 +115,6 @@ function lookOf(finding: Finding): ArchiveLook {
   return { fault: { code: finding.code, message: finding.message }, kept: null }
 }
 
-/** A disk that hangs must not hold the answer up. */
-async function inTime(look: Promise<Finding>): Promise<Finding> {
-  const timer = new AbortController()
-  const late = delay(LOOK_MS, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`the disk did not answer within ${LOOK_MS} ms`)
-  })
-  try {
-    return await Promise.race([look, late])
-  } finally {
-    timer.abort()
-    late.catch(() => undefined)
-  }
+function diskHangs(): Error {
+  return new Error(`the disk did not answer within ${LOOK_MS} ms`)
 }

@@ -2,9 +2,9 @@
 // wrong with a part stands in the log alone. A part that hangs is one that is away: no look waits longer than its deadline,
 // and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
 
-import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { AppDeps } from './app-context.ts'
+import { inTime } from './in-time.ts'
 import { NoWorkerAnswered } from './temporal-client.ts'
 
 export interface HealthCheck {
@@ -36,21 +36,12 @@ export function createHealthCheck({
   }
 
   async function isUp(part: string, ask: () => Promise<unknown>): Promise<boolean> {
-    const deadline = new AbortController()
-    const { signal } = deadline
-    const late = setTimeout(PART_DEADLINE_MS, undefined, { signal }).then(() => {
-      throw new Error(`no answer within ${PART_DEADLINE_MS} ms`)
-    })
     try {
-      await Promise.race([look(part, ask), late])
+      await inTime(look(part, ask), PART_DEADLINE_MS, noAnswer)
       return true
     } catch (err) {
       log.warn({ err, part }, 'not ready')
       return false
-    } finally {
-      deadline.abort()
-      // It has lost the race by now.
-      late.catch(() => undefined)
     }
   }
 
@@ -63,4 +54,8 @@ export function createHealthCheck({
         if ((await temporal.countWorkers()) === 0) throw new NoWorkerAnswered('no worker asks for work')
       }),
   }
+}
+
+function noAnswer(): Error {
+  return new Error(`no answer within ${PART_DEADLINE_MS} ms`)
 }

@@ -30,6 +30,7 @@ import type { CloudSyncInput } from '../workflows/types.ts'
 import { detailsText, summaryText } from '../workflows/web-ui-text.ts'
 import { runWorkflowId } from '../workflows/workflow-ids.ts'
 import { createClosableRetry } from './grpc-retry.ts'
+import { inTime } from './in-time.ts'
 import { type PendingUpload, pendingUpload } from './pending-upload.ts'
 import { createServerWatch } from './server-watch.ts'
 import {
@@ -126,16 +127,11 @@ export function connectTemporal(options: TemporalOptions): TemporalClient {
 
   /** The client sleeps between its tries also beyond the deadline; nothing of it reaches the server any more then. */
   async function within<T>(ms: number, call: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(noAnswerWithin(ms)), ms + DEADLINE_GRACE_MS)
-    })
+    const answer = client.withDeadline(Date.now() + ms, call)
     try {
-      return await Promise.race([client.withDeadline(Date.now() + ms, call), late])
+      return await inTime(answer, ms + DEADLINE_GRACE_MS, () => noAnswerWithin(ms))
     } catch (error) {
       throw isServiceFault(error) ? unavailable(error) : error
-    } finally {
-      clearTimeout(timer)
     }
   }
 
