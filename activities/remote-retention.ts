@@ -3,7 +3,6 @@
 // deletes good copies.
 
 import { Context } from '@temporalio/activity'
-import { appendAudit } from '../db/audit.ts'
 import { markFileDeleted, ownRemoteIds, remoteIdsOfLaterRuns } from '../db/uploaded-files.ts'
 import { PLAN_TRIES } from '../workflows/activity-options.ts'
 import { isRetryable } from '../workflows/errors.ts'
@@ -14,6 +13,7 @@ import { causeOf, statusErrorFrom } from './failures.ts'
 import { knownRun } from './pin-archive.ts'
 import type { DeleteOutcome, Provider } from './providers/provider.ts'
 import { type RetentionOff, type RetentionRule, retentionInForce } from './retention-in-force.ts'
+import { auditDestination } from './upload-audit.ts'
 
 export type RetentionAbout = {
   readonly run_id: string
@@ -83,7 +83,7 @@ async function giveUp(deps: ActivityDeps, input: PlanInput, error: unknown): Pro
   const cause = causeOf(error)
   if (!isRetryable(cause.code) || context.info.attempt >= PLAN_TRIES) {
     const { code, message } = cause
-    await audit(deps, input, 'prune_failed', { folder: input.folder, error: { code, message } })
+    await auditDestination(deps.db, input, 'prune_failed', { folder: input.folder, error: { code, message } })
   }
   throw error
 }
@@ -92,7 +92,7 @@ async function plan(deps: ActivityDeps, input: PlanInput): Promise<RetentionPlan
   const { database } = await knownRun(deps, input.run_id)
   const { rule, off } = await retentionInForce(deps.db, { ...input, database })
   if (rule === null) {
-    await audit(deps, input, 'prune_skipped', { folder: input.folder, reason: off })
+    await auditDestination(deps.db, input, 'prune_skipped', { folder: input.folder, reason: off })
     return { delete: [], kept: 0, skipped: null, has_more: false, retention: null }
   }
   const { provider } = await deps.accounts.open(input.account_id)
@@ -109,7 +109,7 @@ async function plan(deps: ActivityDeps, input: PlanInput): Promise<RetentionPlan
       continue
     }
     if (skipped !== null || doomed.length > 0) {
-      await audit(deps, input, skipped === null ? 'prune_planned' : 'prune_skipped', {
+      await auditDestination(deps.db, input, skipped === null ? 'prune_planned' : 'prune_skipped', {
         keep_last: rule.keep_last,
         folder: input.folder,
         listed: listing.length,
@@ -173,7 +173,11 @@ async function prune(deps: ActivityDeps, input: PruneInput): Promise<PruneOutcom
     const reason = await whyNoLonger(deps, input, database)
     if (reason !== null) {
       const left = input.files.length - done
-      await audit(deps, input, 'prune_skipped', { folder: input.folder, reason, not_deleted: left })
+      await auditDestination(deps.db, input, 'prune_skipped', {
+        folder: input.folder,
+        reason,
+        not_deleted: left,
+      })
       return { deleted, error: null, is_outdated: true }
     }
     try {
@@ -186,7 +190,7 @@ async function prune(deps: ActivityDeps, input: PruneInput): Promise<PruneOutcom
         remote_id: file.id,
         deleted_at: new Date().toISOString(),
       })
-      await audit(deps, input, 'file_deleted', {
+      await auditDestination(deps.db, input, 'file_deleted', {
         remote_id: file.id,
         name: file.name,
         size: file.size,
@@ -196,7 +200,7 @@ async function prune(deps: ActivityDeps, input: PruneInput): Promise<PruneOutcom
     } catch (error) {
       context.cancellationSignal.throwIfAborted()
       const cause = causeOf(error)
-      await audit(deps, input, 'prune_failed', {
+      await auditDestination(deps.db, input, 'prune_failed', {
         remote_id: file.id,
         name: file.name,
         error: { code: cause.code, message: cause.message },
@@ -243,21 +247,4 @@ async function withBeats<T>(step: () => Promise<T>): Promise<T> {
   } finally {
     clearInterval(beats)
   }
-}
-
-async function audit(
-  deps: ActivityDeps,
-  about: RetentionAbout,
-  event: 'prune_planned' | 'prune_skipped' | 'file_deleted' | 'prune_failed',
-  details: Record<string, unknown>,
-): Promise<void> {
-  await appendAudit(deps.db, {
-    actor: 'workflow',
-    event,
-    instance_slug: about.instance,
-    run_id: about.run_id,
-    account_id: about.account_id,
-    binding_id: about.binding_id,
-    details,
-  })
 }

@@ -1,7 +1,6 @@
 // Bringing the bytes of an archive to the provider, within one attempt: the folder, the transfer, and the hash by which the
 // copy is proven.
 
-import { appendAudit } from '../db/audit.ts'
 import { assertClaim, ClaimLost, type SessionClaim, saveArchiveHash } from '../db/upload-sessions.ts'
 import { namesForRun } from '../workflows/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
@@ -10,6 +9,7 @@ import type { ActivityDeps } from './dependencies.ts'
 import type { RemoteFile, RemoteFolder } from './providers/provider.ts'
 import { type Sending, sessionStore } from './session-store.ts'
 import { outlastAbsence } from './short-absence.ts'
+import { auditDestination } from './upload-audit.ts'
 import { type TransferNote, type Transferred, transfer } from './upload-transfer.ts'
 import type { UploadedCopy, UploadInput } from './uploaded-copy.ts'
 
@@ -95,13 +95,5 @@ async function writeNote(
   const { event, ...details } = note
   // What an attempt finds after another one took over is the other's doing.
   await assertClaim(deps.db, claim)
-  await appendAudit(deps.db, {
-    actor: 'workflow',
-    event,
-    instance_slug: input.instance,
-    run_id: input.run_id,
-    account_id: input.account_id,
-    binding_id: input.binding_id,
-    details: { ...details, attempt: claim.claim },
-  })
+  await auditDestination(deps.db, input, event, { ...details, attempt: claim.claim })
 }

@@ -3,7 +3,6 @@
 // that differs is removed here, by its ID.
 
 import { Context } from '@temporalio/activity'
-import { appendAudit } from '../db/audit.ts'
 import { saveDestination } from '../db/runs.ts'
 import { forgetSession, getSession, openSession, resendSession } from '../db/upload-sessions.ts'
 import { recordUploadedFile } from '../db/uploaded-files.ts'
@@ -17,6 +16,7 @@ import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from 
 import { createPlaces, type Places } from './places.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
 import { isTimeToReadBack, readBackHash } from './read-back.ts'
+import { auditDestination } from './upload-audit.ts'
 import type { UploadedCopy } from './uploaded-copy.ts'
 
 export type VerifyInput = {
@@ -179,7 +179,7 @@ async function removeBadCopy(
   signal: AbortSignal,
 ): Promise<void> {
   const { copy } = input
-  await audit(deps, input, 'hash_mismatch', {
+  await auditDestination(deps.db, input, 'hash_mismatch', {
     remote_id: file.id,
     remote_path: copy.remote_path,
     local: { size: copy.size, hash: copy.hash },
@@ -188,7 +188,7 @@ async function removeBadCopy(
   // A file that was there before us is not ours to remove.
   if (!copy.already_present) {
     const outcome = await provider.deleteFile({ id: file.id, revision: file.revision }, signal)
-    await audit(deps, input, 'bad_copy_removed', {
+    await auditDestination(deps.db, input, 'bad_copy_removed', {
       remote_id: file.id,
       remote_path: copy.remote_path,
       outcome,
@@ -200,7 +200,10 @@ async function removeBadCopy(
 /** The next round looks for this very file before it sends anything: it may still show up. */
 async function noteVanished(deps: ActivityDeps, input: VerifyInput): Promise<void> {
   const { copy, run_id, account_id } = input
-  await audit(deps, input, 'copy_vanished', { remote_id: copy.remote_id, remote_path: copy.remote_path })
+  await auditDestination(deps.db, input, 'copy_vanished', {
+    remote_id: copy.remote_id,
+    remote_path: copy.remote_path,
+  })
   const row = await getSession(deps.db, run_id, account_id)
   const stored = row === null ? null : openSession(deps.vault, row)
   if (row === null || stored === null) return
@@ -237,7 +240,7 @@ async function record(
     })
   }
   await saveDestination(deps.db, run_id, account_id, { ...settled, status: 'uploaded', error: null })
-  await audit(deps, input, 'upload_verified', {
+  await auditDestination(deps.db, input, 'upload_verified', {
     remote_id: file.id,
     remote_path: copy.remote_path,
     size: copy.size,
@@ -253,21 +256,4 @@ async function forget(deps: ActivityDeps, input: VerifyInput): Promise<void> {
   const row = await getSession(deps.db, input.run_id, input.account_id)
   if (row !== null)
     await forgetSession(deps.db, { run_id: input.run_id, account_id: input.account_id, claim: row.claim })
-}
-
-async function audit(
-  deps: ActivityDeps,
-  input: VerifyInput,
-  event: 'hash_mismatch' | 'bad_copy_removed' | 'copy_vanished' | 'upload_verified',
-  details: Record<string, unknown>,
-): Promise<void> {
-  await appendAudit(deps.db, {
-    actor: 'workflow',
-    event,
-    instance_slug: input.instance,
-    run_id: input.run_id,
-    account_id: input.account_id,
-    binding_id: input.binding_id,
-    details,
-  })
 }
