@@ -4,7 +4,8 @@ import { appendAudit } from '../db/audit.ts'
 import { databaseNow } from '../db/clock.ts'
 import type { DbOrTransaction } from '../db/database.ts'
 import { KEEP_ARCHIVE_MS } from '../db/kept-archives.ts'
-import { changeDestination, lockRun } from '../db/run-sync.ts'
+import { settleDestinations } from '../db/run-settling.ts'
+import { lockRun } from '../db/run-sync.ts'
 import { finishSync, keepPinUntil, noteRunError, releasePin, saveDestination } from '../db/runs.ts'
 import type { PinKind, Run } from '../db/schema.ts'
 import { cloudStatusOf } from '../workflows/destination.ts'
@@ -58,45 +59,22 @@ export function createFinishRunActivities(deps: ActivityDeps): FinishRunActiviti
 
     failRun: ({ run_id, account_ids, error }) =>
       db.transaction().execute(async (trx) => {
-        await settle(trx, await lockRun(trx, run_id), account_ids, error)
+        await settleDestinations(trx, await lockRun(trx, run_id), account_ids, { actor: 'workflow', error })
         if (account_ids === null) await noteRunError(trx, run_id, error)
       }),
 
     finishRun: ({ run_id, unsettled }) =>
       db.transaction().execute(async (trx) => {
         const found = await lockRun(trx, run_id)
-        if (unsettled !== undefined) await settle(trx, found, null, unsettled)
+        if (unsettled !== undefined) {
+          await settleDestinations(trx, found, null, { actor: 'workflow', error: unsettled })
+        }
         const run = await lockRun(trx, run_id)
         const status = statusOf(run)
         if (run.cloud_status !== status) await close(trx, run, status)
         const { cloud_sync_status: destinations, pin } = await lockRun(trx, run_id)
         return { status, destinations, pin, keep_archive: needsArchive(status) && pin === 'linked' }
       }),
-  }
-}
-
-/** Ends these destinations (null: all that are open) as cancelled or failed. */
-async function settle(
-  trx: DbOrTransaction,
-  run: Run,
-  accountIds: readonly string[] | null,
-  error: StatusError,
-): Promise<void> {
-  const status = error.code === 'cancelled' ? 'cancelled' : 'failed'
-  for (const [accountId, state] of Object.entries(run.cloud_sync_status)) {
-    const isMeant = accountIds === null ? state.finished_at === null : accountIds.includes(accountId)
-    if (!isMeant) continue
-    const patch = { status, error, finished_at: new Date().toISOString() } as const
-    await changeDestination(trx, run.id, accountId, patch)
-    await appendAudit(trx, {
-      actor: 'workflow',
-      event: status === 'failed' ? 'upload_failed' : 'upload_cancelled',
-      instance_slug: run.instance_slug,
-      run_id: run.id,
-      account_id: accountId,
-      binding_id: state.binding_id,
-      details: { error },
-    })
   }
 }
 

@@ -1,6 +1,7 @@
-// Closing a run from outside of its workflow: one whose workflow ended without saying so, or that was cancelled before it
-// began. All that the end of a run leaves is written in one transaction: its destinations, itself, how long its archive
-// is kept (design.md, rule 6), and the word of the audit.
+// Settling what is open of a run: its destinations, for whoever ends them, and the run as a whole from outside of its
+// workflow, one that ended without saying so or that was cancelled before it began. All that the end of a run leaves is
+// written in one transaction: its destinations, itself, how long its archive is kept (design.md, rule 6), and the word of
+// the audit.
 
 import { cloudStatusOf } from '../workflows/destination.ts'
 import type { StatusError } from '../workflows/types.ts'
@@ -34,14 +35,7 @@ export async function settleLost(
       .executeTakeFirst()
     if (run === undefined) return null
     const about = { actor: 'system', instance_slug: run.instance_slug, run_id: run.id }
-    const status = error.code === 'cancelled' ? 'cancelled' : 'failed'
-    const event = status === 'cancelled' ? 'upload_cancelled' : 'upload_failed'
-    for (const [account_id, { binding_id, finished_at }] of Object.entries(run.cloud_sync_status)) {
-      if (finished_at !== null) continue
-      const patch = { status, error, finished_at: new Date().toISOString() } as const
-      await changeDestination(trx, run.id, account_id, patch)
-      await appendAudit(trx, { ...about, event, account_id, binding_id, details: { error } })
-    }
+    await settleDestinations(trx, run, null, { actor: about.actor, error })
     const settled = await trx
       .selectFrom('runs')
       .selectAll()
@@ -52,6 +46,30 @@ export async function settleLost(
     await appendAudit(trx, { ...about, event: 'sync_finished', details })
     return outcome
   })
+}
+
+/** Ends these destinations (null: all that are open) as cancelled or failed. Under the lock on the run. */
+export async function settleDestinations(
+  trx: DbOrTransaction,
+  run: Run,
+  accountIds: readonly string[] | null,
+  { actor, error }: { readonly actor: string; readonly error: StatusError },
+): Promise<void> {
+  const status = endOf(error)
+  for (const [account_id, { binding_id, finished_at }] of Object.entries(run.cloud_sync_status)) {
+    const isMeant = accountIds === null ? finished_at === null : accountIds.includes(account_id)
+    if (!isMeant) continue
+    await changeDestination(trx, run.id, account_id, { status, error, finished_at: new Date().toISOString() })
+    await appendAudit(trx, {
+      actor,
+      event: status === 'cancelled' ? 'upload_cancelled' : 'upload_failed',
+      instance_slug: run.instance_slug,
+      run_id: run.id,
+      account_id,
+      binding_id,
+      details: { error },
+    })
+  }
 }
 
 /**
@@ -80,8 +98,7 @@ type Outcome = 'uploaded' | 'failed' | 'cancelled'
 /** A run is what its destinations are, however its workflow ended; one without any is what the error says. */
 async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<Outcome> {
   const ofAll = cloudStatusOf(run.cloud_sync_status)
-  const ofError = error.code === 'cancelled' ? 'cancelled' : 'failed'
-  const outcome = ofAll === 'none' || ofAll === 'pending' ? ofError : ofAll
+  const outcome = ofAll === 'none' || ofAll === 'pending' ? endOf(error) : ofAll
   const isSafe = outcome === 'uploaded'
   if (run.pin !== null) {
     const keptUntil = (await databaseNow(trx)) + (isSafe ? 0 : KEEP_ARCHIVE_MS)
@@ -89,4 +106,8 @@ async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promis
   }
   await finishSync(trx, run.id, outcome, isSafe ? null : error)
   return outcome
+}
+
+function endOf(error: StatusError): 'failed' | 'cancelled' {
+  return error.code === 'cancelled' ? 'cancelled' : 'failed'
 }
