@@ -3,6 +3,7 @@
 // a link may remove it, and nobody else's run can depend on it. A run depends on the one link that its row names.
 
 import { randomBytes } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, PIN_FOLDER } from './archive.ts'
@@ -56,12 +57,12 @@ export async function findLeftLink(backupRoot: string, runId: string, name: stri
   const folder = linkFolder(backupRoot, runId)
   const names = await readdir(folder).catch((error: unknown) => {
     if (isGone(error)) return []
-    throw new StepError('archive_unreadable', `the kept archives cannot be read (${codeOf(error)})`)
+    throw unreadable(error)
   })
   const found = names.find((entry) => entry === name || entry.replace(OWN_MARK, '') === name)
   if (found === undefined) return null
   const path = join(folder, found)
-  const is = await lstat(path).catch(() => null)
+  const is = await lookAt(path)
   return is?.isFile() === true ? path : null
 }
 
@@ -74,15 +75,23 @@ export async function removeLink(path: string): Promise<void> {
 /** Removes the link that a run's row names, and what else in its folder is the same file: links of requests that came second. */
 export async function removeLinksOfRun(path: string): Promise<void> {
   const folder = dirname(path)
-  const own = await lstat(path, { bigint: true }).catch(() => null)
+  const own = await lookAt(path)
   const names = own === null ? [] : await readdir(folder).catch(() => [])
   for (const name of names) {
-    const other = await lstat(join(folder, name), { bigint: true }).catch(() => null)
+    const other = await lookAt(join(folder, name))
     if (other?.isFile() === true && other.ino === own?.ino && other.dev === own.dev) {
       await rm(join(folder, name), { force: true })
     }
   }
   await removeLink(path)
+}
+
+/** What is at the path, no symlink followed; null only when it is gone. Throws StepError `archive_unreadable`. */
+export async function lookAt(path: string): Promise<BigIntStats | null> {
+  return lstat(path, { bigint: true }).catch((error: unknown) => {
+    if (isGone(error)) return null
+    throw unreadable(error)
+  })
 }
 
 /** True where `path` is a place for links of this run: what is passed in from outside names nothing else. */
@@ -116,6 +125,10 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     (error: unknown) => !isGone(error),
   )
+}
+
+function unreadable(error: unknown): StepError {
+  return new StepError('archive_unreadable', `the kept archives cannot be read (${codeOf(error)})`)
 }
 
 function isGone(error: unknown): boolean {

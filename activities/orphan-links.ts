@@ -9,7 +9,7 @@ import { getRunsById } from '../db/runs.ts'
 import { isArchiveName } from '../workflows/retention.ts'
 import { RUN_ID } from '../workflows/workflow-ids.ts'
 import { PIN_FOLDER } from './archive.ts'
-import { removeEmptyFolder } from './archive-link.ts'
+import { lookAt, removeEmptyFolder } from './archive-link.ts'
 import type { ActivityDeps } from './dependencies.ts'
 
 /** Longer than any request or activity lives that links an archive and then writes its row. */
@@ -100,15 +100,12 @@ async function oldLinks(folder: string, olderThan: number): Promise<readonly str
   if (!(await isFolder(folder))) return []
   const old: string[] = []
   for (const name of await readdir(folder)) {
-    const is = await lstat(join(folder, name)).catch(() => null)
+    const is = await lookAt(join(folder, name))
     if (is?.isFile() === true && isArchiveName(name) && is.ctimeMs < olderThan) old.push(name)
   }
   return old
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (is) => is.isDirectory(),
-    () => false,
-  )
+  return (await lookAt(path))?.isDirectory() === true
 }

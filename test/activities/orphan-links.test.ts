@@ -111,6 +111,13 @@ describe('links of archives that belong to no run', () => {
     assert.deepEqual(await readdir(join(elsewhere, 'run-1')), ['x.dump'])
   })
 
+  it('are not taken for gone where the folder cannot be looked at', async () => {
+    const root = join(deps.folder, randomName('circle'))
+    await symlink(root, root)
+    const other = { ...deps, config: { ...deps.config, backupRoot: root } }
+    await assert.rejects(createOrphanActivities(other).sweepOrphanPins({}), { code: 'archive_unreadable' })
+  })
+
   it('may be dropped at once by who made them, and never the one that a row names, nor a file elsewhere', async () => {
     const { dropArchiveLink } = createArchiveInspectionActivities(deps)
     const { id, name } = await pinnedRun()
