@@ -2,8 +2,7 @@
 // nothing to look for. The provider is one in memory; database, archive and activities are real.
 
 import assert from 'node:assert/strict'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
@@ -11,11 +10,11 @@ import { createActivities } from '../../activities/index.ts'
 import { keptForm, readKept } from '../../activities/kept-session.ts'
 import type { UploadInput } from '../../activities/uploaded-copy.ts'
 import { listAttempts, startAttempt } from '../../db/attempts.ts'
-import { createBinding } from '../../db/bindings.ts'
 import { getSession, openSession, resendSession } from '../../db/upload-sessions.ts'
 import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
 import { createMemoryProvider, type MemoryProvider } from '../support/memory-provider.ts'
-import { randomName, someAccount, someInstance, testVault } from '../support/rows.ts'
+import { recordedUpload } from '../support/recorded-upload.ts'
+import { testVault } from '../support/rows.ts'
 
 const SIZE = 3_000_000
 const quiet = new DefaultLogger('ERROR')
@@ -39,18 +38,7 @@ describe('what a cancelled upload has left', () => {
   })
   after(() => deps.close())
 
-  async function aRun(): Promise<UploadInput> {
-    const { slug } = await someInstance(deps.db)
-    const account = await someAccount(deps.db)
-    const binding = await createBinding(deps.db, { instance_slug: slug, account_id: account.id })
-    const run_id = randomName('run')
-    await writeFile(join(deps.folder, `${run_id}.zip`), Buffer.alloc(SIZE, run_id))
-    const input = { run_id, instance: slug, archive: `${run_id}.zip`, workflow_id: 'w' }
-    const { destinations } = await run(activities.recordRun, input)
-    await activities.pinArchive({ run_id })
-    const folder = destinations[0]?.folder ?? assert.fail()
-    return { run_id, instance: slug, account_id: account.id, binding_id: binding.id, folder }
-  }
+  const aRun = () => recordedUpload(deps, SIZE)
   const upload = (input: UploadInput) => run(activities.uploadArchive, input)
   const abort = ({ run_id, account_id }: UploadInput) => run(activities.abortUpload, { run_id, account_id })
   /** As a worker leaves it that was killed after its last byte: its attempt open, its hash not kept. */
@@ -62,6 +50,15 @@ describe('what a cancelled upload has left', () => {
       .set({ archive_hash: null, sent_bytes: 0 })
       .where('run_id', '=', run_id)
       .execute()
+  }
+  /** The archive is not to be read any more. */
+  async function removeLink({ run_id }: UploadInput): Promise<void> {
+    const { pin_path } = await deps.db
+      .selectFrom('runs')
+      .select('pin_path')
+      .where('id', '=', run_id)
+      .executeTakeFirstOrThrow()
+    await rm(pin_path ?? '')
   }
 
   it('is a whole copy where the worker was lost, and its attempt is closed', async () => {
@@ -81,12 +78,7 @@ describe('what a cancelled upload has left', () => {
   it('needs no archive where the upload has read all of it', async () => {
     const input = await aRun()
     const copy = await upload(input)
-    const { pin_path } = await deps.db
-      .selectFrom('runs')
-      .select('pin_path')
-      .where('id', '=', input.run_id)
-      .executeTakeFirstOrThrow()
-    await rm(pin_path ?? '')
+    await removeLink(input)
     const left = await abort(input)
     assert.deepEqual(left.left === 'copy' && left.copy.hash, copy.hash)
   })
@@ -95,12 +87,7 @@ describe('what a cancelled upload has left', () => {
     const input = await aRun()
     await upload(input)
     await lose(input)
-    const { pin_path } = await deps.db
-      .selectFrom('runs')
-      .select('pin_path')
-      .where('id', '=', input.run_id)
-      .executeTakeFirstOrThrow()
-    await rm(pin_path ?? '')
+    await removeLink(input)
     assert.deepEqual(await abort(input), { left: 'unread' })
   })
 

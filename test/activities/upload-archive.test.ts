@@ -2,7 +2,7 @@
 // accounts. The provider is one in memory; database, archive and activities are real.
 
 import assert from 'node:assert/strict'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { ApplicationFailure } from '@temporalio/common'
@@ -17,19 +17,13 @@ import { startProgress, type UploadProgress } from '../../activities/upload-prog
 import type { UploadedCopy, UploadInput } from '../../activities/uploaded-copy.ts'
 import { deleteAccount, updateAccount } from '../../db/accounts.ts'
 import { listAttempts } from '../../db/attempts.ts'
-import { createBinding, deleteBinding, updateBinding } from '../../db/bindings.ts'
+import { deleteBinding, updateBinding } from '../../db/bindings.ts'
 import { beginSync, getRun } from '../../db/runs.ts'
 import { claimSession, getSession, saveProgress } from '../../db/upload-sessions.ts'
 import { createTestDeps, type TestDeps } from '../support/activity-deps.ts'
 import { createMemoryProvider, type MemoryProvider } from '../support/memory-provider.ts'
-import {
-  pendingDestination,
-  randomName,
-  someAccount,
-  someInstance,
-  someRun,
-  testVault,
-} from '../support/rows.ts'
+import { recordedUpload } from '../support/recorded-upload.ts'
+import { pendingDestination, someRun, testVault } from '../support/rows.ts'
 import { until } from '../support/until.ts'
 
 const SIZE = 3_000_000
@@ -72,18 +66,7 @@ describe('an attempt of an upload', () => {
   })
   after(() => deps.close())
 
-  async function aRun(): Promise<UploadInput> {
-    const { slug } = await someInstance(deps.db)
-    const account = await someAccount(deps.db)
-    const binding = await createBinding(deps.db, { instance_slug: slug, account_id: account.id })
-    const run_id = randomName('run')
-    await writeFile(join(deps.folder, `${run_id}.zip`), Buffer.alloc(SIZE, run_id))
-    const input = { run_id, instance: slug, archive: `${run_id}.zip`, workflow_id: 'w' }
-    const { destinations } = await activities.recordRun(input)
-    await activities.pinArchive({ run_id })
-    const folder = destinations[0]?.folder ?? assert.fail()
-    return { run_id, instance: slug, account_id: account.id, binding_id: binding.id, folder }
-  }
+  const aRun = () => recordedUpload(deps, SIZE)
   const upload = (input: UploadInput): Promise<UploadedCopy> =>
     new MockActivityEnvironment(undefined, { logger: quiet }).run(activities.uploadArchive, input)
   const failureOf = (work: Promise<unknown>): Promise<ApplicationFailure> =>

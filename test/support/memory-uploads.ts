@@ -2,8 +2,6 @@
 // (heartbeats, signals) is kept.
 
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import type { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
@@ -12,13 +10,12 @@ import { sql } from 'kysely'
 import type { ActivityDeps } from '../../activities/dependencies.ts'
 import { createActivities } from '../../activities/index.ts'
 import type { UploadedCopy, UploadInput } from '../../activities/uploaded-copy.ts'
-import { createBinding } from '../../db/bindings.ts'
 import { getRun } from '../../db/runs.ts'
 import { getSession } from '../../db/upload-sessions.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { createTestDeps, type TestDeps } from './activity-deps.ts'
 import { createMemoryProvider, type MemoryProvider } from './memory-provider.ts'
-import { randomName, someAccount, someInstance } from './rows.ts'
+import { recordedUpload } from './recorded-upload.ts'
 
 /** Failed attempts are what is asked for here. */
 const quiet = new DefaultLogger('ERROR')
@@ -50,20 +47,9 @@ export class MemoryUploads {
   }
 
   async aRun(): Promise<UploadInput> {
-    const { db, folder } = this.deps
-    const activities = createActivities(this.deps)
-    const { slug } = await someInstance(db)
-    const account = await someAccount(db)
-    const binding = await createBinding(db, { instance_slug: slug, account_id: account.id })
-    const run_id = randomName('run')
-    await writeFile(join(folder, `${run_id}.zip`), Buffer.alloc(this.size, run_id))
-    const { destinations } = await activities.recordRun({
-      ...{ run_id, instance: slug, archive: `${run_id}.zip`, workflow_id: 'w' },
-    })
-    await activities.pinArchive({ run_id })
-    const bound = destinations[0]?.folder ?? assert.fail()
+    const input = await recordedUpload(this.deps, this.size)
     this.#heartbeatDetails = undefined
-    return { run_id, instance: slug, account_id: account.id, binding_id: binding.id, folder: bound }
+    return input
   }
 
   async upload(input: UploadInput): Promise<UploadedCopy> {
