@@ -270,7 +270,7 @@ describe('the HTTP client', () => {
 
   it('takes no answer that never ends', async () => {
     handle = (_, outgoing) => pipeline(Readable.from(bytes(80 * MIB, MIB)), outgoing)
-    await assert.rejects(get(), { code: 'unexpected_answer' })
+    await assert.rejects(get({}, patient), { code: 'unexpected_answer' })
   })
 
   it('sends 1 GiB without holding it in memory', async () => {
