@@ -11,6 +11,8 @@ import { ProviderError } from './providers/provider.ts'
 const CONNECT_TIMEOUT_MS = 30_000
 /** A transfer in which no byte moved for this long is given up. */
 const STALL_TIMEOUT_MS = 60_000
+/** An answer that has not begun this long after the last byte was sent is given up, where the request names no time. */
+const ANSWER_TIMEOUT_MS = 60_000
 /** JSON answers are small; a listing page of 2,000 files is about 1 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 const MAX_REDIRECTS = 3
@@ -50,6 +52,8 @@ export type HttpOptions = {
   readonly proxyEnv?: Readonly<Record<string, string>> | undefined
   readonly stallTimeoutMs?: number | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** Above this no request waits for its answer, whatever it allows itself; no bound without it. */
+  readonly longestAnswerMs?: number | undefined
 }
 
 export function createHttpClient(options: HttpOptions = {}): HttpClient {
@@ -63,6 +67,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
   const limits = {
     stallMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
     connectMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    longestAnswerMs: options.longestAnswerMs ?? Number.POSITIVE_INFINITY,
   }
   const client: HttpClient = {
     request: (request) => follow(agent, limits, request),
@@ -72,7 +77,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
   return client
 }
 
-type Limits = { readonly stallMs: number; readonly connectMs: number }
+type Limits = { readonly stallMs: number; readonly connectMs: number; readonly longestAnswerMs: number }
 
 async function follow(agent: https.Agent, limits: Limits, request: HttpRequest): Promise<HttpAnswer> {
   let current = request
@@ -152,7 +157,8 @@ function once(agent: https.Agent, limits: Limits, request: HttpRequest): Promise
     const onAbort = () => fail(undefined)
     request.signal?.addEventListener('abort', onAbort)
 
-    const answered = () => watch(request.answerTimeoutMs ?? 60_000, 'no answer')
+    const answerMs = Math.min(request.answerTimeoutMs ?? ANSWER_TIMEOUT_MS, limits.longestAnswerMs)
+    const answered = () => watch(answerMs, 'no answer')
     watch(limits.connectMs, 'no connection')
     outgoing.on('socket', (socket) => {
       const connected = () => (body === undefined ? answered() : watch(limits.stallMs, 'no bytes moved'))

@@ -62,202 +62,207 @@ describe('an upload survives', () => {
     return cloud
   }
 
-  for (const kind of kinds) {
-    describe(`at ${kind}`, () => {
-      it('connections that are reset in mid-body, sending little twice', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const content = randomBytes(LARGE)
-        const archive = await system.writeArchive(`${slug}/x.dump`, content)
-        cloud.server.forgetRequests()
-        for (const bytes of [3 * MIB + 7, 5 * MIB + 1, MIB]) {
-          cloud.server.faults.add({ operation: 'chunk', action: { kind: 'reset_after', bytes } })
-        }
-        const result = await system.sync({ instance: slug, archive })
-        assert.equal(result.status, 'uploaded')
-        onlyFile(cloud, slug, content)
-      })
-
-      it('lost answers to opening, sending and finishing, with one file in the end', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const content = randomBytes(LARGE)
-        const archive = await system.writeArchive(`${slug}/x.dump`, content)
-        for (const operation of ['open', 'chunk', 'finalise']) {
-          cloud.server.faults.add({ operation, action: { kind: 'lose_answer' } })
-        }
-        const result = await system.sync({ instance: slug, archive })
-        assert.equal(result.status, 'uploaded')
-        const files = cloud.files(`/odoo-backups/${slug}`)
-        assert.equal(files.length, 1)
-        assert.equal(sha256(files[0]?.content ?? Buffer.alloc(0)), sha256(content))
-      })
-
-      it('a copy that differs: it is removed and sent once more', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const content = randomBytes(LARGE)
-        const archive = await system.writeArchive(`${slug}/x.dump`, content)
-        const struck = cloud.server.faults.add({ action: { kind: 'own', name: 'flip_bit' } })
-        const result = await system.sync({ instance: slug, archive })
-        assert.equal(struck(), 1)
-        assert.equal(result.status, 'uploaded')
-        onlyFile(cloud, slug, content)
-        const trail = await events(result.run_id)
-        assert.ok(trail.includes('hash_mismatch') && trail.includes('bad_copy_removed'))
-      })
-
-      it('but not copies that differ twice: nothing stays, and the reason is said', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
-        cloud.server.faults.add({
-          times: Number.POSITIVE_INFINITY,
-          action: { kind: 'own', name: 'flip_bit' },
+  // Side by side: each of them breaks its own cloud, and most of the time is pauses between attempts.
+  describe('at each cloud', { concurrency: true }, () => {
+    for (const kind of kinds) {
+      describe(`at ${kind}`, { concurrency: 1 }, () => {
+        it('connections that are reset in mid-body, sending little twice', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const content = randomBytes(LARGE)
+          const archive = await system.writeArchive(`${slug}/x.dump`, content)
+          cloud.server.forgetRequests()
+          for (const bytes of [3 * MIB + 7, 5 * MIB + 1, MIB]) {
+            cloud.server.faults.add({ operation: 'chunk', action: { kind: 'reset_after', bytes } })
+          }
+          const result = await system.sync({ instance: slug, archive })
+          assert.equal(result.status, 'uploaded')
+          onlyFile(cloud, slug, content)
         })
-        const result = await system.sync({ instance: slug, archive })
-        assert.equal(result.status, 'failed')
-        assert.deepEqual(
-          Object.values(result.destinations).map((state) => state.error?.code),
-          ['hash_mismatch'],
-        )
-        assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
-      })
 
-      it('a fault of the service, showing the destination as retrying with its reason meanwhile', async () => {
-        const cloud = cloudOf(kind)
-        const { slug, bindings } = await system.bind({}, [cloud])
-        const accountId = bindings[0]?.account_id ?? ''
-        const content = randomBytes(LARGE)
-        const archive = await system.writeArchive(`${slug}/x.dump`, content)
-        cloud.server.faults.add({
-          operation: 'open',
-          times: 2,
-          action: { kind: 'status', status: 503, headers: { 'Retry-After': '2' } },
+        it('lost answers to opening, sending and finishing, with one file in the end', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const content = randomBytes(LARGE)
+          const archive = await system.writeArchive(`${slug}/x.dump`, content)
+          for (const operation of ['open', 'chunk', 'finalise']) {
+            cloud.server.faults.add({ operation, action: { kind: 'lose_answer' } })
+          }
+          const result = await system.sync({ instance: slug, archive })
+          assert.equal(result.status, 'uploaded')
+          const files = cloud.files(`/odoo-backups/${slug}`)
+          assert.equal(files.length, 1)
+          assert.equal(sha256(files[0]?.content ?? Buffer.alloc(0)), sha256(content))
         })
-        const run = await system.start({ instance: slug, archive })
-        const retrying = await until('the destination is retrying', async () => {
-          const state = (await getRun(system.db, run.runId))?.cloud_sync_status[accountId]
-          return state?.status === 'retrying' ? state : null
-        })
-        assert.equal(retrying.error?.retryable, true)
-        const handle = system.temporal.client.workflow.getHandle(`cloud-sync/${slug}/${run.runId}`)
-        await until('the workflow says so as well', async () => {
-          const status = await handle.query<Record<string, { status: string }>>('cloud_sync_status')
-          return ['retrying', 'uploading', 'uploaded'].includes(status[accountId]?.status ?? '') ? true : null
-        })
-        const result = await run.result()
-        assert.equal(result.status, 'uploaded')
-        onlyFile(cloud, slug, content)
-        const attempts = await listAttempts(system.db, run.runId)
-        assert.deepEqual(
-          attempts.map((attempt) => attempt.outcome),
-          ['retrying', 'retrying', 'uploaded'],
-        )
-      })
 
-      it('a cancellation: the session is given up and nothing half-written is left', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
-        const sessionsBefore = cloud.openSessions()
-        const struck = cloud.server.faults.add({
-          operation: 'chunk',
-          action: { kind: 'stall_after', bytes: MIB },
+        it('a copy that differs: it is removed and sent once more', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const content = randomBytes(LARGE)
+          const archive = await system.writeArchive(`${slug}/x.dump`, content)
+          const struck = cloud.server.faults.add({ action: { kind: 'own', name: 'flip_bit' } })
+          const result = await system.sync({ instance: slug, archive })
+          assert.equal(struck(), 1)
+          assert.equal(result.status, 'uploaded')
+          onlyFile(cloud, slug, content)
+          const trail = await events(result.run_id)
+          assert.ok(trail.includes('hash_mismatch') && trail.includes('bad_copy_removed'))
         })
-        const run = await system.start({ instance: slug, archive })
-        await until('the upload hangs', async () => (struck() > 0 ? true : null))
-        await run.cancel()
-        const error = await run.result().then(
-          () => assert.fail('the workflow should be cancelled'),
-          (failure: unknown) => failure,
-        )
-        assert.ok(error instanceof WorkflowFailedError && isCancellation(error.cause))
-        const states = Object.values((await getRun(system.db, run.runId))?.cloud_sync_status ?? {})
-        assert.deepEqual(
-          states.map((state) => state.status),
-          ['cancelled'],
-        )
-        assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
-        // Dropbox has no call that gives a session up: it expires by itself.
-        if (kind !== 'dropbox') assert.equal(cloud.openSessions(), sessionsBefore)
-        const sessions = await system.db
-          .selectFrom('upload_sessions')
-          .selectAll()
-          .where('run_id', '=', run.runId)
-          .execute()
-        assert.deepEqual(sessions, [])
-      })
 
-      it('a change of the archive while it is read: it fails and nothing is committed', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({}, [cloud])
-        const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
-        const struck = cloud.server.faults.add({
-          operation: 'chunk',
-          action: { kind: 'reset_after', bytes: MIB },
-        })
-        cloud.server.faults.add({ operation: 'chunk', action: { kind: 'delay', ms: 50 } })
-        const run = await system.start({ instance: slug, archive })
-        await until('the upload has begun', async () => (struck() > 0 ? true : null))
-        const path = join(system.config.backupRoot, archive)
-        await writeFile(path, randomBytes(1000), { flag: 'r+' })
-        await utimes(path, new Date(), new Date(Date.now() + 5000))
-        const result = await run.result()
-        assert.deepEqual(
-          Object.values(result.destinations).map((state) => state.error?.code),
-          ['archive_changed'],
-        )
-        assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
-      })
-
-      it('a prune that fails: the copy stays uploaded and retention says why', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({ keep_last: 1 }, [cloud])
-        cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
-        const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(1000))
-        cloud.server.faults.add({
-          operation: 'delete',
-          times: Number.POSITIVE_INFINITY,
-          action: { kind: 'status', status: 403 },
-        })
-        if (kind === 'google_drive') {
+        it('but not copies that differ twice: nothing stays, and the reason is said', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
           cloud.server.faults.add({
-            operation: 'update',
+            times: Number.POSITIVE_INFINITY,
+            action: { kind: 'own', name: 'flip_bit' },
+          })
+          const result = await system.sync({ instance: slug, archive })
+          assert.equal(result.status, 'failed')
+          assert.deepEqual(
+            Object.values(result.destinations).map((state) => state.error?.code),
+            ['hash_mismatch'],
+          )
+          assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
+        })
+
+        it('a fault of the service, showing the destination as retrying with its reason meanwhile', async () => {
+          const cloud = cloudOf(kind)
+          const { slug, bindings } = await system.bind({}, [cloud])
+          const accountId = bindings[0]?.account_id ?? ''
+          const content = randomBytes(LARGE)
+          const archive = await system.writeArchive(`${slug}/x.dump`, content)
+          cloud.server.faults.add({
+            operation: 'open',
+            times: 2,
+            action: { kind: 'status', status: 503, headers: { 'Retry-After': '2' } },
+          })
+          const run = await system.start({ instance: slug, archive })
+          const retrying = await until('the destination is retrying', async () => {
+            const state = (await getRun(system.db, run.runId))?.cloud_sync_status[accountId]
+            return state?.status === 'retrying' ? state : null
+          })
+          assert.equal(retrying.error?.retryable, true)
+          const handle = system.temporal.client.workflow.getHandle(`cloud-sync/${slug}/${run.runId}`)
+          await until('the workflow says so as well', async () => {
+            const status = await handle.query<Record<string, { status: string }>>('cloud_sync_status')
+            return ['retrying', 'uploading', 'uploaded'].includes(status[accountId]?.status ?? '')
+              ? true
+              : null
+          })
+          const result = await run.result()
+          assert.equal(result.status, 'uploaded')
+          onlyFile(cloud, slug, content)
+          const attempts = await listAttempts(system.db, run.runId)
+          assert.deepEqual(
+            attempts.map((attempt) => attempt.outcome),
+            ['retrying', 'retrying', 'uploaded'],
+          )
+        })
+
+        it('a cancellation: the session is given up and nothing half-written is left', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
+          const sessionsBefore = cloud.openSessions()
+          const struck = cloud.server.faults.add({
+            operation: 'chunk',
+            action: { kind: 'stall_after', bytes: MIB },
+          })
+          const run = await system.start({ instance: slug, archive })
+          await until('the upload hangs', async () => (struck() > 0 ? true : null))
+          await run.cancel()
+          const error = await run.result().then(
+            () => assert.fail('the workflow should be cancelled'),
+            (failure: unknown) => failure,
+          )
+          assert.ok(error instanceof WorkflowFailedError && isCancellation(error.cause))
+          const states = Object.values((await getRun(system.db, run.runId))?.cloud_sync_status ?? {})
+          assert.deepEqual(
+            states.map((state) => state.status),
+            ['cancelled'],
+          )
+          assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
+          // Dropbox has no call that gives a session up: it expires by itself.
+          if (kind !== 'dropbox') assert.equal(cloud.openSessions(), sessionsBefore)
+          const sessions = await system.db
+            .selectFrom('upload_sessions')
+            .selectAll()
+            .where('run_id', '=', run.runId)
+            .execute()
+          assert.deepEqual(sessions, [])
+        })
+
+        it('a change of the archive while it is read: it fails and nothing is committed', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({}, [cloud])
+          const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
+          const struck = cloud.server.faults.add({
+            operation: 'chunk',
+            action: { kind: 'reset_after', bytes: MIB },
+          })
+          cloud.server.faults.add({ operation: 'chunk', action: { kind: 'delay', ms: 50 } })
+          const run = await system.start({ instance: slug, archive })
+          await until('the upload has begun', async () => (struck() > 0 ? true : null))
+          const path = join(system.config.backupRoot, archive)
+          await writeFile(path, randomBytes(1000), { flag: 'r+' })
+          await utimes(path, new Date(), new Date(Date.now() + 5000))
+          const result = await run.result()
+          assert.deepEqual(
+            Object.values(result.destinations).map((state) => state.error?.code),
+            ['archive_changed'],
+          )
+          assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
+        })
+
+        it('a prune that fails: the copy stays uploaded and retention says why', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({ keep_last: 1 }, [cloud])
+          cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
+          const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(1000))
+          cloud.server.faults.add({
+            operation: 'delete',
             times: Number.POSITIVE_INFINITY,
             action: { kind: 'status', status: 403 },
           })
-        }
-        const result = await system.sync({ instance: slug, archive })
-        const [state] = Object.values(result.destinations)
-        assert.equal(state?.status, 'uploaded')
-        assert.ok(state?.retention?.error, 'retention.error is missing')
-        assert.deepEqual(state?.retention?.deleted, [])
-        cloud.server.faults.clear()
-      })
-
-      it('a listing that lacks the new file: nothing is deleted and the trail says so', async () => {
-        const cloud = cloudOf(kind)
-        const { slug } = await system.bind({ keep_last: 1 }, [cloud])
-        cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
-        cloud.putFile(`/odoo-backups/${slug}/older.zip`, Buffer.from('older'), '2025-01-01T00:00:00Z')
-        const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(1000))
-        const value = kind === 'dropbox' ? 1 : 3_600_000
-        cloud.server.faults.add({
-          operation: 'list',
-          times: Number.POSITIVE_INFINITY,
-          action: { kind: 'own', name: 'stale_list', value },
+          if (kind === 'google_drive') {
+            cloud.server.faults.add({
+              operation: 'update',
+              times: Number.POSITIVE_INFINITY,
+              action: { kind: 'status', status: 403 },
+            })
+          }
+          const result = await system.sync({ instance: slug, archive })
+          const [state] = Object.values(result.destinations)
+          assert.equal(state?.status, 'uploaded')
+          assert.ok(state?.retention?.error, 'retention.error is missing')
+          assert.deepEqual(state?.retention?.deleted, [])
+          cloud.server.faults.clear()
         })
-        const result = await system.sync({ instance: slug, archive })
-        const [state] = Object.values(result.destinations)
-        assert.equal(state?.status, 'uploaded')
-        assert.equal(state?.retention?.skipped, 'new_file_not_listed')
-        assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 3)
-        assert.ok((await events(result.run_id)).includes('prune_skipped'))
-        cloud.server.faults.clear()
+
+        it('a listing that lacks the new file: nothing is deleted and the trail says so', async () => {
+          const cloud = cloudOf(kind)
+          const { slug } = await system.bind({ keep_last: 1 }, [cloud])
+          cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
+          cloud.putFile(`/odoo-backups/${slug}/older.zip`, Buffer.from('older'), '2025-01-01T00:00:00Z')
+          const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(1000))
+          const value = kind === 'dropbox' ? 1 : 3_600_000
+          cloud.server.faults.add({
+            operation: 'list',
+            times: Number.POSITIVE_INFINITY,
+            action: { kind: 'own', name: 'stale_list', value },
+          })
+          const result = await system.sync({ instance: slug, archive })
+          const [state] = Object.values(result.destinations)
+          assert.equal(state?.status, 'uploaded')
+          assert.equal(state?.retention?.skipped, 'new_file_not_listed')
+          assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 3)
+          assert.ok((await events(result.run_id)).includes('prune_skipped'))
+          cloud.server.faults.clear()
+        })
       })
-    })
-  }
+    }
+  })
 
   it('the fault of one destination without delaying or failing another', async () => {
     for (const kind of kinds) cloudOf(kind)
