@@ -16,10 +16,6 @@ import {
   type UploadTarget,
 } from './providers/provider.ts'
 
-/** How long a file may take to show up after its request was cut. */
-const LATE_MS = 10_000
-/** The same where the provider says itself that it has every byte: it puts a large file together. */
-const ASSEMBLY_MS = 60_000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 2_000
 
@@ -39,12 +35,13 @@ export async function arrivedFile(
   signal: AbortSignal,
 ): Promise<ArrivedFile | null> {
   const { provider, kept, mayBeWhole } = stopped
+  const { assemblyMs, cutRequestMs } = deps.patience
   const startMs = Date.now()
   let pauseMs = FIRST_PAUSE_MS
   for (;;) {
     const seen = await look(deps, stopped, signal)
     if (seen.kind === 'complete') return seen.file
-    const patienceMs = seen.kind === 'assembling' ? ASSEMBLY_MS : mayBeWhole ? LATE_MS : 0
+    const patienceMs = seen.kind === 'assembling' ? assemblyMs : mayBeWhole ? cutRequestMs : 0
     if (Date.now() - startMs >= patienceMs) break
     await pause(pauseMs, undefined, { signal })
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)

@@ -4,6 +4,7 @@ import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
 import type { Logger } from '../db/log.ts'
 import type { Vault } from '../db/vault.ts'
+import type { Patience } from './patience.ts'
 import type { ProviderAccounts } from './provider-accounts.ts'
 
 export type ActivityDeps = {
@@ -12,4 +13,5 @@ export type ActivityDeps = {
   readonly config: Config
   readonly log: Logger
   readonly accounts: ProviderAccounts
+  readonly patience: Patience
 }

@@ -3,6 +3,7 @@
 // reached it say nothing. It travels from attempt to attempt in the heartbeat; should it get lost, the wait begins anew.
 
 import { z } from 'zod'
+import type { Patience } from './patience.ts'
 
 const looksInVain = z.object({
   lacking: z.enum(['file', 'hash']),
@@ -12,14 +13,8 @@ const looksInVain = z.object({
 })
 export type LooksInVain = z.infer<typeof looksInVain>
 
-/**
- * A hash may take minutes (providers.md 3.3). A file that the provider took is there to be read by its ID at once, or after
- * seconds where its parts do not agree yet.
- */
-const PATIENCE_MS: Readonly<Record<LooksInVain['lacking'], number>> = { hash: 10 * 60_000, file: 30_000 }
 /** However long ago the first look was: in between the provider may have been away, or this machine's clock been set. */
 const FEWEST_LOOKS = 5
-const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 30_000
 
 /** What the attempt before has left; null when it left nothing. */
@@ -39,12 +34,13 @@ export function lookedInVain(
     : { lacking, since: new Date(nowMs).toISOString(), looks: 1 }
 }
 
-/** True after five looks and ten minutes without a hash, or half a minute without a file. */
-export function isEnough({ lacking, since, looks }: LooksInVain, nowMs: number): boolean {
-  return looks >= FEWEST_LOOKS && nowMs - Date.parse(since) >= PATIENCE_MS[lacking]
+/** True after at least five looks, when the patience with what is lacking is at its end. */
+export function isEnough({ lacking, since, looks }: LooksInVain, nowMs: number, patience: Patience): boolean {
+  const longestMs = lacking === 'hash' ? patience.hashMs : patience.fileMs
+  return looks >= FEWEST_LOOKS && nowMs - Date.parse(since) >= longestMs
 }
 
-/** Until the next look: from 1 s to 30 s. */
-export function pauseMs({ looks }: LooksInVain): number {
-  return Math.min(FIRST_PAUSE_MS * 2 ** (looks - 1), LONGEST_PAUSE_MS)
+/** Until the next look, in ms: at most 30 s. */
+export function pauseMs({ looks }: LooksInVain, { lookAgainMs }: Patience): number {
+  return Math.min(lookAgainMs * 2 ** (looks - 1), LONGEST_PAUSE_MS)
 }

@@ -4,6 +4,7 @@
 import type { FileHash } from '../workflows/types.ts'
 import { createArchiveHash } from './archive-hash.ts'
 import { isEnough, type LooksInVain } from './looks-in-vain.ts'
+import type { Patience } from './patience.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
 
 const PIECE_BYTES = 8 * 1024 * 1024
@@ -12,8 +13,13 @@ const SMALL_BYTES = 64 * 1024 * 1024
 const LOOKS_FOR_SMALL = 3
 
 /** Whether the provider has had its time to state a hash of a copy of this size, in bytes. */
-export function isTimeToReadBack(size: number, looks: LooksInVain, nowMs: number): boolean {
-  return isEnough(looks, nowMs) || (size <= SMALL_BYTES && looks.looks >= LOOKS_FOR_SMALL)
+export function isTimeToReadBack(
+  size: number,
+  looks: LooksInVain,
+  nowMs: number,
+  patience: Patience,
+): boolean {
+  return isEnough(looks, nowMs, patience) || (size <= SMALL_BYTES && looks.looks >= LOOKS_FOR_SMALL)
 }
 
 /** Whether what stands there can be compared at once, by reading it back. */

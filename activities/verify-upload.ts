@@ -13,6 +13,7 @@ import type { ActivityDeps } from './dependencies.ts'
 import { causeOf, StepError, toFailure } from './failures.ts'
 import { keptForm, readKept } from './kept-session.ts'
 import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from './looks-in-vain.ts'
+import type { Patience } from './patience.ts'
 import { createPlaces, type Places } from './places.ts'
 import type { Provider, RemoteFile } from './providers/provider.ts'
 import { isTimeToReadBack, readBackHash } from './read-back.ts'
@@ -79,7 +80,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
             if (
               verdict.file !== null &&
               provider.readBack !== undefined &&
-              isTimeToReadBack(copy.size, looks, Date.now())
+              isTimeToReadBack(copy.size, looks, Date.now(), deps.patience)
             ) {
               const endReading = placeIn(readings)
               try {
@@ -88,7 +89,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
                 endReading()
               }
             }
-            if (!isEnough(looks, Date.now())) throw notYet(looks)
+            if (!isEnough(looks, Date.now(), deps.patience)) throw notYet(looks, deps.patience)
             if (verdict.file !== null) throw final('upload_unverified', NO_HASH)
             await noteVanished(deps, input)
             throw final('copy_vanished', VANISHED)
@@ -152,12 +153,12 @@ function judge(file: RemoteFile | null, copy: UploadedCopy): Verdict {
 const NO_HASH = 'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.'
 const VANISHED = 'the provider took the file and does not have it any more'
 
-function notYet(looks: LooksInVain): StepError {
+function notYet(looks: LooksInVain, patience: Patience): StepError {
   const message =
     looks.lacking === 'file'
       ? 'the provider does not show the file that it took'
       : 'the provider states no hash of the copy'
-  return new StepError('upload_unverified', message, pauseMs(looks))
+  return new StepError('upload_unverified', message, pauseMs(looks, patience))
 }
 
 /** Not to be tried again in this activity. */

@@ -13,6 +13,7 @@ import type { Vault } from '../db/vault.ts'
 import { servedQueues } from './archive-queues.ts'
 import { createHttpClient } from './http.ts'
 import { activitiesByQueue, createActivities } from './index.ts'
+import { PATIENCE, type Patience } from './patience.ts'
 import { createProviderAccounts } from './provider-accounts.ts'
 import { runTogether, type Workers } from './run-workers.ts'
 import type { TemporalConnection } from './temporal-runtime.ts'
@@ -46,13 +47,16 @@ export type WorkersDeps = {
   readonly temporal: TemporalConnection
   /** Shared between Workers and tests; made here when missing (about 2 s). */
   readonly workflowBundle?: WorkflowBundle | undefined
+  /** Default: that of the program. */
+  readonly patience?: Patience | undefined
 }
 
 export async function startWorkers(deps: WorkersDeps): Promise<Workers> {
   const { config, db, vault, log, temporal } = deps
   const http = createHttpClient({ proxyEnv: config.proxyEnv })
   const accounts = createProviderAccounts({ db, vault, config, http })
-  const activities = activitiesByQueue(createActivities({ db, vault, config, log, accounts }))
+  const { patience = PATIENCE } = deps
+  const activities = activitiesByQueue(createActivities({ db, vault, config, log, accounts, patience }))
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection: temporal.connection,
     namespace: temporal.namespace,

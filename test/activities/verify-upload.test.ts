@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import { withFailures } from '../../activities/failures.ts'
+import { PATIENCE } from '../../activities/patience.ts'
 import { type Provider, ProviderError, type RemoteFile } from '../../activities/providers/provider.ts'
 import { isTimeToReadBack } from '../../activities/read-back.ts'
 import {
@@ -168,9 +169,9 @@ describe('the proof of a copy', () => {
     const since = new Date().toISOString()
     const looks = { lacking: 'hash', since, looks: 40 } as const
     const soon = Date.parse(since) + 9 * MINUTE
-    assert.equal(isTimeToReadBack(64 * MIB, { ...looks, looks: 3 }, soon), true)
-    assert.equal(isTimeToReadBack(64 * MIB + 1, looks, soon), false)
-    assert.equal(isTimeToReadBack(64 * MIB + 1, looks, soon + 2 * MINUTE), true)
+    assert.equal(isTimeToReadBack(64 * MIB, { ...looks, looks: 3 }, soon, PATIENCE), true)
+    assert.equal(isTimeToReadBack(64 * MIB + 1, looks, soon, PATIENCE), false)
+    assert.equal(isTimeToReadBack(64 * MIB + 1, looks, soon + 2 * MINUTE, PATIENCE), true)
   })
 
   it('fails without a hash where nothing can be read back, after the same time', async () => {

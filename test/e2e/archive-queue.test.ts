@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Worker } from '@temporalio/worker'
 import { activitiesByQueue, createActivities } from '../../activities/index.ts'
+import { PATIENCE } from '../../activities/patience.ts'
 import { startWorkers } from '../../activities/workers.ts'
 import { databaseNow } from '../../db/clock.ts'
 import { createLogger } from '../../db/log.ts'
@@ -119,7 +120,7 @@ describe('a run', () => {
     const archiveTaskQueue = randomName('cloud-host9')
     const log = createLogger({ logLevel: 'silent' })
     const accounts = { open: () => Promise.reject(new Error('linking needs no account')) }
-    const activities = createActivities({ ...system, vault: testVault, log, accounts })
+    const activities = createActivities({ ...system, vault: testVault, log, accounts, patience: PATIENCE })
     // Only linking is served.
     const host = await Worker.create({
       connection: system.temporal.nativeConnection,

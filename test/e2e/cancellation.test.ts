@@ -31,7 +31,7 @@ const PROOF = { google_drive: 'get', dropbox: 'metadata', onedrive: 'get' } as c
 describe('a cancelled run', () => {
   let system: TestSystem
   before(async () => {
-    system = await createTestSystem(ALL_CLOUDS)
+    system = await createTestSystem(ALL_CLOUDS, { patience: { cutRequestMs: 2_500 } })
   })
   after(() => system.close())
 

@@ -21,7 +21,7 @@ const PROOF = { google_drive: 'get', dropbox: 'metadata', onedrive: 'get' } as c
 describe('a copy that vanishes', () => {
   let system: TestSystem
   before(async () => {
-    system = await createTestSystem(ALL_CLOUDS)
+    system = await createTestSystem(ALL_CLOUDS, { patience: { fileMs: 2_000, lookAgainMs: 100 } })
   })
   after(() => system.close())
 

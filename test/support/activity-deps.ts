@@ -4,6 +4,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ActivityDeps } from '../../activities/dependencies.ts'
+import { PATIENCE } from '../../activities/patience.ts'
 import { loadConfig } from '../../db/config.ts'
 import { createLogger } from '../../db/log.ts'
 import { createTestDatabase } from './database.ts'
@@ -26,6 +27,7 @@ export async function createTestDeps(): Promise<TestDeps> {
     accounts: {
       open: (id) => Promise.reject(new Error(`the test has no account ${id}`)),
     },
+    patience: PATIENCE,
     folder,
     close: async () => {
       await rm(folder, { recursive: true, force: true })

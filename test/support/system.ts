@@ -4,6 +4,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { PATIENCE, type Patience } from '../../activities/patience.ts'
 import { startWorkers, type Workers } from '../../activities/workers.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { createBinding, type NewBinding } from '../../db/bindings.ts'
@@ -50,9 +51,14 @@ export interface TestSystem {
 
 export type BoundInstance = { readonly slug: string; readonly bindings: readonly Binding[] }
 
+export type TestSystemOptions = TestTemporalOptions & {
+  /** Where less than the program's: what it is waited for never comes, or sooner. */
+  readonly patience?: Partial<Patience>
+}
+
 export async function createTestSystem(
   starters: readonly CloudStarter[],
-  temporalOptions: TestTemporalOptions = {},
+  { patience, ...temporalOptions }: TestSystemOptions = {},
 ): Promise<TestSystem> {
   const authority = await createTestAuthority()
   trustHere(authority)
@@ -78,6 +84,7 @@ export async function createTestSystem(
       log,
       temporal: { connection: temporal.nativeConnection, namespace: temporal.namespace },
       workflowBundle,
+      patience: { ...PATIENCE, ...patience },
     })
   let workers: Workers = await newWorkers()
 
