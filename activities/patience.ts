@@ -1,0 +1,23 @@
+// How long something is waited for at a provider that did its work and does not show it yet, in ms. Part of what activities are
+// given, because a test need not be as patient as a provider is slow.
+
+export type Patience = {
+  /** For a hash that the provider has not computed: minutes (providers.md 3.3). */
+  readonly hashMs: number
+  /** For a file that the provider took: it can be read by its ID at once, or after seconds where its parts do not agree yet. */
+  readonly fileMs: number
+  /** From the first look in vain to the second; each pause is twice the one before. */
+  readonly lookAgainMs: number
+  /** For a file whose last request was cut, and may have arrived. */
+  readonly cutRequestMs: number
+  /** For a file whose every byte the provider says it has: it puts a large file together. */
+  readonly assemblyMs: number
+}
+
+export const PATIENCE: Patience = {
+  hashMs: 10 * 60_000,
+  fileMs: 30_000,
+  lookAgainMs: 1_000,
+  cutRequestMs: 10_000,
+  assemblyMs: 60_000,
+}
