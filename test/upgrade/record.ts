@@ -55,6 +55,8 @@ const program = await startProgram({
   DATA_DIR: dataDir,
   ADMIN_PASSWORD: PASSWORD,
   ARCHIVE_TASK_QUEUE: HOST_QUEUE,
+  // It is the only program: runs that name no queue are its own too.
+  SHARED_ARCHIVES: '1',
   NODE_EXTRA_CA_CERTS: await writeAuthority(authority, directory),
   ...Object.assign({}, google.env, dropbox.env, onedrive.env),
 })

@@ -103,7 +103,7 @@ export async function settledRuns(recording: Recording, accounts: Accounts): Pro
   })
   await hangs(dropbox)
   await recording.post(`/api/runs/${cancelled.id}/cancel`)
-  await recording.settled(cancelled, 'failed')
+  await recording.settled(cancelled, 'cancelled')
   recording.remember('cancelled', cancelled, 'globex', ['run', main])
   dropbox.server.faults.clear()
 
@@ -115,7 +115,7 @@ export async function settledRuns(recording: Recording, accounts: Accounts): Pro
   })
   await hangs(google)
   await temporal.workflow.getHandle(`cloud-sync/acme/${oneCancelled.id}/${drive}`).cancel()
-  await recording.settled(oneCancelled, 'failed')
+  await recording.settled(oneCancelled, 'cancelled')
   recording.remember('child-cancelled', oneCancelled, 'acme', ['run', drive])
   google.server.faults.clear()
 }
