@@ -151,6 +151,25 @@ describe('what is shown of an upload', () => {
     assert.deepEqual([status, attempt], ['retrying', 11])
   })
 
+  it('tells the workflow of progress when a twentieth more has gone, and not before', async () => {
+    const input = await uploads.aRun()
+    const twentieth = uploads.size / 20
+    const told = () => uploads.signals.filter(({ status }) => status === undefined)
+    const { send } = uploads.memory
+    uploads.memory.send = async (target, session, source, offset, context) => {
+      context.onSent(twentieth - 1)
+      const before = uploads.beats.length
+      // Longer than the pause between two signals.
+      await until('four more beats', async () => (uploads.beats.length >= before + 4 ? true : null))
+      assert.deepEqual(told(), [])
+      context.onSent(1)
+      await until('the workflow is told', async () => (told().length > 0 ? true : null))
+      assert.deepEqual(told(), [{ bytes_sent: twentieth }])
+      return send(target, session, source, offset, context)
+    }
+    await uploads.upload(input)
+  })
+
   it('is uploading again when bytes have arrived', async () => {
     const input = await breakAt(600_000)
     uploads.signals.length = 0
