@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type RunnableWorker, runTogether } from '../../activities/run-workers.ts'
+import { workerPoolSize } from '../../activities/workers.ts'
 
 type State = ReturnType<RunnableWorker['getState']>
 
@@ -82,5 +83,14 @@ describe('the Workers of one process', () => {
       all.map(({ told }) => told),
       [['shut down'], ['shut down']],
     )
+  })
+
+  it('have more connections to the database the more uploads they carry at once', () => {
+    const sizes = [1, 8, 50, 200].map((uploadSlots) => workerPoolSize({ uploadSlots }))
+    assert.deepEqual(
+      sizes,
+      sizes.toSorted((one, other) => one - other),
+    )
+    assert.equal(new Set(sizes).size, sizes.length)
   })
 })
