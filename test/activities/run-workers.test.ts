@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { type RunnableWorker, runTogether } from '../../activities/run-workers.ts'
-import { workerPoolSize } from '../../activities/workers.ts'
+import { startWorkers, workerPoolSize } from '../../activities/workers.ts'
+import { loadConfig } from '../../db/config.ts'
+import { createLogger } from '../../db/log.ts'
 
 type State = ReturnType<RunnableWorker['getState']>
 
@@ -92,5 +95,33 @@ describe('the Workers of one process', () => {
       sizes.toSorted((one, other) => one - other),
     )
     assert.equal(new Set(sizes).size, sizes.length)
+  })
+
+  it('offer work on archives on the queue of all only where they see the archives of all', async (t) => {
+    const made: WorkerOptions[] = []
+    t.mock.method(Worker, 'create', async (options: WorkerOptions) => {
+      made.push(options)
+      const { worker, end } = aWorker()
+      end()
+      return worker as Worker
+    })
+    const offeredWith = async (sharedArchives: boolean) => {
+      made.length = 0
+      const config = { ...loadConfig({ TASK_QUEUE: 'all', ARCHIVE_TASK_QUEUE: 'host7' }), sharedArchives }
+      const workers = await startWorkers({
+        config,
+        log: createLogger({ logLevel: 'silent' }),
+        workflowBundle: { code: '' },
+        // Nothing runs.
+        db: {} as never,
+        vault: {} as never,
+        temporal: {} as never,
+      })
+      await workers.stop()
+      const offering = made.filter(({ activities }) => 'pinArchive' in (activities ?? {}))
+      return offering.map(({ taskQueue }) => taskQueue)
+    }
+    assert.deepEqual(await offeredWith(false), ['host7-archives'])
+    assert.deepEqual(await offeredWith(true), ['all', 'all-archives', 'host7-archives'])
   })
 })
