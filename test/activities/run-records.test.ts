@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { sql } from 'kysely'
 import { createFinishRunActivities, type FinishRunActivities } from '../../activities/finish-run.ts'
 import { createRecordRunActivities, type RecordRunActivities } from '../../activities/record-run.ts'
 import { type AuditEvent, listAudit } from '../../db/audit.ts'
@@ -54,6 +55,16 @@ describe('the record of a run', () => {
     const run = await getRun(deps.db, id)
     assert.ok(run)
     return run
+  }
+  /** While the database refuses this word of the audit: it is the last that a step writes. */
+  async function withoutWord(event: AuditEvent, work: () => Promise<unknown>): Promise<void> {
+    const refused = sql`check (event <> ${sql.lit(event)}) not valid`
+    await sql`alter table audit_log add constraint refused ${refused}`.execute(deps.db)
+    try {
+      await work()
+    } finally {
+      await sql`alter table audit_log drop constraint refused`.execute(deps.db)
+    }
   }
   async function events(run_id: string): Promise<readonly AuditEvent[]> {
     const { items } = await listAudit(deps.db, { run_id, limit: 50 })
@@ -251,6 +262,22 @@ describe('the record of a run', () => {
     const first = await activities.finishRun({ run_id })
     assert.deepEqual(await activities.finishRun({ run_id }), first)
     assert.equal((await events(run_id)).filter((event) => event === 'sync_finished').length, 1)
+  })
+
+  it('is begun and closed as a whole or not at all', async () => {
+    const { slug } = await anInstance([{}])
+    const input = inputFor(slug)
+    const { run_id } = input
+    await withoutWord('sync_started', () => assert.rejects(activities.recordRun(input)))
+    assert.equal(await getRun(deps.db, run_id), null)
+
+    await activities.recordRun(input)
+    const before = await record(run_id)
+    await withoutWord('sync_finished', () =>
+      assert.rejects(activities.finishRun({ run_id, unsettled: failure })),
+    )
+    assert.deepEqual(await record(run_id), before)
+    assert.deepEqual(await events(run_id), ['run_recorded', 'sync_started'])
   })
 
   it('keeps the linked archive for 7 days after a failure (design.md, rule 6)', async () => {
