@@ -32,6 +32,9 @@ const settledAs = (account_id: string, status: DestinationState['status']): Dest
   finished_at: '2026-01-01T00:00:00.000Z',
 })
 
+/** Servers take so many bytes. */
+const SUMMARY_BYTES = 400
+
 const never = () => new Promise<never>(() => undefined)
 
 describe('cloudSyncWorkflow', () => {
@@ -190,6 +193,20 @@ describe('cloudSyncWorkflow', () => {
         await handle.result()
         assert.equal(called[0], 'recordRun')
         assert.equal(called.includes('pinArchive'), false)
+      },
+    )
+  })
+
+  it('gives its destinations summaries that servers take, however long the name of an account is', async () => {
+    const destination = { ...aDestination('one'), account: 'Ö'.repeat(300) }
+    await withActivities(
+      { recordRun: () => ({ destinations: [destination], status: { one: pendingState(destination) } }) },
+      async ({ runId, handle }) => {
+        await handle.result()
+        const child = temporal.client.workflow.getHandle(`cloud-sync/acme/${runId}/one`)
+        const summary = await (await child.describe()).staticSummary()
+        assert.match(summary ?? '', /^acme → Ö+$/)
+        assert.ok(Buffer.byteLength(summary ?? '') <= SUMMARY_BYTES)
       },
     )
   })
