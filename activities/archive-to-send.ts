@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path'
 import type { Run } from '../db/schema.ts'
-import { formatBytes } from '../workflows/destination.ts'
+import { formatBytes } from '../workflows/runs/destination.ts'
 import { StepError } from './failures.ts'
 import type { Provider } from './providers/provider.ts'
 

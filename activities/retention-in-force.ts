@@ -3,7 +3,7 @@
 
 import { getBinding } from '../db/bindings.ts'
 import type { DbOrTransaction } from '../db/database.ts'
-import { resolveFolder } from '../workflows/remote-name.ts'
+import { resolveFolder } from '../workflows/archives/remote-name.ts'
 import type { RetentionScope } from '../workflows/types.ts'
 
 export type RetentionRule = {

@@ -2,7 +2,7 @@
 // copy is proven.
 
 import { assertClaim, ClaimLost, type SessionClaim, saveArchiveHash } from '../db/upload-sessions.ts'
-import { namesForRun } from '../workflows/remote-name.ts'
+import { namesForRun } from '../workflows/archives/remote-name.ts'
 import type { FileHash } from '../workflows/types.ts'
 import { type OpenArchive, openArchiveSource } from './archive-source.ts'
 import type { ActivityDeps } from './dependencies.ts'

@@ -3,7 +3,7 @@
 // workflow, or has lost it.
 
 import { sql } from 'kysely'
-import { KEEP_ARCHIVE_MS } from '../workflows/keep-time.ts'
+import { KEEP_ARCHIVE_MS } from '../workflows/archives/keep-time.ts'
 import { appendAudit } from './audit.ts'
 import type { Db, DbOrTransaction } from './database.ts'
 import { type ArchiveOfRun, archiveColumns } from './runs.ts'

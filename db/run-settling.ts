@@ -3,7 +3,7 @@
 // written in one transaction: its destinations, itself, how long its archive is kept (design.md, rule 6), and the word of
 // the audit.
 
-import { cloudStatusOf } from '../workflows/destination.ts'
+import { cloudStatusOf } from '../workflows/runs/destination.ts'
 import type { StatusError } from '../workflows/types.ts'
 import { appendAudit } from './audit.ts'
 import { databaseNow } from './clock.ts'

@@ -22,13 +22,11 @@ import {
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { archiveOptions, recordOptions, releaseOptions } from './activity-options.ts'
+import { KEEP_ARCHIVE_MS } from './archives/keep-time.ts'
 import { bindingSyncWorkflow, FIRST_STEP } from './binding-sync.ts'
-import { type Destination, describeDestinations } from './destination.ts'
 import { isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
-import { parseCloudSyncInput } from './input.ts'
 import { keepArchiveWorkflow } from './keep-archive.ts'
-import { KEEP_ARCHIVE_MS } from './keep-time.ts'
 import {
   backupRunIdKey,
   cloudAccountKey,
@@ -37,6 +35,8 @@ import {
   destinationChangedSignal,
   odooInstanceKey,
 } from './messages.ts'
+import { type Destination, describeDestinations } from './runs/destination.ts'
+import { parseCloudSyncInput } from './runs/input.ts'
 import type {
   CloudSyncInput,
   CloudSyncResult,

@@ -1,9 +1,9 @@
 // Runs as the API takes and gives them. The fields of a new run are those of the workflow's argument, and the same
-// check of workflows/input.ts says what is wrong with them.
+// check of workflows/runs/input.ts says what is wrong with them.
 
 import { z } from '@hono/zod-openapi'
-import { parseCloudSyncInput } from '../../workflows/input.ts'
-import { isArchiveName } from '../../workflows/retention.ts'
+import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
+import { parseCloudSyncInput } from '../../workflows/runs/input.ts'
 import {
   CLOUD_STATUSES,
   DESTINATION_STATUSES,

@@ -1,6 +1,6 @@
 // One destination of a run: state, progress, what is at the provider, and what retention did.
 
-import { deletedCount } from '../../workflows/destination.ts'
+import { deletedCount } from '../../workflows/runs/destination.ts'
 import type { DestinationState, StatusError } from '../../workflows/types.ts'
 import type { LiveDestination } from '../live-progress.ts'
 import { errorLine, errorWords } from './error-words.ts'

@@ -1,8 +1,8 @@
 // Whether everything is as it must be, seen from the clouds' side: each archive there once, of equal size and hash, the
 // right copies kept, nothing left half sent. Pure.
 
-import { deletedCount, formatBytes } from '../../workflows/destination.ts'
-import { isArchiveName } from '../../workflows/retention.ts'
+import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
+import { deletedCount, formatBytes } from '../../workflows/runs/destination.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import type { ApiRun, ApiState } from './api.ts'
 import type { LocalHashes } from './local-hashes.ts'

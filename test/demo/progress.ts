@@ -1,6 +1,6 @@
 // How the progress of all destinations reads: bars for a terminal, lines of news for everything else. Pure.
 
-import { deletedCount, formatBytes } from '../../workflows/destination.ts'
+import { deletedCount, formatBytes } from '../../workflows/runs/destination.ts'
 import type { ApiState } from './api.ts'
 import { fit } from './screen.ts'
 

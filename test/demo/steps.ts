@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { formatBytes } from '../../workflows/destination.ts'
+import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import type { ApiRun, ApiState, DemoApi } from './api.ts'

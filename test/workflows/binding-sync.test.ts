@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ActivityFailure, RetryState, TimeoutFailure, type TimeoutType } from '@temporalio/common'
 import { archiveOptions, pruneOptions, uploadOptions } from '../../workflows/activity-options.ts'
-import { pruneError } from '../../workflows/prune-copies.ts'
+import { pruneError } from '../../workflows/retention/prune-copies.ts'
 
 const timedOut = (type: TimeoutType) =>
   new ActivityFailure(

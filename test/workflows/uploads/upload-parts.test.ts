@@ -5,12 +5,12 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common'
-import type { Activities } from '../../activities/index.ts'
-import { pauseAfterChange } from '../../workflows/parent-news.ts'
-import type { CloudSyncStatus, DestinationState } from '../../workflows/types.ts'
-import { COPY, startDestinationWorker } from '../support/destination-worker.ts'
-import { createTestTemporal, type TestTemporal } from '../support/temporal.ts'
-import { until } from '../support/until.ts'
+import type { Activities } from '../../../activities/index.ts'
+import { pauseAfterChange } from '../../../workflows/runs/parent-news.ts'
+import type { CloudSyncStatus, DestinationState } from '../../../workflows/types.ts'
+import { COPY, startDestinationWorker } from '../../support/destination-worker.ts'
+import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
+import { until } from '../../support/until.ts'
 
 /** Events after which Temporal suggests to continue as new, here. */
 const SUGGESTED = 15

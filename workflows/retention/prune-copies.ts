@@ -3,12 +3,12 @@
 
 import { ActivityFailure, TimeoutFailure } from '@temporalio/common'
 import { isCancellation, proxyActivities, sleep } from '@temporalio/workflow'
-import type { Activities } from '../activities/index.ts'
-import type { PruneOutcome } from '../activities/remote-retention.ts'
-import { pruneOptions, retentionOptions } from './activity-options.ts'
-import type { Destination } from './destination.ts'
-import { statusError, statusErrorOf } from './failures.ts'
-import type { RetentionResult, StatusError } from './types.ts'
+import type { Activities } from '../../activities/index.ts'
+import type { PruneOutcome } from '../../activities/remote-retention.ts'
+import { pruneOptions, retentionOptions } from '../activity-options.ts'
+import { statusError, statusErrorOf } from '../failures.ts'
+import type { Destination } from '../runs/destination.ts'
+import type { RetentionResult, StatusError } from '../types.ts'
 
 const { planRemotePrune } = proxyActivities<Activities>(retentionOptions)
 const { pruneRemote } = proxyActivities<Activities>(pruneOptions)

@@ -4,9 +4,9 @@
 // signals. The latest state is always passed on in the end, and what is settled at once.
 
 import { CancellationScope, getExternalWorkflowHandle, log, sleep, workflowInfo } from '@temporalio/workflow'
-import { statusErrorOf } from './failures.ts'
-import { destinationChangedSignal } from './messages.ts'
-import type { DestinationState } from './types.ts'
+import { statusErrorOf } from '../failures.ts'
+import { destinationChangedSignal } from '../messages.ts'
+import type { DestinationState } from '../types.ts'
 
 const FIRST_PAUSE_MS = 1_000
 const GROWTH = 1.1

@@ -1,8 +1,8 @@
 // The check of `cloudSyncWorkflow`'s argument. Anything may start the workflow, so it runs in the workflow's first
 // lines as well as at the API's edge; pure, and without a schema library to keep the bundle small.
 
-import type { CloudSyncInput } from './types.ts'
-import { INSTANCE_SLUG, RUN_ID } from './workflow-ids.ts'
+import type { CloudSyncInput } from '../types.ts'
+import { INSTANCE_SLUG, RUN_ID } from '../workflow-ids.ts'
 
 export type InputIssue = { readonly path: string; readonly message: string }
 export type ParsedInput =

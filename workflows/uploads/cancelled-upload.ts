@@ -2,15 +2,15 @@
 // the rest the provider's session is given up. To be called where nothing cancels it; it takes two minutes at most.
 
 import { log, proxyActivities, workflowInfo } from '@temporalio/workflow'
-import type { AbandonedUpload } from '../activities/abort-upload.ts'
-import type { Activities } from '../activities/index.ts'
-import type { UploadedCopy } from '../activities/uploaded-copy.ts'
-import type { VerifiedState } from '../activities/verify-upload.ts'
-import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from './activity-options.ts'
-import type { Destination } from './destination.ts'
-import { statusError, statusErrorOf } from './failures.ts'
-import type { StatusError } from './types.ts'
-import { archiveQueues } from './workflow-ids.ts'
+import type { AbandonedUpload } from '../../activities/abort-upload.ts'
+import type { Activities } from '../../activities/index.ts'
+import type { UploadedCopy } from '../../activities/uploaded-copy.ts'
+import type { VerifiedState } from '../../activities/verify-upload.ts'
+import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from '../activity-options.ts'
+import { statusError, statusErrorOf } from '../failures.ts'
+import type { Destination } from '../runs/destination.ts'
+import type { StatusError } from '../types.ts'
+import { archiveQueues } from '../workflow-ids.ts'
 
 export type CancelledUpload = {
   readonly run_id: string

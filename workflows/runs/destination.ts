@@ -6,7 +6,7 @@ import type {
   DestinationState,
   ProviderKind,
   RetentionResult,
-} from './types.ts'
+} from '../types.ts'
 
 /** What a sync needs to know of one destination; IDs and names only, no credential. */
 export type Destination = {

@@ -6,7 +6,7 @@ import {
   describeDestinations,
   formatBytes,
   pendingState,
-} from '../../workflows/destination.ts'
+} from '../../../workflows/runs/destination.ts'
 
 const pending = pendingState({
   account_id: 'a1',

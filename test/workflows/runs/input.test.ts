@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import { type InputIssue, parseCloudSyncInput } from '../../workflows/input.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type InputIssue, parseCloudSyncInput } from '../../../workflows/runs/input.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 
 const least = { instance: 'acme', archive: 'acme/x.dump' }
 const pathsOf = (value: unknown): readonly string[] => {

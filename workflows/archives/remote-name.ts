@@ -1,7 +1,7 @@
 // Names at the destination: the binding's folder with its placeholders filled in, and the archive's own name or,
 // where another file holds that, one with the run's short ID in it (design.md, rule 2 and "A binding's remote_path").
 
-import { plainRunId, shortRunId } from './workflow-ids.ts'
+import { plainRunId, shortRunId } from '../workflow-ids.ts'
 
 export const DATABASE_PLACEHOLDER = '{database}'
 
