@@ -4,8 +4,8 @@ import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
 import type { Logger } from '../db/log.ts'
 import type { Vault } from '../db/vault.ts'
+import type { ProviderAccounts } from './accounts/open-account.ts'
 import type { Patience } from './patience.ts'
-import type { ProviderAccounts } from './provider-accounts.ts'
 
 export type ActivityDeps = {
   readonly db: Db

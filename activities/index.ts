@@ -1,18 +1,18 @@
 // The registry of activities: made from their dependencies in the worker; the workflows see only the type.
 
-import { createAbortActivities } from './abort-upload.ts'
-import { createAccountQueryActivities } from './account-queries.ts'
-import { createTurnActivities } from './await-turn.ts'
+import { createAccountQueryActivities } from './accounts/account-queries.ts'
+import { createArchiveInspectionActivities } from './archives/inspect-archive.ts'
+import { createOrphanActivities } from './archives/orphan-links.ts'
+import { createPinActivities } from './archives/pin-archive.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { withFailures } from './failures.ts'
-import { createFinishRunActivities } from './finish-run.ts'
-import { createArchiveInspectionActivities } from './inspect-archive.ts'
-import { createOrphanActivities } from './orphan-links.ts'
-import { createPinActivities } from './pin-archive.ts'
-import { createRecordRunActivities } from './record-run.ts'
-import { createRetentionActivities } from './remote-retention.ts'
-import { createUploadActivities } from './upload-archive.ts'
-import { createVerifyActivities } from './verify-upload.ts'
+import { createVerifyActivities } from './proofs/verify-upload.ts'
+import { createRetentionActivities } from './retention/remote-retention.ts'
+import { createFinishRunActivities } from './runs/finish-run.ts'
+import { createRecordRunActivities } from './runs/record-run.ts'
+import { createAbortActivities } from './uploads/abort-upload.ts'
+import { createTurnActivities } from './uploads/await-turn.ts'
+import { createUploadActivities } from './uploads/upload-archive.ts'
 
 /** Every activity fails with ApplicationFailures of our codes only. */
 export function createActivities(deps: ActivityDeps) {

@@ -5,8 +5,8 @@ import { openDatabase } from '../db/database.ts'
 import { startFailureText } from '../db/error-for-people.ts'
 import { createLogger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
-import { connectWorker, installRuntime } from './temporal-runtime.ts'
-import { startWorkers, workerPoolSize } from './workers.ts'
+import { connectWorker, installRuntime } from './worker/temporal-runtime.ts'
+import { startWorkers, workerPoolSize } from './worker/workers.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()

@@ -16,8 +16,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
-import type { UploadedCopy } from '../activities/uploaded-copy.ts'
-import type { VerifiedState } from '../activities/verify-upload.ts'
+import type { VerifiedState } from '../activities/proofs/verify-upload.ts'
+import type { UploadedCopy } from '../activities/uploads/uploaded-copy.ts'
 import { recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
 import { statusErrorOf } from './failures.ts'
 import { cloudSyncStatusKey, cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'

@@ -3,7 +3,7 @@
 import { accountShapes } from '../../db/account-shapes.ts'
 import type { OpenAccount } from '../../db/accounts.ts'
 import type { Endpoints } from '../../db/config.ts'
-import type { HttpClient } from '../http.ts'
+import type { HttpClient } from '../http/client.ts'
 import { createDropbox } from './dropbox/index.ts'
 import { createGoogleDrive } from './google-drive/index.ts'
 import { createOneDrive } from './onedrive/index.ts'

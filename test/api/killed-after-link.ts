@@ -1,6 +1,6 @@
 // A process of its own that takes the report of REPORT and is killed when the archive is linked and no row is written yet.
 
-import { createLocalArchives } from '../../activities/inspect-archive.ts'
+import { createLocalArchives } from '../../activities/archives/inspect-archive.ts'
 import { createApp } from '../../api/app.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
 import { loadConfig } from '../../db/config.ts'

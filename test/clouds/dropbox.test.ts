@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, describe, it } from 'node:test'
-import { createHttpClient, type HttpBody } from '../../activities/http.ts'
+import { createHttpClient, type HttpBody } from '../../activities/http/client.ts'
 import { createTestAuthority, trustHere } from './certificates.ts'
 import { type DropboxEmulator, type DropboxOptions, startDropboxEmulator } from './dropbox/index.ts'
 

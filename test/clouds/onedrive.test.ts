@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import https from 'node:https'
 import { after, describe, it } from 'node:test'
 import { z } from 'zod'
-import { createHttpClient, type HttpAnswer, type HttpRequest } from '../../activities/http.ts'
+import { createHttpClient, type HttpAnswer, type HttpRequest } from '../../activities/http/client.ts'
 import { createTestAuthority, trustHere } from './certificates.ts'
 import { type MicrosoftDouble, type MicrosoftOptions, startMicrosoftEmulator } from './microsoft/index.ts'
 

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { createDropboxContentHash } from '../../activities/hashes/dropbox-content-hash.ts'
-import { createQuickXorHash } from '../../activities/hashes/quickxorhash.ts'
+import { createDropboxContentHash } from '../../activities/archives/hashes/dropbox-content-hash.ts'
+import { createQuickXorHash } from '../../activities/archives/hashes/quickxorhash.ts'
 import type { HashAlgorithm } from '../../workflows/types.ts'
 
 export type LocalHashes = Readonly<Record<HashAlgorithm, string>>

@@ -2,7 +2,7 @@
 //   node test/docs/errors-table.ts > docs/errors.md
 
 import { pathToFileURL } from 'node:url'
-import { failureOf } from '../../activities/network-errors.ts'
+import { failureOf } from '../../activities/http/network-errors.ts'
 import { DROPBOX_ERRORS } from '../../activities/providers/dropbox/error-table.ts'
 import { BY_STATUS, DRIVE_REASONS, tokenError } from '../../activities/providers/google-drive/errors.ts'
 import { GRAPH_RULES } from '../../activities/providers/onedrive/errors.ts'

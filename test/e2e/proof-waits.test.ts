@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { earlierLooks, type LooksInVain } from '../../activities/looks-in-vain.ts'
+import { earlierLooks, type LooksInVain } from '../../activities/proofs/proof-patience.ts'
 import { listAudit } from '../../db/audit.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'

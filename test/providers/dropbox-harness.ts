@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as pause, setImmediate } from 'node:timers/promises'
-import { createBlockHash } from '../../activities/hashes/dropbox-content-hash.ts'
-import { createHttpClient } from '../../activities/http.ts'
+import { createBlockHash } from '../../activities/archives/hashes/dropbox-content-hash.ts'
+import { createHttpClient } from '../../activities/http/client.ts'
 import { createDropbox, type DropboxDeps } from '../../activities/providers/dropbox/index.ts'
 import {
   type ArchiveSource,

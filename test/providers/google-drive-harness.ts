@@ -2,7 +2,7 @@
 // asked, and the rest sent. Shared by the tests of this provider only.
 
 import assert from 'node:assert/strict'
-import { createHttpClient, type HttpClient, type HttpOptions } from '../../activities/http.ts'
+import { createHttpClient, type HttpClient, type HttpOptions } from '../../activities/http/client.ts'
 import { createGoogleDrive } from '../../activities/providers/google-drive/index.ts'
 import {
   type ArchiveSource,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { HttpAnswer } from '../../activities/http.ts'
+import type { HttpAnswer } from '../../activities/http/client.ts'
 import { graphError, type Subject } from '../../activities/providers/onedrive/errors.ts'
 import { signInError } from '../../activities/providers/onedrive/sign-in-errors.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'

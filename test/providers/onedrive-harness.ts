@@ -2,8 +2,8 @@
 // heal ask where to go on.
 
 import { after } from 'node:test'
-import { createQuickXorHash } from '../../activities/hashes/quickxorhash.ts'
-import { createHttpClient, type HttpOptions } from '../../activities/http.ts'
+import { createQuickXorHash } from '../../activities/archives/hashes/quickxorhash.ts'
+import { createHttpClient, type HttpOptions } from '../../activities/http/client.ts'
 import { createOneDrive, type OneDriveDeps } from '../../activities/providers/onedrive/index.ts'
 import {
   type ArchiveSource,

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkflowBundle } from '@temporalio/worker'
-import { bundleWorkflows } from '../../activities/workers.ts'
+import { bundleWorkflows } from '../../activities/worker/workers.ts'
 import { readIfThere } from '../../db/file-presence.ts'
 import { alone } from './alone.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bundleWorkflows } from '../../activities/workers.ts'
+import { bundleWorkflows } from '../../activities/worker/workers.ts'
 
 describe('the bundle of the workflows', () => {
   it('can be built: nothing in it needs Node, the database, a provider or the clock', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Worker, type WorkflowBundle } from '@temporalio/worker'
-import { bundleWorkflows } from '../../activities/workers.ts'
+import { bundleWorkflows } from '../../activities/worker/workers.ts'
 import { keepArchiveWorkflow } from '../../workflows/keep-archive.ts'
 import { createTestTemporal, type TestTemporal } from '../support/temporal.ts'
 import { until } from '../support/until.ts'

@@ -2,10 +2,10 @@
 // the rest the provider's session is given up. To be called where nothing cancels it; it takes two minutes at most.
 
 import { log, proxyActivities, workflowInfo } from '@temporalio/workflow'
-import type { AbandonedUpload } from '../../activities/abort-upload.ts'
 import type { Activities } from '../../activities/index.ts'
-import type { UploadedCopy } from '../../activities/uploaded-copy.ts'
-import type { VerifiedState } from '../../activities/verify-upload.ts'
+import type { VerifiedState } from '../../activities/proofs/verify-upload.ts'
+import type { AbandonedUpload } from '../../activities/uploads/abort-upload.ts'
+import type { UploadedCopy } from '../../activities/uploads/uploaded-copy.ts'
 import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from '../activity-options.ts'
 import { statusError, statusErrorOf } from '../failures.ts'
 import type { Destination } from '../runs/destination.ts'

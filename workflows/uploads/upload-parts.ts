@@ -6,7 +6,7 @@
 import { ActivityFailure, ApplicationFailure, RetryState } from '@temporalio/common'
 import { proxyActivities } from '@temporalio/workflow'
 import type { Activities } from '../../activities/index.ts'
-import type { UploadedCopy, UploadInput } from '../../activities/uploaded-copy.ts'
+import type { UploadedCopy, UploadInput } from '../../activities/uploads/uploaded-copy.ts'
 import { turnOptions, uploadOptions } from '../activity-options.ts'
 import { statusErrorOf } from '../failures.ts'
 import type { StatusError } from '../types.ts'

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { ErrorCode } from '../../../workflows/errors.ts'
-import { createDropboxContentHash } from '../../hashes/dropbox-content-hash.ts'
+import { createDropboxContentHash } from '../../archives/hashes/dropbox-content-hash.ts'
 import { type AccountCheck, ProviderError } from '../provider.ts'
 import { accountSchema, fileSchema } from './answers.ts'
 import type { DropboxConnection } from './connection.ts'

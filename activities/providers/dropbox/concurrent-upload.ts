@@ -3,7 +3,7 @@
 // known, it counts as stored, because the commit fails for holes and its hash proves the content.
 
 import { isRetryable } from '../../../workflows/errors.ts'
-import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import { DROPBOX_BLOCK_BYTES } from '../../archives/hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
   type ArrivedFile,

@@ -4,7 +4,7 @@
 
 import { Dropbox, type DropboxResponse, DropboxResponseError } from 'dropbox'
 import { z } from 'zod'
-import type { HttpBody, HttpClient } from '../../http.ts'
+import type { HttpBody, HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'
 import { accountSchema, type DropboxAccount, type DropboxAnswer, failureFrom } from './answers.ts'

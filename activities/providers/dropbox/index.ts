@@ -16,7 +16,7 @@
 // call: they are invisible, cost no space and end after 7 days.
 
 import type { DropboxCredentials, DropboxSettings } from '../../../db/account-shapes.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../http/client.ts'
 import type { Provider } from '../provider.ts'
 import { checkAccount } from './account-check.ts'
 import { createDropboxConnection, type DropboxEndpoints } from './connection.ts'

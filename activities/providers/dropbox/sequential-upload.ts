@@ -2,7 +2,7 @@
 // right one, which may also lie inside of a chunk; so nothing but the session's ID needs to be kept.
 
 import { z } from 'zod'
-import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import { DROPBOX_BLOCK_BYTES } from '../../archives/hashes/dropbox-content-hash.ts'
 import {
   type ArchiveSource,
   type ArrivedFile,

@@ -3,7 +3,7 @@
 // chunks have arrived, so that a ledger of acknowledged chunks is part of what is saved (providers.md 2.3).
 
 import { z } from 'zod'
-import { DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import { DROPBOX_BLOCK_BYTES } from '../../archives/hashes/dropbox-content-hash.ts'
 import { ProviderError, type UploadSession } from '../provider.ts'
 
 const createdAt = z.iso.datetime()

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import type { DropboxCredentials } from '../../../db/account-shapes.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { failureFrom } from './answers.ts'

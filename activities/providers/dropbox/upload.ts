@@ -5,7 +5,7 @@
 // Chunks are streamed and not hashed beforehand: that would hold or read each chunk twice, and the hash of the whole
 // file, which Dropbox states when it commits, proves the same.
 
-import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../hashes/dropbox-content-hash.ts'
+import { createDropboxContentHash, DROPBOX_BLOCK_BYTES } from '../../archives/hashes/dropbox-content-hash.ts'
 import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,

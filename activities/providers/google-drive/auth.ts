@@ -11,7 +11,7 @@ import {
   type ServiceAccount,
   serviceAccountSchema,
 } from '../../../db/account-shapes.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { tokenError } from './errors.ts'

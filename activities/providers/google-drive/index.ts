@@ -13,7 +13,7 @@
 // Drive can be read but not written without a subject. Deleting for good takes a Manager; else files go into the trash.
 
 import type { GoogleDriveCredentials, GoogleDriveSettings } from '../../../db/account-shapes.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../http/client.ts'
 import type { Provider, RemoteFile, RemoteFolder } from '../provider.ts'
 import { createDriveApi } from './api.ts'
 import { createGoogleAuth, type GoogleEndpoints } from './auth.ts'

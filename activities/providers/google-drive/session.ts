@@ -2,7 +2,7 @@
 // its own: it goes nowhere but into the sealed session, and a token goes along only after Google has asked for one.
 
 import { z } from 'zod'
-import type { HttpAnswer, HttpClient } from '../../http.ts'
+import type { HttpAnswer, HttpClient } from '../../http/client.ts'
 import { ProviderError, type UploadTarget } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'
 import type { GoogleAuth } from './auth.ts'

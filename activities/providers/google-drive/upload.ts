@@ -2,7 +2,7 @@
 // it, so that the file can be found whatever answer gets lost, and a repeated end cannot make a second one. Where Drive
 // does not take such an ID, the file is found again by the marks it carries.
 
-import type { HttpAnswer, HttpClient, HttpRequest } from '../../http.ts'
+import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts'
 import { type Provider, ProviderError, type RemoteFile, type UploadTarget } from '../provider.ts'
 import type { DriveApi } from './api.ts'
 import { byAge, fileSchema, remoteFileOf } from './files.ts'

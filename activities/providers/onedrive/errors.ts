@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'
-import type { HttpAnswer } from '../../http.ts'
+import type { HttpAnswer } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 
 /** What was asked for: decides what a 404 or 409 means. */

@@ -14,7 +14,7 @@
 // (quota, throttling, locks, holds) are mapped in errors.ts, those of signing in in sign-in-errors.ts.
 
 import type { OneDriveCredentials, OneDriveSettings } from '../../../db/account-shapes.ts'
-import type { HttpClient } from '../../http.ts'
+import type { HttpClient } from '../../http/client.ts'
 import { type Provider, ProviderError, type RemoteFile, type UploadSession } from '../provider.ts'
 import { createDriveSource } from './drive.ts'
 import { createFolders } from './folders.ts'

@@ -3,7 +3,7 @@
 // days; `permanentDelete` is not used, because a wrong retention could then not be undone.
 
 import { z } from 'zod'
-import type { HttpAnswer } from '../../http.ts'
+import type { HttpAnswer } from '../../http/client.ts'
 import { type DeleteOutcome, ProviderError, type RemoteFile } from '../provider.ts'
 import { type Graph, read } from './graph.ts'
 import { urlSegment } from './names.ts'

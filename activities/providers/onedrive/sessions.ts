@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
-import type { HttpAnswer, HttpClient } from '../../http.ts'
+import type { HttpAnswer, HttpClient } from '../../http/client.ts'
 import {
   type ArrivedFile,
   ProviderError,

@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'
-import type { HttpAnswer } from '../../http.ts'
+import type { HttpAnswer } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import { parseJson, retryAfter } from './errors.ts'
 

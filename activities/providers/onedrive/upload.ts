@@ -1,7 +1,7 @@
 // Sends the bytes (providers.md 3.2): fragments in ascending order, each streamed from the disk to the socket with
 // its Content-Length, no token on the upload URL. Where the next fragment begins is always what OneDrive says.
 
-import type { HttpAnswer, HttpClient } from '../../http.ts'
+import type { HttpAnswer, HttpClient } from '../../http/client.ts'
 import { createChunkPace } from '../chunk-pace.ts'
 import {
   type ArchiveSource,

@@ -2,7 +2,7 @@
 // counts against the quota, and an eTag for every change.
 
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createQuickXorHash } from '../../../activities/hashes/quickxorhash.ts'
+import { createQuickXorHash } from '../../../activities/archives/hashes/quickxorhash.ts'
 import type { StoredFile } from '../cloud-double.ts'
 import { refuse } from './graph-error.ts'
 

@@ -2,7 +2,7 @@
 // `expirationDateTime` that slides while the permission inside the address ends at a fixed hour.
 
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createQuickXorHash, type QuickXorHash } from '../../../activities/hashes/quickxorhash.ts'
+import { createQuickXorHash, type QuickXorHash } from '../../../activities/archives/hashes/quickxorhash.ts'
 import type { CloudAnswer, CloudRequest } from '../cloud-server.ts'
 import type { Faults } from '../faults.ts'
 import type { Content, Drive, DriveWorld, Item, Maker } from './drive-world.ts'

@@ -8,10 +8,10 @@ import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { identify } from '../../../activities/archive.ts'
-import { type ExpectedArchive, openArchiveSource } from '../../../activities/archive-source.ts'
+import { type ExpectedArchive, openArchiveSource } from '../../../activities/archives/archive-source.ts'
+import { identify } from '../../../activities/archives/find-archive.ts'
 import { type Cause, causeOf } from '../../../activities/failures.ts'
-import { createHttpClient, type HttpClient, type HttpOptions } from '../../../activities/http.ts'
+import { createHttpClient, type HttpClient, type HttpOptions } from '../../../activities/http/client.ts'
 import { createProvider } from '../../../activities/providers/index.ts'
 import type { Provider, UploadSession } from '../../../activities/providers/provider.ts'
 import {
@@ -19,7 +19,7 @@ import {
   type TransferNote,
   type Transferred,
   transfer,
-} from '../../../activities/upload-transfer.ts'
+} from '../../../activities/uploads/transfer.ts'
 import { loadConfig } from '../../../db/config.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import { createTestAuthority, type TestAuthority, trustHere } from '../../clouds/certificates.ts'

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
-import { providerSession } from '../../../activities/kept-session.ts'
+import { providerSession } from '../../../activities/uploads/kept-session.ts'
 import type { Suite } from '../contract.ts'
 import { createMemoryStore, never } from './bench.ts'
 

@@ -1,7 +1,7 @@
 // The small table of differences: all that the contract knows of a provider. Whatever is not in here must be the same at
 // each of them.
 
-import type { HttpClient } from '../../../activities/http.ts'
+import type { HttpClient } from '../../../activities/http/client.ts'
 import type { Provider } from '../../../activities/providers/provider.ts'
 import type { Endpoints } from '../../../db/config.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'

@@ -1,0 +1,136 @@
+// The hard link that keeps an archive while it is owed: BACKUP_ROOT/.cloud-sync/{run_id}/…, no byte copied. All that
+// touches that folder for one run is here. Every link has one maker: link(2) takes no name that is taken, so whoever made
+// a link may remove it, and nobody else's run can depend on it. A run depends on the one link that its row names.
+
+import { randomBytes } from 'node:crypto'
+import type { BigIntStats } from 'node:fs'
+import { link, lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { StepError } from '../failures.ts'
+import { codeOf, PIN_FOLDER } from './find-archive.ts'
+
+export type LinkOutcome =
+  | { readonly is: 'linked'; readonly path: string }
+  /** `reason`: the error code with which the file system would not. */
+  | { readonly is: 'not_linkable'; readonly reason: string }
+
+/** Another file system, one without links, or one that this program may only read. */
+const CANNOT_LINK = ['EPERM', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES', 'EROFS']
+const TRIES = 5
+const LONGEST_NAME_BYTES = 255
+
+/** Makes a new link to `original`. Throws StepError `archive_missing` or `archive_unreadable`. */
+export async function linkArchive(backupRoot: string, runId: string, original: string): Promise<LinkOutcome> {
+  const folder = linkFolder(backupRoot, runId)
+  let name = basename(original)
+  for (let tries = 1; ; tries += 1) {
+    let isFolderThere = false
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      isFolderThere = true
+      const path = join(folder, name)
+      await link(original, path)
+      return { is: 'linked', path }
+    } catch (error) {
+      const code = codeOf(error)
+      if (CANNOT_LINK.includes(code)) {
+        if (isFolderThere) await removeEmptyFolder(folder)
+        return { is: 'not_linkable', reason: code }
+      }
+      const isRaced = isFolderThere && tries < TRIES
+      if (isRaced && code === 'EEXIST') {
+        name = ownName(basename(original))
+        continue
+      }
+      // Either the folder was empty and somebody has just removed it, or the archive is gone.
+      if (isRaced && code === 'ENOENT') {
+        if (await isThere(original)) continue
+        throw new StepError('archive_missing', 'the archive was removed while it was linked')
+      }
+      throw new StepError('archive_unreadable', `the archive cannot be linked (${code})`)
+    }
+  }
+}
+
+/** The link that a request for this run left which ended before its row was written; null when there is none. */
+export async function findLeftLink(backupRoot: string, runId: string, name: string): Promise<string | null> {
+  const folder = linkFolder(backupRoot, runId)
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isGone(error)) return []
+    throw unreadable(error)
+  })
+  const found = names.find((entry) => entry === name || entry.replace(OWN_MARK, '') === name)
+  if (found === undefined) return null
+  const path = join(folder, found)
+  const is = await lookAt(path)
+  return is?.isFile() === true ? path : null
+}
+
+/** Removes the link, and the run's folder when nothing else is in it. What is gone already is no fault. */
+export async function removeLink(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await removeEmptyFolder(dirname(path))
+}
+
+/** Removes the link that a run's row names, and what else in its folder is the same file: links of requests that came second. */
+export async function removeLinksOfRun(path: string): Promise<void> {
+  const folder = dirname(path)
+  const own = await lookAt(path)
+  const names = own === null ? [] : await readdir(folder).catch(() => [])
+  for (const name of names) {
+    const other = await lookAt(join(folder, name))
+    if (other?.isFile() === true && other.ino === own?.ino && other.dev === own.dev) {
+      await rm(join(folder, name), { force: true })
+    }
+  }
+  await removeLink(path)
+}
+
+/** What is at the path, no symlink followed; null only when it is gone. Throws StepError `archive_unreadable`. */
+export async function lookAt(path: string): Promise<BigIntStats | null> {
+  return lstat(path, { bigint: true }).catch((error: unknown) => {
+    if (isGone(error)) return null
+    throw unreadable(error)
+  })
+}
+
+/** True where `path` is a place for links of this run: what is passed in from outside names nothing else. */
+export function isLinkOf(backupRoot: string, runId: string, path: string): boolean {
+  return dirname(path) === linkFolder(backupRoot, runId) && !['', '.', '..'].includes(basename(path))
+}
+
+export function linkFolder(backupRoot: string, runId: string): string {
+  return join(backupRoot, PIN_FOLDER, runId)
+}
+
+export async function removeEmptyFolder(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: unknown) => {
+    // Another link or somebody else's file in there, no folder, or gone already: all are left as they are.
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error))) throw error
+  })
+}
+
+const OWN_MARK = /^[0-9a-f]{8}-/
+
+/** A name that nobody has: the archive's own behind a mark, without its beginning where that would be too long. */
+function ownName(name: string): string {
+  const mark = `${randomBytes(4).toString('hex')}-`
+  let rest = name
+  while (Buffer.byteLength(mark + rest) > LONGEST_NAME_BYTES) rest = [...rest].slice(1).join('')
+  return mark + rest
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => !isGone(error),
+  )
+}
+
+function unreadable(error: unknown): StepError {
+  return new StepError('archive_unreadable', `the kept archives cannot be read (${codeOf(error)})`)
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(codeOf(error))
+}

@@ -1,0 +1,38 @@
+// Which retention a binding asks for at this moment. An upload may last for days, and meanwhile somebody may change the
+// binding, switch it off or delete it: what was recorded at the beginning of a run never decides what is deleted.
+
+import { getBinding } from '../../db/bindings.ts'
+import type { DbOrTransaction } from '../../db/database.ts'
+import { resolveFolder } from '../../workflows/archives/remote-name.ts'
+import type { RetentionScope } from '../../workflows/types.ts'
+
+export type RetentionRule = {
+  /** At least 1. */
+  readonly keep_last: number
+  readonly retention_scope: RetentionScope
+}
+
+/** Why a binding has nothing deleted. */
+export type RetentionOff = 'binding_deleted' | 'binding_disabled' | 'keeps_all' | 'folder_changed'
+
+export type RetentionInForce =
+  | { readonly off: null; readonly rule: RetentionRule }
+  | { readonly off: RetentionOff; readonly rule: null }
+
+/** `folder` and `database` are those of the run: a binding that means another folder by now has no say over this one. */
+export async function retentionInForce(
+  db: DbOrTransaction,
+  of: { readonly binding_id: string; readonly folder: string; readonly database: string | null },
+): Promise<RetentionInForce> {
+  const binding = await getBinding(db, of.binding_id)
+  if (binding === null) return off('binding_deleted')
+  if (!binding.enabled) return off('binding_disabled')
+  const { remote_path, instance_slug, keep_last, retention_scope } = binding
+  if (resolveFolder(remote_path, instance_slug, of.database) !== of.folder) return off('folder_changed')
+  if (keep_last === null) return off('keeps_all')
+  return { off: null, rule: { keep_last, retention_scope } }
+}
+
+function off(reason: RetentionOff): RetentionInForce {
+  return { off: reason, rule: null }
+}

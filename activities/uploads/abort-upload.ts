@@ -1,0 +1,174 @@
+// The end of a cancelled upload: nothing is left at its destination that is not known. What arrived whole is found, and goes to
+// the proof as any other copy; of the rest the session is given up. Idempotent: whoever does it again comes to the same end.
+
+import { Context } from '@temporalio/activity'
+import { closeOpenAttempts } from '../../db/attempts.ts'
+import type { Run, UploadSessionRow } from '../../db/schema.ts'
+import { forgetSession, getSession, openSession } from '../../db/upload-sessions.ts'
+import { releaseSlot } from '../../db/upload-slots.ts'
+import type { FileHash } from '../../workflows/types.ts'
+import { openArchiveSource } from '../archives/archive-source.ts'
+import { knownRun } from '../archives/pin-archive.ts'
+import type { ActivityDeps } from '../dependencies.ts'
+import { StepError } from '../failures.ts'
+import type { VerifiedState } from '../proofs/verify-upload.ts'
+import { type ArrivedFile, type Provider, ProviderError } from '../providers/provider.ts'
+import { arrivedFile, type Stopped } from './arrived-copy.ts'
+import { readKept } from './kept-session.ts'
+import { comparableHash, pathOf } from './send-archive.ts'
+import { type Settling, settle } from './transfer.ts'
+import type { UploadedCopy } from './uploaded-copy.ts'
+
+export type AbandonedUpload =
+  /** Nothing of it stands at the destination. */
+  | { readonly left: 'nothing' }
+  /** A whole file does, and is to be proven. */
+  | { readonly left: 'copy'; readonly copy: UploadedCopy }
+  /** It was proven before the cancellation came. */
+  | { readonly left: 'proven'; readonly settled: VerifiedState }
+  /** A file of its size stands there, and only the archive tells whether it is the copy: this worker cannot read it. */
+  | { readonly left: 'unread' }
+
+export type AbortActivities = {
+  /**
+   * `copy` is what was sent and awaits its proof. Rejects while the provider cannot be asked; the session is kept then, to be
+   * continued by a re-upload, or given up later.
+   */
+  abortUpload(input: { run_id: string; account_id: string; copy?: UploadedCopy }): Promise<AbandonedUpload>
+}
+
+/** Bytes that have left may not be counted yet: at most one piece of the archive. */
+const UNCOUNTED_BYTES = 1024 * 1024
+const BEAT_MS = 5_000
+
+export function createAbortActivities(deps: ActivityDeps): AbortActivities {
+  return {
+    abortUpload: async (input) => {
+      const context = Context.current()
+      context.heartbeat()
+      const beats = setInterval(() => context.heartbeat(), BEAT_MS)
+      try {
+        return await abandonUpload(deps, input, context)
+      } finally {
+        clearInterval(beats)
+      }
+    },
+  }
+}
+
+async function abandonUpload(
+  deps: ActivityDeps,
+  input: Parameters<AbortActivities['abortUpload']>[0],
+  context: Context,
+): Promise<AbandonedUpload> {
+  const { db, vault } = deps
+  const { run_id, account_id } = input
+  const signal = context.cancellationSignal
+  await releaseSlot(db, account_id, run_id)
+  const wasLost = (await closeOpenAttempts(db, input, 'cancelled')) > 0
+  const run = await knownRun(deps, run_id)
+  const row = await getSession(db, run_id, account_id)
+  const settled = provenState(run, account_id)
+  if (settled !== null) {
+    if (row !== null) await forgetSession(db, { run_id, account_id, claim: row.claim })
+    return { left: 'proven', settled }
+  }
+  if (input.copy !== undefined) return { left: 'copy', copy: input.copy }
+  if (row === null) return { left: 'nothing' }
+  const stored = openSession(vault, row)
+  if (stored !== null) {
+    const { provider } = await deps.accounts.open(account_id)
+    const kept = readKept(stored)
+    const folder = kept.folder ?? (await provider.findFolder(row.remote_folder, signal))
+    if (folder === null) {
+      await provider.abortSession(kept.session, signal)
+    } else {
+      const target = {
+        folder,
+        name: kept.name,
+        size: row.archive_size,
+        runId: run_id,
+        instance: run.instance_slug,
+      }
+      // How much a lost worker has sent, or a try of this step has asked, is not known to the last.
+      const mayBeWhole =
+        wasLost || context.info.attempt > 1 || row.sent_bytes + UNCOUNTED_BYTES >= row.archive_size
+      const stopped = { row, kept, target, provider, mayBeWhole }
+      const file = await arrivedFile(deps, stopped, signal)
+      const found = file === null ? null : await copyOf(run, stopped, file, signal)
+      if (found !== null) return found
+    }
+  }
+  await forgetSession(db, { run_id, account_id, claim: row.claim })
+  return { left: 'nothing' }
+}
+
+function provenState(run: Run, accountId: string): VerifiedState | null {
+  const state = run.cloud_sync_status[accountId]
+  if (state?.status !== 'uploaded') return null
+  const { remote_id, remote_path, size, hash, bytes_sent, attempt, started_at, finished_at } = state
+  return { remote_id, remote_path, size, hash, bytes_sent, attempt, started_at, finished_at }
+}
+
+/** Null when it is somebody else's file, which has come to stand at the name. */
+async function copyOf(
+  run: Run,
+  stopped: Stopped,
+  file: ArrivedFile,
+  signal: AbortSignal,
+): Promise<AbandonedUpload | null> {
+  const { provider, row, target } = stopped
+  const source = createDigests(run, row, provider)
+  try {
+    const settled = await settle({ provider, signal, source }, file)
+    const copy: UploadedCopy = {
+      remote_id: settled.file.id,
+      remote_path: pathOf(target.folder, settled.file),
+      size: target.size,
+      hash: await comparableHash(settled, source, signal),
+      already_present: settled.already_present,
+      uploaded_at: settled.file.uploaded_at,
+      attempt: row.claim,
+      started_at: run.cloud_sync_status[row.account_id]?.started_at ?? row.created_at,
+    }
+    return { left: 'copy', copy }
+  } catch (error) {
+    if (error instanceof ProviderError && error.code === 'name_conflict') return null
+    if (error instanceof StepError && UNREADABLE.has(error.code)) return { left: 'unread' }
+    throw error
+  } finally {
+    await source.close()
+  }
+}
+
+/** What a worker says of an archive that lies on another host's disk. */
+const UNREADABLE: ReadonlySet<string> = new Set(['archive_missing', 'archive_unreadable', 'archive_changed'])
+
+/** The archive's hashes: the one that the upload has left, or the archive read once more. */
+function createDigests(run: Run, row: UploadSessionRow, provider: Provider) {
+  let opened: ReturnType<typeof openArchiveSource> | undefined
+  const archive = () => {
+    opened ??= openArchiveSource(
+      {
+        path: run.pin_path ?? run.archive_path ?? '',
+        name: run.archive,
+        size: row.archive_size,
+        mtime_ns: row.archive_mtime_ns,
+      },
+      provider.hashAlgorithm,
+    )
+    return opened
+  }
+  const known: FileHash | null = row.archive_hash
+  const digests: Settling['source'] & { close(): Promise<void> } = {
+    size: row.archive_size,
+    digest: async (signal) => known ?? (await archive()).digest(signal),
+    digestBy: async (algorithm, signal) =>
+      known?.algorithm === algorithm ? known : (await archive()).digestBy(algorithm, signal),
+    close: async () => {
+      const source = await opened?.catch(() => undefined)
+      await source?.close()
+    },
+  }
+  return digests
+}

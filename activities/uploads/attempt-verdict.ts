@@ -1,0 +1,87 @@
+// What a failed attempt of an upload means: whether there is another one, and what the destination shows meanwhile. An
+// attempt that lost its claim decides and writes nothing: another one goes on, or the destination is settled.
+
+import type { ApplicationFailure } from '@temporalio/common'
+import type { UploadSessionRow } from '../../db/schema.ts'
+import { assertClaim, type SessionClaim } from '../../db/upload-sessions.ts'
+import { type ErrorCode, isRetryable } from '../../workflows/errors.ts'
+import type { ActivityDeps } from '../dependencies.ts'
+import { type Cause, causeOf, StepError, statusErrorFrom, toFailure } from '../failures.ts'
+import type { Provider } from '../providers/provider.ts'
+import { pauseFor } from './account-pause.ts'
+import type { UploadProgress } from './progress.ts'
+import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
+
+const HOUR_MS = 3_600_000
+/** Tried for this long without a byte of progress an upload is given up (design.md, rule 8). */
+const PATIENCE_MS = 24 * HOUR_MS
+/** The pauses between attempts that bring nothing, twice as long each time. After one that brought bytes it begins anew. */
+const FIRST_PAUSE_MS = 2_000
+const LONGEST_PAUSE_MS = 5 * 60_000
+
+/** What new credentials or settings of the account may mend. */
+const OF_THE_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
+  'credentials_malformed',
+  'credentials_refused',
+  'credentials_expired',
+  'permission_denied',
+  'api_not_enabled',
+  'account_misconfigured',
+  'folder_missing',
+])
+const SOON_MS = 1_000
+
+export type FailedAttempt = {
+  readonly claim: SessionClaim
+  readonly binding_id: string
+  readonly progress: UploadProgress
+  /** As the last save of the attempt left it; null where that failed. */
+  readonly row: UploadSessionRow | null
+  /** Null when the account could not be opened. */
+  readonly provider: Provider | null
+  readonly cause: Cause
+}
+
+/** The failure for Temporal, after the destination shows what is going on. Throws ClaimLost. */
+export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): Promise<ApplicationFailure> {
+  const { claim, progress, provider } = failed
+  const upload = { ...claim, binding_id: failed.binding_id }
+  await assertClaim(deps.db, claim)
+  const cause = await refuseUnwanted(deps.db, upload).then(() => failed.cause, causeOf)
+  // The bytes of an archive that has changed are of no use to any session.
+  if (isUnwanted(cause.code) || cause.code === 'archive_changed') {
+    await leaveUnwanted(deps, upload, provider)
+    return toFailure(cause)
+  }
+  if (!isRetryable(cause.code)) {
+    if (!OF_THE_ACCOUNT.has(cause.code) || !(await isOutdated(deps, claim.account_id, provider)))
+      return toFailure(cause)
+    const message = `${cause.message} The account was changed meanwhile: it goes on with what is saved now.`
+    const again = { ...cause, message, retryAfterMs: SOON_MS }
+    await progress.retry({ ...statusErrorFrom(again), retryable: true })
+    return toFailure(again, false)
+  }
+  if (failed.row !== null && failed.row.fruitless_ms > PATIENCE_MS) {
+    const message = `${cause.message} No byte arrived in 24 hours of trying: mend the cause, then re-upload.`
+    return toFailure(causeOf(new StepError('no_progress', message)))
+  }
+  const shown = await pauseFor(deps, claim, provider?.kind ?? null, cause)
+  await progress.retry(statusErrorFrom(shown))
+  // Temporal's own pauses grow for as long as the upload lives, whatever came in between.
+  const retryAfterMs = shown.retryAfterMs ?? pauseBefore(failed.row?.fruitless_attempts ?? 0)
+  return toFailure({ ...shown, retryAfterMs })
+}
+
+/** An account that was changed opens as another Provider than the one that failed. */
+async function isOutdated(
+  deps: ActivityDeps,
+  accountId: string,
+  provider: Provider | null,
+): Promise<boolean> {
+  return provider !== null && (await deps.accounts.open(accountId)).provider !== provider
+}
+
+/** How long to wait after an attempt; `fruitless` is how many have begun since the last byte of progress. */
+export function pauseBefore(fruitless: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(fruitless, 20), LONGEST_PAUSE_MS)
+}

@@ -1,0 +1,64 @@
+// Waiting for a place at an account. Each try is one short activity that fails with `account_busy` while there is none: the
+// waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
+
+import { getRun, saveOpenDestination } from '../../db/runs.ts'
+import { placeInLine, takeSlot } from '../../db/upload-slots.ts'
+import type { ActivityDeps } from '../dependencies.ts'
+import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
+import { refuseWhilePaused } from './account-pause.ts'
+
+/** A place that is not renewed for this long (its worker is gone) is free again. */
+export const TURN_LEASE_MS = 120_000
+/** The next in line asks this often; those behind it the less often the further back, so that a long line costs little. */
+const ASK_AGAIN_MS = 2_000
+const PLACES_A_STEP = 4
+const LONGEST_WAIT_MS = 60_000
+
+export type TurnActivities = {
+  /** Resolves when the upload may begin; fails with `account_busy` to be tried again, also while the account is paused. */
+  awaitTurn(input: { run_id: string; account_id: string }): Promise<void>
+}
+
+export function createTurnActivities(deps: ActivityDeps): TurnActivities {
+  const { db, config } = deps
+  return {
+    awaitTurn: async ({ run_id, account_id }) => {
+      await refuseWhilePaused(db, account_id).catch(async (reason: unknown) => {
+        if (reason instanceof StepError) await showReason(deps, run_id, account_id, reason)
+        throw reason
+      })
+      const request = {
+        accountId: account_id,
+        runId: run_id,
+        limit: config.uploadsPerAccount,
+        leaseMs: TURN_LEASE_MS,
+      }
+      if (await takeSlot(db, request)) return
+      const reason = new StepError(
+        'account_busy',
+        `${config.uploadsPerAccount} uploads to this account are under way; this one waits for its turn.`,
+        askAgainMs(await placeInLine(db, run_id, account_id)),
+      )
+      await showReason(deps, run_id, account_id, reason)
+      throw reason
+    },
+  }
+}
+
+/** `place` is how many older runs wait at the same account. */
+export function askAgainMs(place: number): number {
+  return Math.min(LONGEST_WAIT_MS, ASK_AGAIN_MS * (1 + Math.floor(place / PLACES_A_STEP)))
+}
+
+/** The page says why a destination is still pending; written once, not at every try. */
+async function showReason(
+  deps: ActivityDeps,
+  runId: string,
+  accountId: string,
+  reason: StepError,
+): Promise<void> {
+  const error = statusErrorFrom(causeOf(reason))
+  const run = await getRun(deps.db, runId)
+  if (run?.cloud_sync_status[accountId]?.error?.message === error.message) return
+  await saveOpenDestination(deps.db, { run_id: runId, account_id: accountId }, { error })
+}

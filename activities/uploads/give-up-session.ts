@@ -1,0 +1,39 @@
+// Giving an upload's session up: the place at the account is free, the provider's session ended, ours deleted. The one way of
+// it, for cancelled uploads as for those that nobody wants any more. Idempotent.
+
+import { forgetSession, getSession, openSession } from '../../db/upload-sessions.ts'
+import { releaseSlot } from '../../db/upload-slots.ts'
+import type { ActivityDeps } from '../dependencies.ts'
+import type { Provider } from '../providers/provider.ts'
+import { providerSession } from './kept-session.ts'
+
+/** A provider that does not answer by then is away. */
+export const GIVE_UP_TIMEOUT_MS = 20_000
+
+/**
+ * `provider` is the one that is open, if any: a deleted account opens no more. Rejects with what the provider or the account
+ * says, and keeps the session then, to be given up later; with `isUrgent` it is deleted all the same, because it
+ * expires by itself as well.
+ */
+export async function giveUpSession(
+  deps: ActivityDeps,
+  upload: { readonly run_id: string; readonly account_id: string },
+  how: { readonly provider?: Provider | null; readonly isUrgent?: boolean } = {},
+): Promise<void> {
+  const { db, vault } = deps
+  const { run_id, account_id } = upload
+  await releaseSlot(db, account_id, run_id)
+  const row = await getSession(db, run_id, account_id)
+  if (row === null) return
+  try {
+    const stored = openSession(vault, row)
+    if (stored !== null) {
+      const provider = how.provider ?? (await deps.accounts.open(account_id)).provider
+      await provider.abortSession(providerSession(stored), AbortSignal.timeout(GIVE_UP_TIMEOUT_MS))
+    }
+  } catch (error) {
+    if (how.isUrgent !== true) throw error
+    deps.log.warn({ err: error, run_id, account_id }, 'the session was not given up at the provider')
+  }
+  await forgetSession(db, { run_id, account_id, claim: row.claim })
+}

@@ -1,0 +1,46 @@
+// An upload whose binding or account was deleted while it was under way: it stops at the next look, its session at the
+// provider is given up, and nothing at the destination or in the ledger is touched. A binding that is only disabled lets
+// the archive that is on its way arrive.
+
+import { getBinding } from '../../db/bindings.ts'
+import type { DbOrTransaction } from '../../db/database.ts'
+import type { ErrorCode } from '../../workflows/errors.ts'
+import type { ActivityDeps } from '../dependencies.ts'
+import { StepError } from '../failures.ts'
+import type { Provider } from '../providers/provider.ts'
+import { giveUpSession } from './give-up-session.ts'
+
+type Upload = { readonly run_id: string; readonly account_id: string; readonly binding_id: string }
+
+/** Throws StepError `unknown_account` or `binding_deleted`. */
+export async function refuseUnwanted(db: DbOrTransaction, upload: Upload): Promise<void> {
+  // No account goes before its bindings.
+  if ((await getBinding(db, upload.binding_id)) !== null) return
+  const account = await db
+    .selectFrom('cloud_accounts')
+    .select('id')
+    .where('id', '=', upload.account_id)
+    .executeTakeFirst()
+  if (account !== undefined)
+    throw new StepError('binding_deleted', 'the binding was deleted while the upload was under way')
+  throw new StepError(
+    'unknown_account',
+    'The account was deleted while the upload was under way. Bind the instance to another one, if the copy is wanted.',
+  )
+}
+
+export function isUnwanted(code: ErrorCode): boolean {
+  return code === 'binding_deleted' || code === 'unknown_account'
+}
+
+/**
+ * Gives the provider's session up and forgets it, with its place at the account. `provider` is the one that is open: a
+ * deleted account opens no more. A session that cannot be given up expires by itself.
+ */
+export async function leaveUnwanted(
+  deps: ActivityDeps,
+  upload: Upload,
+  provider: Provider | null,
+): Promise<void> {
+  await giveUpSession(deps, upload, { provider, isUrgent: true })
+}

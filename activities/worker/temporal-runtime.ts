@@ -1,0 +1,80 @@
+// Temporal's own runtime in this process: its log lines become ours, and it does not catch signals, because the order of
+// stopping (HTTP, workers, server, database) is decided where the process was started.
+
+import { ApplicationFailure } from '@temporalio/common'
+import { loadClientConnectConfig } from '@temporalio/envconfig'
+import { type LogMetadata, NativeConnection, Runtime } from '@temporalio/worker'
+import type { Logger } from '../../db/log.ts'
+import { StartupError } from '../../db/startup-error.ts'
+
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+
+/** What Temporal says at level INFO (a worker's state) is for debugging here. */
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const
+/** A Worker for activities alone is what we want, and no warning. */
+const WANTED = 'No workflows registered'
+
+/** Once a process, before anything else of Temporal's. */
+export function installRuntime(log: Logger): void {
+  const say = (level: Level, message: string, meta?: LogMetadata) => {
+    log[message.startsWith(WANTED) ? 'debug' : level]({ temporal: plain(meta) }, message)
+  }
+  const at = (level: Level) => (message: string, meta?: LogMetadata) => say(level, message, meta)
+  Runtime.install({
+    shutdownSignals: [],
+    logger: {
+      log: (name, message, meta) => say(LEVELS[name], message, meta),
+      trace: at('trace'),
+      debug: at('debug'),
+      info: at('debug'),
+      warn: at('warn'),
+      error: at('error'),
+    },
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+  })
+}
+
+/** What a reader of the log has no use for. */
+const NOISE: ReadonlySet<string> = new Set([
+  'taskToken',
+  'isLocal',
+  'sdkComponent',
+  'activityId',
+  'workflowRunId',
+])
+
+/** In a form that JSON can carry: no bigints, and of errors what they say. */
+function plain(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
+  if (meta === undefined) return undefined
+  return Object.fromEntries(
+    Object.entries(meta)
+      .filter(([key]) => !NOISE.has(key))
+      .map(([key, value]) => [key, plainValue(value)]),
+  )
+}
+
+function plainValue(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (!(value instanceof Error)) return value
+  const type = value instanceof ApplicationFailure && value.type ? value.type : value.name
+  return { type, message: value.message }
+}
+
+export type TemporalConnection = { readonly connection: NativeConnection; readonly namespace: string }
+
+/**
+ * Connects to `address` (the embedded server), or to what the environment says (address, TLS, API key; the profile file of
+ * Temporal's CLI is not read).
+ */
+export async function connectWorker(address: string | null): Promise<TemporalConnection> {
+  const config = address === null ? loadClientConnectConfig({ disableFile: true }) : null
+  const target = config?.connectionOptions ?? { address: address ?? '' }
+  const connection = await NativeConnection.connect(target).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : 'unknown reason'
+    throw new StartupError(
+      `TEMPORAL_ADDRESS: the Temporal server at ${target.address ?? 'the default address'} cannot be reached (${reason}). ` +
+        'Start it, correct the address, or unset it for the embedded server.',
+    )
+  })
+  return { connection, namespace: config?.namespace ?? 'default' }
+}
