@@ -1,9 +1,9 @@
 // What activities are given: made once in the worker, nothing global.
 
-import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
-import type { Logger } from '../db/log.ts'
-import type { Vault } from '../db/vault.ts'
+import type { Config } from '../db/process/config.ts'
+import type { Logger } from '../db/process/log.ts'
+import type { Vault } from '../db/secrets/vault.ts'
 import type { ProviderAccounts } from './accounts/open-account.ts'
 import type { Patience } from './patience.ts'
 

@@ -1,10 +1,10 @@
 // `npm run worker`: the Workers alone, for fleets (TEMPORAL_ADDRESS and DATABASE_URL point to the servers).
 
-import { ConfigError, loadConfig } from '../db/config.ts'
 import { openDatabase } from '../db/database.ts'
-import { startFailureText } from '../db/error-for-people.ts'
-import { createLogger } from '../db/log.ts'
 import { prepareDatabase } from '../db/prepare.ts'
+import { ConfigError, loadConfig } from '../db/process/config.ts'
+import { startFailureText } from '../db/process/error-for-people.ts'
+import { createLogger } from '../db/process/log.ts'
 import { connectWorker, installRuntime } from './worker/temporal-runtime.ts'
 import { startWorkers, workerPoolSize } from './worker/workers.ts'
 

@@ -1,10 +1,10 @@
 // Accounts tried against their provider, by an activity, where the provider's code is: saved ones, and for "Test
-// connection" credentials that nobody has saved yet. The activity finds those as a sealed draft (db/account-drafts.ts)
+// connection" credentials that nobody has saved yet. The activity finds those as a sealed draft (db/accounts/account-drafts.ts)
 // that is gone when the answer is there.
 
 import type { z } from 'zod'
-import { type AccountDraft, deleteDraft, saveDraft } from '../db/account-drafts.ts'
-import type { Account } from '../db/accounts.ts'
+import { type AccountDraft, deleteDraft, saveDraft } from '../db/accounts/account-drafts.ts'
+import type { Account } from '../db/accounts/accounts.ts'
 import type { AccountSettings } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 import { accountCheckSchema, type newAccountSchema } from './schemas/accounts.ts'

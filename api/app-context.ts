@@ -1,10 +1,10 @@
 // What every route of the API gets: its dependencies, and who is asking.
 
 import type { IncomingMessage } from 'node:http'
-import type { Config } from '../db/config.ts'
 import type { Db } from '../db/database.ts'
-import type { Logger } from '../db/log.ts'
-import type { Vault } from '../db/vault.ts'
+import type { Config } from '../db/process/config.ts'
+import type { Logger } from '../db/process/log.ts'
+import type { Vault } from '../db/secrets/vault.ts'
 import type { LocalArchives } from './archive-inspection.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import type { Principal } from './permissions.ts'

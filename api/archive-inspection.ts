@@ -3,7 +3,7 @@
 // within two seconds the run is accepted without a pin, and says later what is wrong.
 
 import { z } from 'zod'
-import type { KeptArchive } from '../db/kept-archives.ts'
+import type { KeptArchive } from '../db/runs/kept-archives.ts'
 import { ERROR_CODES, type ErrorCode } from '../workflows/errors.ts'
 import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'

@@ -4,8 +4,8 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
-import { personBehind, useApiToken } from '../db/api-tokens.ts'
-import { findSessionUser, touchUserSession } from '../db/user-sessions.ts'
+import { personBehind, useApiToken } from '../db/access/api-tokens.ts'
+import { findSessionUser, touchUserSession } from '../db/access/user-sessions.ts'
 import type { AppDeps, AppEnv } from './app-context.ts'
 import type { ConnectionReader } from './client-connection.ts'
 import {

@@ -3,7 +3,7 @@
 // more memory than that one.
 
 import { listenForChanges, type SetupChange } from '../db/notifications.ts'
-import { getRunsById } from '../db/runs.ts'
+import { getRunsById } from '../db/runs/runs.ts'
 import type { Run } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 

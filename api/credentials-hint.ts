@@ -1,14 +1,14 @@
 // What people may see of an account's credentials: whose they are. Never a part of a secret.
 
 import { z } from 'zod'
-import type { Credentials } from '../db/accounts.ts'
+import type { Credentials } from '../db/accounts/accounts.ts'
 import type { ProviderKind } from '../workflows/types.ts'
 
 const keyFile = z.object({ client_email: z.string() })
 const application = z.object({ client_id: z.string() })
 const dropboxApp = z.object({ app_key: z.string() })
 
-/** Of credentials that have passed db/account-shapes.ts. */
+/** Of credentials that have passed db/accounts/account-shapes.ts. */
 export function credentialsHint(provider: ProviderKind, credentials: Credentials): string | null {
   switch (provider) {
     case 'google_drive': {

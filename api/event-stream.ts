@@ -5,7 +5,7 @@
 
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
-import type { Logger } from '../db/log.ts'
+import type { Logger } from '../db/process/log.ts'
 import type { AppEnv } from './app-context.ts'
 
 /** `data` is sent as JSON, but markup of a page as it is. */

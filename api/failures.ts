@@ -4,7 +4,7 @@
 import { HTTPException } from 'hono/http-exception'
 import { DbConflict } from '../db/conflict.ts'
 import { isDatabaseAway, isRefusedValue } from '../db/database-errors.ts'
-import type { Logger } from '../db/log.ts'
+import type { Logger } from '../db/process/log.ts'
 import { isProblemStatus, Problem } from './problem.ts'
 import { ActivityRefused, NoWorkerAnswered, TemporalUnavailable } from './temporal-client.ts'
 

@@ -1,9 +1,9 @@
 // The first start makes the user `admin`. A password that is made here is shown once, on the terminal and not in the
 // log; either way it must be changed at the first login.
 
+import { anyUser, createFirstUser } from '../db/access/users.ts'
 import { appendAudit } from '../db/audit.ts'
 import type { Db } from '../db/database.ts'
-import { anyUser, createFirstUser } from '../db/users.ts'
 import { hashPassword, makePassword } from './passwords.ts'
 
 const USERNAME = 'admin'

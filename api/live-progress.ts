@@ -2,8 +2,8 @@
 // from Temporal, and without it from the database's own (a few seconds older); `source` says which. The position is what the
 // upload saves every second: heartbeats reach Temporal later than that.
 
-import { type AttemptProgress, listAttemptProgress } from '../db/run-progress.ts'
 import type { Run } from '../db/schema.ts'
+import { type AttemptProgress, listAttemptProgress } from '../db/uploads/progress.ts'
 import type { DestinationState } from '../workflows/types.ts'
 import { bindingWorkflowId } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'

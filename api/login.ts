@@ -1,13 +1,13 @@
 // Logging in: throttled by user name and by address, with the same answer and time for a user who does not exist.
 // What was typed as a user name is not written down when nobody has it: it may be a password.
 
+import { countAttempt, type ThrottleRule, takeBackAttempt } from '../db/access/login-throttle.ts'
+import { createUserSession } from '../db/access/user-sessions.ts'
+import { findUser, noteLogin } from '../db/access/users.ts'
 import { appendAudit } from '../db/audit.ts'
 import { databaseNow } from '../db/clock.ts'
 import type { Db } from '../db/database.ts'
-import { countAttempt, type ThrottleRule, takeBackAttempt } from '../db/login-throttle.ts'
 import type { User } from '../db/schema.ts'
-import { createUserSession } from '../db/user-sessions.ts'
-import { findUser, noteLogin } from '../db/users.ts'
 import type { AppDeps } from './app-context.ts'
 import { networkOf } from './client-connection.ts'
 import { verifyPassword } from './passwords.ts'

@@ -2,7 +2,7 @@
 // of, and the traffic of this process. Labels are names and slugs, never IDs of runs: their number stays bounded.
 
 import type { MiddlewareHandler } from 'hono'
-import { readSyncFigures } from '../db/sync-figures.ts'
+import { readSyncFigures } from '../db/views/figures.ts'
 import { DESTINATION_STATUSES } from '../workflows/types.ts'
 import type { AppDeps, AppEnv } from './app-context.ts'
 

@@ -1,9 +1,9 @@
 // Who may do what: permissions, the roles of people, and the check that stands in front of every operation.
 
 import type { MiddlewareHandler } from 'hono'
-import type { MadeApiToken } from '../db/api-tokens.ts'
+import type { MadeApiToken } from '../db/access/api-tokens.ts'
+import type { SessionUser } from '../db/access/user-sessions.ts'
 import type { UserRole } from '../db/schema.ts'
-import type { SessionUser } from '../db/user-sessions.ts'
 import type { AppEnv } from './app-context.ts'
 import { Problem } from './problem.ts'
 

@@ -4,7 +4,7 @@
 
 import { z } from 'zod'
 import { databaseNow } from '../db/clock.ts'
-import { pinsDue, queuesOfHosts } from '../db/kept-archives.ts'
+import { pinsDue, queuesOfHosts } from '../db/runs/kept-archives.ts'
 import { archiveQueues } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
 import { ActivityRefused, NoWorkerAnswered } from './temporal-client.ts'

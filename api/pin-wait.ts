@@ -1,6 +1,6 @@
 // Waiting until the archive of a run is kept, so that whoever made it may delete its own name of the file.
 
-import { getRun } from '../db/runs.ts'
+import { getRun } from '../db/runs/runs.ts'
 import type { Run } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 

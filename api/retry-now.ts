@@ -4,7 +4,7 @@
 
 import { appendAudit } from '../db/audit.ts'
 import type { Run } from '../db/schema.ts'
-import { endPause } from '../db/upload-slots.ts'
+import { endPause } from '../db/uploads/turns.ts'
 import { bindingWorkflowId } from '../workflows/workflow-ids.ts'
 import type { AppDeps } from './app-context.ts'
 import type { PendingUpload } from './pending-upload.ts'

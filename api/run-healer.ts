@@ -4,8 +4,8 @@
 // after a start that failed, and once a minute. Any number of API processes may do it at once: a start is made under
 // the lock of its row, a run is settled only as it was seen, and Temporal takes one workflow for an archive.
 
-import { settleLost } from '../db/run-settling.ts'
-import { owedStarts, quietRuns, requestRestart } from '../db/run-starts.ts'
+import { settleLost } from '../db/runs/settling.ts'
+import { owedStarts, quietRuns, requestRestart } from '../db/runs/starts.ts'
 import type { Run } from '../db/schema.ts'
 import { statusError } from '../workflows/failures.ts'
 import type { AppDeps } from './app-context.ts'

@@ -1,8 +1,8 @@
-// From a recorded run to its workflow. A run is written with the start that it is owed (db/run-starts.ts); this carries
+// From a recorded run to its workflow. A run is written with the start that it is owed (db/runs/starts.ts); this carries
 // the start out and confirms it. What was written but not started, because the process or Temporal went away in
 // between, is found and carried out later by api/run-healer.ts with the same function.
 
-import { confirmStart, hasStarted, takeOwedStart } from '../db/run-starts.ts'
+import { confirmStart, hasStarted, takeOwedStart } from '../db/runs/starts.ts'
 import type { Run } from '../db/schema.ts'
 import type { AppDeps } from './app-context.ts'
 import type { SyncStart } from './temporal-client.ts'

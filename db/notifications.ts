@@ -4,7 +4,7 @@
 import type { Client } from 'pg'
 import { z } from 'zod'
 import { type Db, newClient } from './database.ts'
-import type { Logger } from './log.ts'
+import type { Logger } from './process/log.ts'
 
 export type SetupChange = {
   readonly kind: 'instance' | 'account' | 'binding'

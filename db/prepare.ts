@@ -3,16 +3,16 @@
 
 import { sql } from 'kysely'
 import { appendAudit } from './audit.ts'
-import type { Config } from './config.ts'
 import type { Db } from './database.ts'
 import { isDatabaseAway, isRefusedLogin } from './database-errors.ts'
-import { openKeyFileVault } from './key-file-vault.ts'
-import type { Logger } from './log.ts'
 import { migrate } from './migrate.ts'
-import { checkKeysAgainstDatabase, sealedRowsExist } from './sealed-rows.ts'
-import { loadOrCreateKeys, readKeyFile } from './secret-key.ts'
-import { StartupError } from './startup-error.ts'
-import type { Vault } from './vault.ts'
+import type { Config } from './process/config.ts'
+import type { Logger } from './process/log.ts'
+import { StartupError } from './process/startup-error.ts'
+import { loadOrCreateKeys, readKeyFile } from './secrets/key-file.ts'
+import { openKeyFileVault } from './secrets/key-file-vault.ts'
+import { checkKeysAgainstDatabase, sealedRowsExist } from './secrets/sealed-rows.ts'
+import type { Vault } from './secrets/vault.ts'
 
 /** Throws KeyFileError, VaultError or StartupError with what to do; the database is as it was then. */
 export async function prepareDatabase(config: Config, db: Db, log: Logger): Promise<Vault> {

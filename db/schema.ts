@@ -91,7 +91,7 @@ export type RunsTable = {
   error: JsonOrNull<StatusError>
   sync_started_at: string | null
   sync_finished_at: string | null
-  /** Set while Temporal has not confirmed the start of a sync (db/run-starts.ts). */
+  /** Set while Temporal has not confirmed the start of a sync (db/runs/starts.ts). */
   start_requested_at: string | null
   /** The destinations of that start; null means those of the run. */
   start_account_ids: JsonOrNull<readonly string[]>

@@ -1,10 +1,10 @@
 // One program a data folder. The embedded servers would not notice a second one: two Temporal servers on one SQLite file
-// run side by side and ruin each other's work. The lock is a file (db/lock-file.ts); a program that lost it to another,
+// run side by side and ruin each other's work. The lock is a file (db/machine/lock-file.ts); a program that lost it to another,
 // which took it for dead, must end.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LockFile, type LockHolder, takeLockFile } from '../db/lock-file.ts'
-import { StartupError } from '../db/startup-error.ts'
+import { type LockFile, type LockHolder, takeLockFile } from '../db/machine/lock-file.ts'
+import { StartupError } from '../db/process/startup-error.ts'
 import type { Log } from './log.ts'
 
 export type DataLock = LockFile

@@ -1,7 +1,7 @@
 // The ports of the embedded Temporal server. One that nobody asked for moves when it is busy; one that was asked for
 // never does.
-import { freePort, portIfFree } from '../db/free-port.ts'
-import { StartupError } from '../db/startup-error.ts'
+import { freePort, portIfFree } from '../db/machine/free-port.ts'
+import { StartupError } from '../db/process/startup-error.ts'
 import type { Log } from './log.ts'
 
 /**

@@ -1,7 +1,7 @@
 // What a start brings up, and how it is taken down again: in the reverse order, each thing once, whatever happens meanwhile.
 
 import { once } from 'node:events'
-import type { Logger } from '../db/log.ts'
+import type { Logger } from '../db/process/log.ts'
 
 export type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
 

@@ -2,7 +2,7 @@
 // provider code and opens no credentials (temporal-practice.md, section 3).
 
 import { Context } from '@temporalio/activity'
-import { getBinding } from '../../db/bindings.ts'
+import { getBinding } from '../../db/instances/bindings.ts'
 import type { Binding } from '../../db/schema.ts'
 import { DATABASE_PLACEHOLDER, resolveFolder } from '../../workflows/archives/remote-name.ts'
 import { isArchiveName, type ListedFile, planPrune } from '../../workflows/retention/plan-prune.ts'

@@ -3,8 +3,8 @@
 
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { KeptArchive } from '../../db/kept-archives.ts'
-import { getRun } from '../../db/runs.ts'
+import type { KeptArchive } from '../../db/runs/kept-archives.ts'
+import { getRun } from '../../db/runs/runs.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError } from '../failures.ts'

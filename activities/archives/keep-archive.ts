@@ -2,7 +2,7 @@
 // then on. The row comes after the link: a link without a row is removed by the sweep, a row without a link is a lie.
 
 import { basename, resolve } from 'node:path'
-import type { KeptArchive } from '../../db/kept-archives.ts'
+import type { KeptArchive } from '../../db/runs/kept-archives.ts'
 import { StepError } from '../failures.ts'
 import { findLeftLink, linkArchive, removeLink } from './archive-link.ts'
 import { type ArchiveFile, findArchive, identify, realRoot } from './find-archive.ts'

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, opendir, readdir, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { getRunsById } from '../../db/runs.ts'
+import { getRunsById } from '../../db/runs/runs.ts'
 import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
 import { RUN_ID } from '../../workflows/workflow-ids.ts'
 import type { ActivityDeps } from '../dependencies.ts'

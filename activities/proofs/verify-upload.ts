@@ -3,9 +3,9 @@
 // that differs is removed here, by its ID.
 
 import { Context } from '@temporalio/activity'
-import { saveDestination } from '../../db/runs.ts'
-import { forgetSession, getSession, openSession, resendSession } from '../../db/upload-sessions.ts'
-import { recordUploadedFile } from '../../db/uploaded-files.ts'
+import { saveDestination } from '../../db/runs/runs.ts'
+import { forgetSession, getSession, openSession, resendSession } from '../../db/uploads/sessions.ts'
+import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { DestinationState } from '../../workflows/types.ts'

@@ -1,8 +1,8 @@
 // Which provider is made for which kind: the one line that a further provider adds.
 
-import { accountShapes } from '../../db/account-shapes.ts'
-import type { OpenAccount } from '../../db/accounts.ts'
-import type { Endpoints } from '../../db/config.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
+import type { OpenAccount } from '../../db/accounts/accounts.ts'
+import type { Endpoints } from '../../db/process/config.ts'
 import type { HttpClient } from '../http/client.ts'
 import { createDropbox } from './dropbox/index.ts'
 import { createGoogleDrive } from './google-drive/index.ts'

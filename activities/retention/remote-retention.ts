@@ -3,7 +3,7 @@
 // deletes good copies.
 
 import { Context } from '@temporalio/activity'
-import { markFileDeleted, ownRemoteIds, remoteIdsOfLaterRuns } from '../../db/uploaded-files.ts'
+import { markFileDeleted, ownRemoteIds, remoteIdsOfLaterRuns } from '../../db/uploads/uploaded-files.ts'
 import { PLAN_TRIES } from '../../workflows/activity-options.ts'
 import { isRetryable } from '../../workflows/errors.ts'
 import { type ListedFile, type PruneSkip, planPrune } from '../../workflows/retention/plan-prune.ts'

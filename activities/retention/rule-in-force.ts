@@ -1,8 +1,8 @@
 // Which retention a binding asks for at this moment. An upload may last for days, and meanwhile somebody may change the
 // binding, switch it off or delete it: what was recorded at the beginning of a run never decides what is deleted.
 
-import { getBinding } from '../../db/bindings.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
+import { getBinding } from '../../db/instances/bindings.ts'
 import { resolveFolder } from '../../workflows/archives/remote-name.ts'
 import type { RetentionScope } from '../../workflows/types.ts'
 

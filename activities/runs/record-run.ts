@@ -2,10 +2,10 @@
 // Temporal client may start one with nothing in the database but the instance and its bindings.
 
 import { appendAudit } from '../../db/audit.ts'
-import { listBindings } from '../../db/bindings.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
-import { getInstance } from '../../db/instances.ts'
-import { beginSync, finishSync, getRun, openSync, recordRun } from '../../db/runs.ts'
+import { listBindings } from '../../db/instances/bindings.ts'
+import { getInstance } from '../../db/instances/instances.ts'
+import { beginSync, finishSync, getRun, openSync, recordRun } from '../../db/runs/runs.ts'
 import type { Binding, PinKind, Run } from '../../db/schema.ts'
 import { resolveFolder } from '../../workflows/archives/remote-name.ts'
 import { type Destination, pendingState } from '../../workflows/runs/destination.ts'

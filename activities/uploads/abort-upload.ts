@@ -2,10 +2,10 @@
 // the proof as any other copy; of the rest the session is given up. Idempotent: whoever does it again comes to the same end.
 
 import { Context } from '@temporalio/activity'
-import { closeOpenAttempts } from '../../db/attempts.ts'
 import type { Run, UploadSessionRow } from '../../db/schema.ts'
-import { forgetSession, getSession, openSession } from '../../db/upload-sessions.ts'
-import { releaseSlot } from '../../db/upload-slots.ts'
+import { closeOpenAttempts } from '../../db/uploads/attempts.ts'
+import { forgetSession, getSession, openSession } from '../../db/uploads/sessions.ts'
+import { releaseSlot } from '../../db/uploads/turns.ts'
 import type { FileHash } from '../../workflows/types.ts'
 import { openArchiveSource } from '../archives/archive-source.ts'
 import { knownRun } from '../archives/pin-archive.ts'

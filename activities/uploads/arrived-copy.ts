@@ -4,7 +4,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { UploadSessionRow } from '../../db/schema.ts'
-import { saveSession } from '../../db/upload-sessions.ts'
+import { saveSession } from '../../db/uploads/sessions.ts'
 import { isRetryable } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import {

@@ -1,8 +1,8 @@
 // Giving an upload's session up: the place at the account is free, the provider's session ended, ours deleted. The one way of
 // it, for cancelled uploads as for those that nobody wants any more. Idempotent.
 
-import { forgetSession, getSession, openSession } from '../../db/upload-sessions.ts'
-import { releaseSlot } from '../../db/upload-slots.ts'
+import { forgetSession, getSession, openSession } from '../../db/uploads/sessions.ts'
+import { releaseSlot } from '../../db/uploads/turns.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider } from '../providers/provider.ts'
 import { providerSession } from './kept-session.ts'

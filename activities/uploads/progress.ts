@@ -5,9 +5,9 @@
 
 import type { Context } from '@temporalio/activity'
 import { isDatabaseAway } from '../../db/database-errors.ts'
-import { saveOpenDestination } from '../../db/runs.ts'
+import { saveOpenDestination } from '../../db/runs/runs.ts'
 import type { UploadSessionRow } from '../../db/schema.ts'
-import { ClaimLost, type SessionClaim, saveProgress } from '../../db/upload-sessions.ts'
+import { ClaimLost, type SessionClaim, saveProgress } from '../../db/uploads/sessions.ts'
 import { destinationChangedSignal } from '../../workflows/messages.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import type { ActivityDeps } from '../dependencies.ts'

@@ -7,7 +7,7 @@ import {
   restartSession,
   type SessionClaim,
   saveSession,
-} from '../../db/upload-sessions.ts'
+} from '../../db/uploads/sessions.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider, UploadSession } from '../providers/provider.ts'
 import { outlastAbsence } from '../worker/database-absence.ts'

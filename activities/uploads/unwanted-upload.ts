@@ -2,8 +2,8 @@
 // provider is given up, and nothing at the destination or in the ledger is touched. A binding that is only disabled lets
 // the archive that is on its way arrive.
 
-import { getBinding } from '../../db/bindings.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
+import { getBinding } from '../../db/instances/bindings.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'

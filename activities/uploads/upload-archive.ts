@@ -4,10 +4,10 @@
 
 import { CancelledFailure, Context } from '@temporalio/activity'
 import type { ApplicationFailure } from '@temporalio/common'
-import { finishAttempt, type StartedAttempt, startAttempt } from '../../db/attempts.ts'
 import type { Run, UploadSessionRow } from '../../db/schema.ts'
-import { claimSession, type SessionClaim } from '../../db/upload-sessions.ts'
-import { releaseOwnSlot, takeSlot } from '../../db/upload-slots.ts'
+import { finishAttempt, type StartedAttempt, startAttempt } from '../../db/uploads/attempts.ts'
+import { claimSession, type SessionClaim } from '../../db/uploads/sessions.ts'
+import { releaseOwnSlot, takeSlot } from '../../db/uploads/turns.ts'
 import { isErrorCode } from '../../workflows/errors.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { knownRun } from '../archives/pin-archive.ts'

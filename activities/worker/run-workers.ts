@@ -1,7 +1,7 @@
 // Several Workers of one process live and end together: work that waits for one of them would wait for ever beside the others.
 
 import type { Worker } from '@temporalio/worker'
-import type { Logger } from '../../db/log.ts'
+import type { Logger } from '../../db/process/log.ts'
 
 export interface Workers {
   /**

@@ -4,8 +4,8 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
 import { type LogMetadata, NativeConnection, Runtime } from '@temporalio/worker'
-import type { Logger } from '../../db/log.ts'
-import { StartupError } from '../../db/startup-error.ts'
+import type { Logger } from '../../db/process/log.ts'
+import { StartupError } from '../../db/process/startup-error.ts'
 
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 

@@ -3,7 +3,7 @@
 // All of it is held against the schemas of the API: what those refuse is never in the plan.
 
 import { z } from 'zod'
-import { folderPattern, mayCoincide } from '../../db/folder-pattern.ts'
+import { folderPattern, mayCoincide } from '../../db/instances/folder-pattern.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import { newAccountSchema } from '../schemas/accounts.ts'
 import { newBindingSchema } from '../schemas/bindings.ts'

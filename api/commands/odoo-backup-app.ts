@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import { FernetError, fernetOpen, isFernetKey } from '../../db/fernet.ts'
+import { FernetError, fernetOpen, isFernetKey } from '../../db/secrets/fernet.ts'
 import { EXIT, Failed } from './command.ts'
 
 /** SQLite has no booleans. */

@@ -3,10 +3,11 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ConfigError, loadConfig } from '../../db/config.ts'
 import { type Db, openDatabase } from '../../db/database.ts'
 import { isDatabaseAway } from '../../db/database-errors.ts'
-import { embeddedPostgresUrl } from '../../db/embedded-url.ts'
+import { embeddedPostgresUrl } from '../../db/embedded/url.ts'
+import { ConfigError, loadConfig } from '../../db/process/config.ts'
+import { KeyFileError } from '../../db/secrets/key-file.ts'
 import {
   dropOldKeys,
   type Rotation,
@@ -14,9 +15,8 @@ import {
   resealWithFirst,
   rotateKey,
   stageKey,
-} from '../../db/key-rotation.ts'
-import { KeyChangeUnderWay } from '../../db/key-rotation-lock.ts'
-import { KeyFileError } from '../../db/secret-key.ts'
+} from '../../db/secrets/key-rotation.ts'
+import { KeyChangeUnderWay } from '../../db/secrets/key-rotation-lock.ts'
 import { EXIT, type ExitCode, Failed, type Output } from './command.ts'
 
 export const ROTATE_KEY_USAGE = `cloud-sync rotate-key [--add | --use-added | --resume | --drop-old]

@@ -2,8 +2,7 @@
 // provider's code and the key are.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { saveAccountCheck } from '../../db/account-checks.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import {
   type Account,
   type AccountPatch,
@@ -12,8 +11,9 @@ import {
   getAccount,
   listAccounts,
   updateAccount,
-} from '../../db/accounts.ts'
+} from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
+import { saveAccountCheck } from '../../db/views/accounts.ts'
 import { checkAccount } from '../account-trial.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { credentialsHint } from '../credentials-hint.ts'

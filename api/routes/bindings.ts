@@ -2,8 +2,14 @@
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
-import { createBinding, deleteBinding, getBinding, listBindings, updateBinding } from '../../db/bindings.ts'
-import { getInstance } from '../../db/instances.ts'
+import {
+  createBinding,
+  deleteBinding,
+  getBinding,
+  listBindings,
+  updateBinding,
+} from '../../db/instances/bindings.ts'
+import { getInstance } from '../../db/instances/instances.ts'
 import type { Binding } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { needs } from '../permissions.ts'

@@ -2,7 +2,7 @@
 // API process has neither a provider's code nor opened credentials.
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
-import { getBinding } from '../../db/bindings.ts'
+import { getBinding } from '../../db/instances/bindings.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
 import { needs } from '../permissions.ts'

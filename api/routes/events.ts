@@ -1,7 +1,7 @@
 // Streams of changes, driven by what the database announces: one run, or everything.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { getRun } from '../../db/runs.ts'
+import { getRun } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { stillMay } from '../auth.ts'

@@ -8,7 +8,7 @@ import {
   getInstance,
   listInstances,
   updateInstance,
-} from '../../db/instances.ts'
+} from '../../db/instances/instances.ts'
 import type { Instance } from '../../db/schema.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { needs } from '../permissions.ts'

@@ -1,11 +1,11 @@
 // /instances/{slug}/bindings: what an instance is bound to, with a preview of what a binding means before it is saved.
 
 import { type Context, Hono } from 'hono'
-import { type Account, getAccount, listAccounts } from '../../db/accounts.ts'
-import { getBinding, listBindings } from '../../db/bindings.ts'
-import { getInstanceView } from '../../db/instance-views.ts'
-import { listRuns } from '../../db/runs.ts'
+import { type Account, getAccount, listAccounts } from '../../db/accounts/accounts.ts'
+import { getBinding, listBindings } from '../../db/instances/bindings.ts'
+import { listRuns } from '../../db/runs/runs.ts'
 import type { Binding } from '../../db/schema.ts'
+import { getInstanceView } from '../../db/views/instances.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
 import { problemOf } from '../failures.ts'

@@ -1,11 +1,11 @@
 // /cloud: cloud accounts. "Test connection" tries what is in the form before anything is saved (api/account-trial.ts).
 
 import { type Context, Hono } from 'hono'
-import { listAccountViews, viewAccount } from '../../db/account-checks.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
-import { lastUploads } from '../../db/account-uploads.ts'
-import { type Account, getAccount } from '../../db/accounts.ts'
-import { listBindingViews } from '../../db/binding-views.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
+import { type Account, getAccount } from '../../db/accounts/accounts.ts'
+import { listAccountViews, viewAccount } from '../../db/views/accounts.ts'
+import { listBindingViews } from '../../db/views/bindings.ts'
+import { lastUploads } from '../../db/views/last-uploads.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import { tryAccount, trySettings } from '../account-trial.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'

@@ -1,11 +1,11 @@
 // /instances: the instances, and one with its runs and what lies at its destinations.
 
 import { type Context, Hono } from 'hono'
-import { getAccount } from '../../db/accounts.ts'
-import { type BindingView, listBindingViews } from '../../db/binding-views.ts'
-import { getInstanceView, type InstanceView, listInstanceViews } from '../../db/instance-views.ts'
-import { listRuns } from '../../db/runs.ts'
-import { storedBytes } from '../../db/stored-bytes.ts'
+import { getAccount } from '../../db/accounts/accounts.ts'
+import { listRuns } from '../../db/runs/runs.ts'
+import { type BindingView, listBindingViews } from '../../db/views/bindings.ts'
+import { getInstanceView, type InstanceView, listInstanceViews } from '../../db/views/instances.ts'
+import { storedBytes } from '../../db/views/stored-bytes.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { requires } from '../permissions.ts'
 import { notFound } from '../problem.ts'

@@ -2,9 +2,9 @@
 
 import { Hono } from 'hono'
 import { databaseNow } from '../../db/clock.ts'
-import { listSafety } from '../../db/instance-views.ts'
-import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../db/overview.ts'
-import { listRuns } from '../../db/runs.ts'
+import { listRuns } from '../../db/runs/runs.ts'
+import { listSafety } from '../../db/views/instances.ts'
+import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../db/views/overview.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { stillMay } from '../auth.ts'
 import type { ConnectionReader } from '../client-connection.ts'

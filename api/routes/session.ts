@@ -1,10 +1,10 @@
 // /api/session: logging in and out, and changing one's own password.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import { createUserSession, deleteUserSession, findSessionUser } from '../../db/access/user-sessions.ts'
+import { setPassword } from '../../db/access/users.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { User } from '../../db/schema.ts'
-import { createUserSession, deleteUserSession, findSessionUser } from '../../db/user-sessions.ts'
-import { setPassword } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import type { ConnectionReader } from '../client-connection.ts'
 import { logIn, newSession, userOf } from '../login.ts'

@@ -10,7 +10,7 @@ import {
   listApiTokens,
   type MadeApiToken,
   makerOf,
-} from '../../db/api-tokens.ts'
+} from '../../db/access/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { needs, permissionsOfToken, refuseMoreThanOwn } from '../permissions.ts'

@@ -3,9 +3,9 @@
 // changed with the old one at hand (api/routes/session.ts), so that a session that was left open is not enough.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/access/users.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { User } from '../../db/schema.ts'
-import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/users.ts'
 import type { AppDeps, AppEnv } from '../app-context.ts'
 import { hashPassword, passwordFault } from '../passwords.ts'
 import { needs, ROLE_PERMISSIONS, refuseMoreThanOwn } from '../permissions.ts'

@@ -1,8 +1,8 @@
 // Cloud accounts as the API takes and gives them. Credentials only ever come in: no schema of an answer has a place
-// for them. What an account of each provider consists of is said by db/account-shapes.ts.
+// for them. What an account of each provider consists of is said by db/accounts/account-shapes.ts.
 
 import { z } from '@hono/zod-openapi'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import { PROVIDER_KINDS } from '../../workflows/types.ts'
 import { timeSchema } from './shared.ts'
 

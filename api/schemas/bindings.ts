@@ -1,8 +1,8 @@
 // Bindings as the API takes and gives them, and what is at their destinations.
 
 import { z } from '@hono/zod-openapi'
-import { remotePathSchema } from '../../db/account-shapes.ts'
-import { DEFAULT_REMOTE_PATH } from '../../db/folder-pattern.ts'
+import { remotePathSchema } from '../../db/accounts/account-shapes.ts'
+import { DEFAULT_REMOTE_PATH } from '../../db/instances/folder-pattern.ts'
 import { RETENTION_SCOPES } from '../../workflows/types.ts'
 import { timeSchema } from './shared.ts'
 

@@ -1,8 +1,8 @@
 // A cloud account as a card: whether it works, by its last check or by an upload after that, what space it has left, and
 // what is bound to it.
 
-import type { AccountView } from '../../db/account-checks.ts'
 import type { AccountCheckOutcome } from '../../db/schema.ts'
+import type { AccountView } from '../../db/views/accounts.ts'
 import { ERROR_RULES, isErrorCode } from '../../workflows/errors.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import { bytes, percent, plural } from './formats.ts'

@@ -1,9 +1,9 @@
 // Cloud accounts: the list, and the pages to add, change and try one.
 
-import type { AccountView } from '../../db/account-checks.ts'
-import type { Account } from '../../db/accounts.ts'
-import type { BindingView } from '../../db/binding-views.ts'
+import type { Account } from '../../db/accounts/accounts.ts'
 import type { Page } from '../../db/page.ts'
+import type { AccountView } from '../../db/views/accounts.ts'
+import type { BindingView } from '../../db/views/bindings.ts'
 import { PROVIDER_KINDS, type ProviderKind } from '../../workflows/types.ts'
 import { type AccountCardView, accountCard, tagBeside } from './account-card.ts'
 import { type AccountFormView, accountFields } from './account-form.ts'

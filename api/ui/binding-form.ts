@@ -1,8 +1,8 @@
 // Binding a cloud account to an instance: where its copies go and how many stay, with what that means before it is saved:
 // the folder as it will be, and what a prune would delete there now.
 
-import type { Account } from '../../db/accounts.ts'
-import { DEFAULT_REMOTE_PATH } from '../../db/folder-pattern.ts'
+import type { Account } from '../../db/accounts/accounts.ts'
+import { DEFAULT_REMOTE_PATH } from '../../db/instances/folder-pattern.ts'
 import { RETENTION_SCOPES } from '../../workflows/types.ts'
 import { type ApiProblem, faultOf } from './api-call.ts'
 import { bytes, plural } from './formats.ts'

@@ -1,8 +1,8 @@
 // The Cloud column: one mark a destination. What a mark means stands in it as text for screen readers, and comes up as a
 // tooltip by hover and by focus (WCAG 1.4.13: it can be pointed at, stays, and goes by Escape).
 
-import type { DeletedCopy } from '../../db/deleted-copies.ts'
 import type { Run } from '../../db/schema.ts'
+import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { errorLine } from './error-words.ts'
 import { bytes } from './formats.ts'

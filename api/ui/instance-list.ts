@@ -1,7 +1,7 @@
 // Instances: is the newest backup of each off-site?
 
-import type { InstanceView, Safety } from '../../db/instance-views.ts'
 import type { Page } from '../../db/page.ts'
+import type { InstanceView, Safety } from '../../db/views/instances.ts'
 import { bytes } from './formats.ts'
 import { inputField } from './forms.ts'
 import { html, type Markup, type Part } from './markup.ts'

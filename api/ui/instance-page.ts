@@ -1,9 +1,9 @@
 // Instance Detail: is it safe, where its copies go (Cloud Sync Bindings), how much lies there, and its newest runs.
 
-import type { BindingView } from '../../db/binding-views.ts'
-import type { InstanceView } from '../../db/instance-views.ts'
 import type { Run } from '../../db/schema.ts'
-import type { StoredDay } from '../../db/stored-bytes.ts'
+import type { BindingView } from '../../db/views/bindings.ts'
+import type { InstanceView } from '../../db/views/instances.ts'
+import type { StoredDay } from '../../db/views/stored-bytes.ts'
 import { tagBeside } from './account-card.ts'
 import { bindingTexts } from './binding-form.ts'
 import { areaChart } from './chart.ts'

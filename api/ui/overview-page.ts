@@ -1,8 +1,8 @@
 // Overview: whether to worry, in five seconds. First one sentence, then what needs somebody, then what goes on.
 
-import type { InstanceView } from '../../db/instance-views.ts'
-import type { AccountDay, FailureCause } from '../../db/overview.ts'
 import type { Run } from '../../db/schema.ts'
+import type { InstanceView } from '../../db/views/instances.ts'
+import type { AccountDay, FailureCause } from '../../db/views/overview.ts'
 import { barChart } from './chart.ts'
 import { errorWords } from './error-words.ts'
 import { bytes, plural } from './formats.ts'

@@ -1,7 +1,7 @@
 // Where the copies of a binding lie, in full: the folder as its provider knows it, with the account's own path in front,
 // and whose folder or drive it is in.
 
-import type { Account } from '../../db/accounts.ts'
+import type { Account } from '../../db/accounts/accounts.ts'
 import type { Binding } from '../../db/schema.ts'
 import { DATABASE_PLACEHOLDER, resolveFolder } from '../../workflows/archives/remote-name.ts'
 import { html, type Markup } from './markup.ts'

@@ -1,7 +1,7 @@
 // The attempts of a run by destination, newest first: when each began, what it sent, and how it ended.
 
-import type { AttemptProgress } from '../../db/run-progress.ts'
 import type { Attempt, Run } from '../../db/schema.ts'
+import type { AttemptProgress } from '../../db/uploads/progress.ts'
 import { errorLine } from './error-words.ts'
 import { bytes, duration, secondsBetween } from './formats.ts'
 import { html, type Markup } from './markup.ts'

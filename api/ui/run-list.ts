@@ -1,11 +1,11 @@
 // Run History: what was backed up, and where it is. The rows renew themselves: the server sends each changed row over
 // `/live/runs`, says which rows no longer fit the filters, and a row that is missing on the first page renews it.
 
-import type { Account } from '../../db/accounts.ts'
-import type { DeletedCopy } from '../../db/deleted-copies.ts'
+import type { Account } from '../../db/accounts/accounts.ts'
 import type { Page } from '../../db/page.ts'
-import { runCursorOf } from '../../db/run-history.ts'
+import { runCursorOf } from '../../db/runs/history.ts'
 import type { Run } from '../../db/schema.ts'
+import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
 import { CLOUD_STATUSES } from '../../workflows/types.ts'
 import { cloudMarks } from './cloud-marks.ts'
 import { bytes } from './formats.ts'

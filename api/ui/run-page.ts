@@ -1,9 +1,9 @@
 // One run: each destination with its progress, what was tried, what stands in the audit trail, and what can be done now.
 
-import type { BindingView } from '../../db/binding-views.ts'
-import type { DeletedCopy } from '../../db/deleted-copies.ts'
-import type { AttemptProgress } from '../../db/run-progress.ts'
 import type { Attempt, AuditEntry, Run } from '../../db/schema.ts'
+import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
+import type { AttemptProgress } from '../../db/uploads/progress.ts'
+import type { BindingView } from '../../db/views/bindings.ts'
 import type { Live } from '../live-progress.ts'
 import type { Principal } from '../permissions.ts'
 import { runAudit } from './audit-table.ts'

@@ -1,7 +1,7 @@
 // The filters of Run History as they stand in an address: those of the API, with days instead of moments for people. A
 // day is that of the zone which the browser names, and of UTC without one.
 
-import type { RunFilter } from '../../db/run-history.ts'
+import type { RunFilter } from '../../db/runs/history.ts'
 import { invalidInput } from '../problem.ts'
 import { runQuery } from '../schemas/runs.ts'
 import { fieldErrors } from '../validation.ts'

@@ -1,8 +1,8 @@
 // Uploading a run again: what has failed by one button, anything else by naming it. Nothing is ever uploaded again that
 // nobody asked for, so a form without a choice is refused.
 
-import type { BindingView } from '../../db/binding-views.ts'
 import type { Run } from '../../db/schema.ts'
+import type { BindingView } from '../../db/views/bindings.ts'
 import { checkbox } from './forms.ts'
 import { html, type Markup, type Part } from './markup.ts'
 import type { RunView } from './run-page.ts'

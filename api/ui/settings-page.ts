@@ -1,6 +1,6 @@
 // Settings: users, tokens for programs, the key that seals every credential, and whether all parts answer.
 
-import type { ApiToken } from '../../db/api-tokens.ts'
+import type { ApiToken } from '../../db/access/api-tokens.ts'
 import { USER_ROLES, type User } from '../../db/schema.ts'
 import { PERMISSIONS } from '../permissions.ts'
 import { type ApiProblem, faultOf } from './api-call.ts'

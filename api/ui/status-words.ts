@@ -1,7 +1,7 @@
 // The words and looks of states, the same on every page.
 
-import type { DeletedCopy } from '../../db/deleted-copies.ts'
 import type { Run } from '../../db/schema.ts'
+import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
 import type { CloudStatus, DestinationState, DestinationStatus, ProviderKind } from '../../workflows/types.ts'
 import { percent } from './formats.ts'
 import { type IconName, icon } from './icons.ts'

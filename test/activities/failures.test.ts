@@ -5,9 +5,9 @@ import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/comm
 import { causeOf, StepError, statusErrorFrom, toFailure, withFailures } from '../../activities/failures.ts'
 import { ProviderError } from '../../activities/providers/provider.ts'
 import { DbConflict } from '../../db/conflict.ts'
-import { createLogger } from '../../db/log.ts'
-import { ClaimLost } from '../../db/upload-sessions.ts'
-import { VaultError } from '../../db/vault.ts'
+import { createLogger } from '../../db/process/log.ts'
+import { VaultError } from '../../db/secrets/vault.ts'
+import { ClaimLost } from '../../db/uploads/sessions.ts'
 import { ERROR_CODES, isRetryable } from '../../workflows/errors.ts'
 
 function listeningLog() {

@@ -3,8 +3,8 @@
 import { hashPassword } from '../../api/passwords.ts'
 import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/permissions.ts'
 import { newSecret, secretHash } from '../../api/session-cookie.ts'
-import { createApiToken } from '../../db/api-tokens.ts'
-import { createUser } from '../../db/users.ts'
+import { createApiToken } from '../../db/access/api-tokens.ts'
+import { createUser } from '../../db/access/users.ts'
 import { randomName } from '../support/rows.ts'
 import type { ApiFixture } from './fixture.ts'
 

@@ -7,11 +7,17 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { type Api, startApi } from '../../api/server.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
-import { createAccount, deleteAccount, listAccounts, openAccount, updateAccount } from '../../db/accounts.ts'
-import { listBindings } from '../../db/bindings.ts'
+import {
+  createAccount,
+  deleteAccount,
+  listAccounts,
+  openAccount,
+  updateAccount,
+} from '../../db/accounts/accounts.ts'
 import type { Db } from '../../db/database.ts'
-import { fernetSeal, newFernetKey } from '../../db/fernet.ts'
-import { createLogger } from '../../db/log.ts'
+import { listBindings } from '../../db/instances/bindings.ts'
+import { createLogger } from '../../db/process/log.ts'
+import { fernetSeal, newFernetKey } from '../../db/secrets/fernet.ts'
 import { testVault } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { run, TOKEN } from './run-command.ts'

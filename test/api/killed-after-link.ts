@@ -3,9 +3,9 @@
 import { createLocalArchives } from '../../activities/archives/inspect-archive.ts'
 import { createApp } from '../../api/app.ts'
 import { connectTemporal } from '../../api/temporal-client.ts'
-import { loadConfig } from '../../db/config.ts'
 import { openDatabase } from '../../db/database.ts'
-import { createLogger } from '../../db/log.ts'
+import { loadConfig } from '../../db/process/config.ts'
+import { createLogger } from '../../db/process/log.ts'
 import { testVault } from '../support/rows.ts'
 
 const log = createLogger({ logLevel: 'silent' })

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createAccount } from '../../db/accounts.ts'
-import { newFernetKey } from '../../db/fernet.ts'
-import { createUser } from '../../db/users.ts'
-import { openVault } from '../../db/vault.ts'
+import { createUser } from '../../db/access/users.ts'
+import { createAccount } from '../../db/accounts/accounts.ts'
+import { newFernetKey } from '../../db/secrets/fernet.ts'
+import { openVault } from '../../db/secrets/vault.ts'
 import { randomName, testVault } from '../support/rows.ts'
 import { type ApiFixture, assertProblem, at, createApiFixture, list, text } from './fixture.ts'
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { fieldErrors } from '../../api/validation.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 
 function messages(schema: z.ZodType, value: unknown): readonly string[] {
   const parsed = schema.safeParse(value)

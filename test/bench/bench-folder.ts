@@ -4,8 +4,8 @@
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startEmbeddedPostgres } from '../../db/embedded.ts'
-import { processIdentity } from '../../db/process-identity.ts'
+import { startEmbeddedPostgres } from '../../db/embedded/server.ts'
+import { processIdentity } from '../../db/machine/process-identity.ts'
 import { stopOrphan } from '../../temporal-dev/server-process.ts'
 
 const PREFIX = 'cloud-sync-bench-'

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql, type Transaction } from 'kysely'
-import { rateLimitHistory } from '../../db/attempts.ts'
-import { getInstanceView, listSafety } from '../../db/instance-views.ts'
-import { pinsDue } from '../../db/kept-archives.ts'
+import { pinsDue } from '../../db/runs/kept-archives.ts'
 import type { Database } from '../../db/schema.ts'
+import { rateLimitHistory } from '../../db/uploads/attempts.ts'
+import { getInstanceView, listSafety } from '../../db/views/instances.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { someAccount, someInstance } from '../support/rows.ts'
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { listAttempts } from '../../db/attempts.ts'
+import { listAttempts } from '../../db/uploads/attempts.ts'
 import { EMULATORS, sha256 } from '../support/clouds.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { getInstanceView } from '../../db/instance-views.ts'
-import { markFileDeleted } from '../../db/uploaded-files.ts'
+import { markFileDeleted } from '../../db/uploads/uploaded-files.ts'
+import { getInstanceView } from '../../db/views/instances.ts'
 import { ALL_CLOUDS } from '../support/clouds.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 

@@ -14,7 +14,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from '../../activities/providers/provider.ts'
-import { dropboxCredentialsSchema, dropboxSettingsSchema } from '../../db/account-shapes.ts'
+import { dropboxCredentialsSchema, dropboxSettingsSchema } from '../../db/accounts/account-shapes.ts'
 import { isRetryable } from '../../workflows/errors.ts'
 import { createTestAuthority, trustHere } from '../clouds/certificates.ts'
 import { type DropboxEmulator, type DropboxOptions, startDropboxEmulator } from '../clouds/dropbox/index.ts'

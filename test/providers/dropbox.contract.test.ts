@@ -1,7 +1,7 @@
 // Dropbox in the provider contract: its table of differences.
 
 import { createDropbox } from '../../activities/providers/dropbox/index.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import { type DropboxOptions, startDropboxEmulator } from '../clouds/dropbox/index.ts'
 import type { Way } from './contract/traits.ts'
 import { describeProviderContract } from './contract.ts'

@@ -13,7 +13,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from '../../activities/providers/provider.ts'
-import { googleDriveCredentialsSchema, googleDriveSettingsSchema } from '../../db/account-shapes.ts'
+import { googleDriveCredentialsSchema, googleDriveSettingsSchema } from '../../db/accounts/account-shapes.ts'
 import { type ErrorCode, isRetryable } from '../../workflows/errors.ts'
 import { createTestAuthority, trustHere } from '../clouds/certificates.ts'
 import type { Fault } from '../clouds/faults.ts'

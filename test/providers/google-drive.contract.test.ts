@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createGoogleDrive } from '../../activities/providers/google-drive/index.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import { contentOf } from '../clouds/google/drive-world.ts'
 import { type GoogleOptions, startGoogleEmulator } from '../clouds/google/index.ts'
 import type { Way } from './contract/traits.ts'

@@ -14,7 +14,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from '../../activities/providers/provider.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import { type ErrorCode, isRetryable } from '../../workflows/errors.ts'
 import { createTestAuthority, trustHere } from '../clouds/certificates.ts'
 import {

@@ -1,7 +1,7 @@
 // OneDrive in the provider contract: its table of differences.
 
 import { createOneDrive } from '../../activities/providers/onedrive/index.ts'
-import { accountShapes } from '../../db/account-shapes.ts'
+import { accountShapes } from '../../db/accounts/account-shapes.ts'
 import { type MicrosoftOptions, startMicrosoftEmulator } from '../clouds/microsoft/index.ts'
 import type { Way } from './contract/traits.ts'
 import { describeProviderContract } from './contract.ts'

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { type Db, openDatabase } from '../../db/database.ts'
-import { startEmbeddedPostgres } from '../../db/embedded.ts'
+import { startEmbeddedPostgres } from '../../db/embedded/server.ts'
 import { migrate } from '../../db/migrate.ts'
 import { searchDatabase } from './secret-search.ts'
 

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createActivities } from '../../activities/index.ts'
 import type { UploadInput } from '../../activities/uploads/uploaded-copy.ts'
-import { createBinding } from '../../db/bindings.ts'
+import { createBinding } from '../../db/instances/bindings.ts'
 import type { TestDeps } from './activity-deps.ts'
 import { randomName, someAccount, someInstance } from './rows.ts'
 

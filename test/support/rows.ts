@@ -1,13 +1,13 @@
 // Rows that many database tests need: an instance, an account, a binding, a run.
 
 import { randomBytes } from 'node:crypto'
-import { type Account, createAccount } from '../../db/accounts.ts'
+import { type Account, createAccount } from '../../db/accounts/accounts.ts'
 import type { Db } from '../../db/database.ts'
-import { newFernetKey } from '../../db/fernet.ts'
-import { createInstance } from '../../db/instances.ts'
-import { recordRun } from '../../db/runs.ts'
+import { createInstance } from '../../db/instances/instances.ts'
+import { recordRun } from '../../db/runs/runs.ts'
 import type { Instance, Run } from '../../db/schema.ts'
-import { openVault, type Vault } from '../../db/vault.ts'
+import { newFernetKey } from '../../db/secrets/fernet.ts'
+import { openVault, type Vault } from '../../db/secrets/vault.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { fieldsIn, plant, secretsIn } from './secrets.ts'
 

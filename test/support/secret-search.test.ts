@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createInstance } from '../../db/instances.ts'
+import { createInstance } from '../../db/instances/instances.ts'
 import { createTestDatabase } from './database.ts'
 import { randomName, someAccount } from './rows.ts'
 import { searchAnswer, searchDatabase, searchLog } from './secret-search.ts'

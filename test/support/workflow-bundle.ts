@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { bundleWorkflows } from '../../activities/worker/workers.ts'
-import { readIfThere } from '../../db/file-presence.ts'
+import { readIfThere } from '../../db/machine/file-presence.ts'
 import { alone } from './alone.ts'
 
 let ofProcess: Promise<WorkflowBundle> | undefined

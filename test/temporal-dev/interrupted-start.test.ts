@@ -8,8 +8,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startEmbeddedPostgres } from '../../db/embedded.ts'
-import { isAlive, processIdentity } from '../../db/process-identity.ts'
+import { startEmbeddedPostgres } from '../../db/embedded/server.ts'
+import { isAlive, processIdentity } from '../../db/machine/process-identity.ts'
 import { until } from '../support/until.ts'
 
 const START = join(dirname(dirname(import.meta.dirname)), 'temporal-dev', 'start.ts')

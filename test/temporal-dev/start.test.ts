@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { z } from 'zod'
-import { isAlive } from '../../db/process-identity.ts'
+import { isAlive } from '../../db/machine/process-identity.ts'
 import { startProgram } from '../support/program.ts'
 import { until } from '../support/until.ts'
 

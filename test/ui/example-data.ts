@@ -1,14 +1,14 @@
 // A small installation as it looks on a busy morning, for screenshots and for tests that look at every page: instances,
 // accounts, bindings, and a few weeks of runs in all states.
 
-import { createAccount } from '../../db/accounts.ts'
+import { createAccount } from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
-import { createBinding } from '../../db/bindings.ts'
 import type { Db } from '../../db/database.ts'
-import { createInstance } from '../../db/instances.ts'
+import { createBinding } from '../../db/instances/bindings.ts'
+import { createInstance } from '../../db/instances/instances.ts'
 import type { Binding } from '../../db/schema.ts'
-import { recordUploadedFile } from '../../db/uploaded-files.ts'
-import type { Vault } from '../../db/vault.ts'
+import type { Vault } from '../../db/secrets/vault.ts'
+import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import { statusError } from '../../workflows/failures.ts'
 import { cloudStatusOf } from '../../workflows/runs/destination.ts'
 import type { DestinationState, StatusError } from '../../workflows/types.ts'

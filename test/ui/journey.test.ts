@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
 import { hashPassword } from '../../api/passwords.ts'
-import { createUser } from '../../db/users.ts'
+import { createUser } from '../../db/access/users.ts'
 import { type DropboxEmulator, startDropboxEmulator } from '../clouds/dropbox/index.ts'
 import { createSite, type Site } from './site.ts'
 

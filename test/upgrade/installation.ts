@@ -12,7 +12,7 @@ import type { Db } from '../../db/database.ts'
 import * as initial from '../../db/migrations/0001-initial.ts'
 import * as access from '../../db/migrations/0002-access.ts'
 import * as pages from '../../db/migrations/0003-pages.ts'
-import { openVault, type Vault } from '../../db/vault.ts'
+import { openVault, type Vault } from '../../db/secrets/vault.ts'
 import { archiveContent } from './archive-content.ts'
 
 const recordedSchema = z.object({

@@ -2,7 +2,7 @@
 
 import { appendAudit } from '../../db/audit.ts'
 import type { Db } from '../../db/database.ts'
-import { recordRunToStart } from '../../db/run-starts.ts'
+import { recordRunToStart } from '../../db/runs/starts.ts'
 import { until } from '../support/until.ts'
 import { hangs, LARGE, MIB, type Recording, SMALL, strike } from './recording.ts'
 import type { Accounts } from './set-up.ts'

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import type { Db } from '../../db/database.ts'
 import { migrate } from '../../db/migrate.ts'
-import { checkKeysAgainstDatabase, countClosedRows } from '../../db/sealed-rows.ts'
+import { checkKeysAgainstDatabase, countClosedRows } from '../../db/secrets/sealed-rows.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type Installation, layOutRows, shiftTimes } from './installation.ts'
 

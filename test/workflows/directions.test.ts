@@ -128,20 +128,20 @@ describe('the dependency directions', () => {
     for (const folder of FOLDERS) if (folder !== 'test') refuse(folder, ({ to }) => isIn(to, 'test'))
   })
 
-  it('let only db/config.ts read the environment, apart from what is started by hand', () => {
+  it('let only db/process/config.ts read the environment, apart from what is started by hand', () => {
     // The command line has settings of its own; programs that are started are found by the PATH.
     const mayRead = (path: string) =>
       isIn(path, 'temporal-dev', 'test', 'api/commands') ||
       /^api\/cli\b/.test(path) ||
-      path === 'db/config.ts' ||
-      path === 'db/run-program.ts'
+      path === 'db/process/config.ts' ||
+      path === 'db/machine/run-program.ts'
     const readers = sources.filter(({ text }) => /process\.env\b/.test(withoutComments(text)))
     assert.deepEqual(
       readers.map(({ path }) => path).filter((path) => !mayRead(path)),
       [],
     )
     const configuring = /process\.env\.(?!PATH\b)\w+/
-    const runner = sources.find(({ path }) => path === 'db/run-program.ts')
+    const runner = sources.find(({ path }) => path === 'db/machine/run-program.ts')
     assert.doesNotMatch(runner?.text ?? '', configuring)
   })
 })

@@ -15,7 +15,7 @@
 // The answer to finish states size and content_hash, by which the engine verifies. Sessions cannot be given up by a
 // call: they are invisible, cost no space and end after 7 days.
 
-import type { DropboxCredentials, DropboxSettings } from '../../../db/account-shapes.ts'
+import type { DropboxCredentials, DropboxSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import type { Provider } from '../provider.ts'
 import { checkAccount } from './account-check.ts'

@@ -2,7 +2,7 @@
 // app secret into the URL, where proxies log it (providers.md 2.6). All callers share one exchange.
 
 import { z } from 'zod'
-import type { DropboxCredentials } from '../../../db/account-shapes.ts'
+import type { DropboxCredentials } from '../../../db/accounts/account-shapes.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import type { HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'

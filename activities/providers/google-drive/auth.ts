@@ -10,7 +10,7 @@ import {
   type GoogleDriveSettings,
   type ServiceAccount,
   serviceAccountSchema,
-} from '../../../db/account-shapes.ts'
+} from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'

@@ -12,7 +12,7 @@
 // Everything in shared drives needs supportsAllDrives. Service accounts own no storage, so a folder in somebody's My
 // Drive can be read but not written without a subject. Deleting for good takes a Manager; else files go into the trash.
 
-import type { GoogleDriveCredentials, GoogleDriveSettings } from '../../../db/account-shapes.ts'
+import type { GoogleDriveCredentials, GoogleDriveSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import type { Provider, RemoteFile, RemoteFolder } from '../provider.ts'
 import { createDriveApi } from './api.ts'

@@ -2,7 +2,7 @@
 // then addressed by its ID. Never `/me`: an application has no drive of its own (providers.md 3.1).
 
 import { z } from 'zod'
-import type { OneDriveSettings } from '../../../db/account-shapes.ts'
+import type { OneDriveSettings } from '../../../db/accounts/account-shapes.ts'
 import { type Graph, read } from './graph.ts'
 import { urlPath, urlSegment } from './names.ts'
 

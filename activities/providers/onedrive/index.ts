@@ -13,7 +13,7 @@
 // to be asked for again. Deleting moves to the recycle bin, bound to the eTag. Limits of a drive that show as errors
 // (quota, throttling, locks, holds) are mapped in errors.ts, those of signing in in sign-in-errors.ts.
 
-import type { OneDriveCredentials, OneDriveSettings } from '../../../db/account-shapes.ts'
+import type { OneDriveCredentials, OneDriveSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import { type Provider, ProviderError, type RemoteFile, type UploadSession } from '../provider.ts'
 import { createDriveSource } from './drive.ts'

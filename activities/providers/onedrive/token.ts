@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
-import type { OneDriveCredentials } from '../../../db/account-shapes.ts'
+import type { OneDriveCredentials } from '../../../db/accounts/account-shapes.ts'
 import type { HttpAnswer, HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import { parseJson } from './errors.ts'

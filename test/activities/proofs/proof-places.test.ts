@@ -12,7 +12,7 @@ import {
   PROOFS_AT_ONCE,
   type VerifyInput,
 } from '../../../activities/proofs/verify-upload.ts'
-import { createLogger } from '../../../db/log.ts'
+import { createLogger } from '../../../db/process/log.ts'
 import { createMemoryProvider } from '../../support/memory-provider.ts'
 import { until } from '../../support/until.ts'
 

@@ -8,7 +8,7 @@ import {
   type PruneOutcome,
 } from '../../../activities/retention/remote-retention.ts'
 import { listAudit } from '../../../db/audit.ts'
-import { createBinding } from '../../../db/bindings.ts'
+import { createBinding } from '../../../db/instances/bindings.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
 import { createMemoryProvider } from '../../support/memory-provider.ts'
 import { someAccount, someRun } from '../../support/rows.ts'

@@ -5,8 +5,8 @@ import { describe, it } from 'node:test'
 import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { type RunnableWorker, runTogether } from '../../../activities/worker/run-workers.ts'
 import { startWorkers, workerPoolSize } from '../../../activities/worker/workers.ts'
-import { loadConfig } from '../../../db/config.ts'
-import { createLogger } from '../../../db/log.ts'
+import { loadConfig } from '../../../db/process/config.ts'
+import { createLogger } from '../../../db/process/log.ts'
 
 type State = ReturnType<RunnableWorker['getState']>
 

@@ -20,7 +20,7 @@ import {
   type Transferred,
   transfer,
 } from '../../../activities/uploads/transfer.ts'
-import { loadConfig } from '../../../db/config.ts'
+import { loadConfig } from '../../../db/process/config.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import { createTestAuthority, type TestAuthority, trustHere } from '../../clouds/certificates.ts'
 import type { Figures } from './scoreboard.ts'

@@ -3,7 +3,7 @@
 
 import type { HttpClient } from '../../../activities/http/client.ts'
 import type { Provider } from '../../../activities/providers/provider.ts'
-import type { Endpoints } from '../../../db/config.ts'
+import type { Endpoints } from '../../../db/process/config.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { ProviderKind } from '../../../workflows/types.ts'
 import type { TestAuthority } from '../../clouds/certificates.ts'

@@ -1,0 +1,253 @@
+// The sync of a run as it goes: one row a destination, and the contract's `cloud_sync_status` on the run. The
+// two are written by one function in one transaction under a lock on the run, so they cannot differ.
+
+import { type Insertable, sql, type Updateable } from 'kysely'
+import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from '../../workflows/types.ts'
+import { DbConflict } from '../conflict.ts'
+import { type Db, type DbOrTransaction, inTransaction } from '../database.ts'
+import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from '../schema.ts'
+import { assertClaim, ClaimLost, NEW_PATIENCE } from '../uploads/sessions.ts'
+
+/** The fields that change; a field that is left out stays. */
+export type DestinationPatch = {
+  readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
+}
+
+/** The execution of `cloudSyncWorkflow` whose sync it is: its workflow ID, and Temporal's run ID of it. */
+export type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
+
+export type OpenedSync =
+  | { readonly kind: 'opened'; readonly run: Run }
+  /** The same execution has opened it before: nothing was changed, for its destinations may have begun. */
+  | { readonly kind: 'opened_before'; readonly run: Run }
+  /** A sync of the run is open under another workflow ID: nothing was changed. */
+  | { readonly kind: 'open_elsewhere'; readonly workflow_id: string }
+
+/** Opens the sync of an execution, unless it did so before or another workflow has one open. In a transaction. */
+export async function openSync(
+  trx: DbOrTransaction,
+  runId: string,
+  owner: SyncOwner,
+  destinations: CloudSyncStatus,
+): Promise<OpenedSync> {
+  const seen = await lockRun(trx, runId)
+  if (seen.execution_id === owner.execution_id) return { kind: 'opened_before', run: seen }
+  const isOpen = seen.cloud_status === 'pending' && seen.sync_started_at !== null
+  if (isOpen && seen.workflow_id !== owner.workflow_id)
+    return { kind: 'open_elsewhere', workflow_id: seen.workflow_id }
+  return { kind: 'opened', run: await beginSync(trx, runId, destinations, owner) }
+}
+
+/**
+ * Opens a sync (the first, or a re-upload): the run is `pending` again, the given destinations stand as given,
+ * others of earlier syncs stay as they were, and their upload sessions have all their patience again.
+ */
+export async function beginSync(
+  db: DbOrTransaction,
+  runId: string,
+  destinations: CloudSyncStatus,
+  owner: SyncOwner | null = null,
+): Promise<Run> {
+  return inTransaction(db, async (trx) => {
+    await lockRun(trx, runId)
+    for (const [accountId, state] of Object.entries(destinations)) {
+      await trx
+        .insertInto('destinations')
+        .values({ run_id: runId, account_id: accountId, ...toRow(state) })
+        .onConflict((conflict) =>
+          conflict
+            .columns(['run_id', 'account_id'])
+            .doUpdateSet({ ...toRow(state), updated_at: sql<string>`now()` }),
+        )
+        .execute()
+      await trx
+        .updateTable('upload_sessions')
+        .set(NEW_PATIENCE)
+        .where('run_id', '=', runId)
+        .where('account_id', '=', accountId)
+        .execute()
+    }
+    return trx
+      .updateTable('runs')
+      .set({
+        ...owner,
+        cloud_sync_status: JSON.stringify(await readStatus(trx, runId)),
+        cloud_status: 'pending',
+        error: null,
+        sync_started_at: sql<string>`now()`,
+        sync_finished_at: null,
+        kept_until: null,
+        updated_at: sql<string>`now()`,
+      })
+      .where('id', '=', runId)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  })
+}
+
+/**
+ * Changes one destination and resolves with the whole status. Refused by the database: `uploaded` without
+ * remote_id, remote_path, size, hash and finished_at, or with an error; `failed` without an error.
+ * Throws DbConflict `not_found` when the run has no such destination, ClaimLost when a settled one is to become `uploading`
+ * or `retrying`: only the beginning of a sync does that.
+ */
+export async function saveDestination(
+  db: Db,
+  runId: string,
+  accountId: string,
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  return db.transaction().execute(async (trx) => {
+    await lockRun(trx, runId)
+    if (patch.status === 'uploading' || patch.status === 'retrying')
+      await refuseSettled(trx, runId, accountId)
+    return changeDestination(trx, runId, accountId, patch)
+  })
+}
+
+/**
+ * Changes a destination while it is open: what is settled stays so until the next sync begins. An attempt names its claim,
+ * and writes nothing once another one has it. Throws ClaimLost; DbConflict `not_found` as above.
+ */
+export async function saveOpenDestination(
+  db: Db,
+  owner: { readonly run_id: string; readonly account_id: string; readonly claim?: number },
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  const { run_id, account_id, claim } = owner
+  return db.transaction().execute(async (trx) => {
+    await lockRun(trx, run_id)
+    if (claim !== undefined) await assertClaim(trx, { run_id, account_id, claim })
+    await refuseSettled(trx, run_id, account_id)
+    return changeDestination(trx, run_id, account_id, patch)
+  })
+}
+
+async function refuseSettled(trx: DbOrTransaction, runId: string, accountId: string): Promise<void> {
+  const settled = await trx
+    .selectFrom('destinations')
+    .select('status')
+    .where('run_id', '=', runId)
+    .where('account_id', '=', accountId)
+    .where('finished_at', 'is not', null)
+    .executeTakeFirst()
+  if (settled !== undefined) throw new ClaimLost()
+}
+
+/** Under the lock on the run. */
+export async function changeDestination(
+  trx: DbOrTransaction,
+  runId: string,
+  accountId: string,
+  patch: DestinationPatch,
+): Promise<CloudSyncStatus> {
+  const result = await trx
+    .updateTable('destinations')
+    .set({ ...toPatch(patch), updated_at: sql<string>`now()` })
+    .where('run_id', '=', runId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 0n) {
+    throw new DbConflict('not_found', 'destination', 'The run has no such destination.')
+  }
+  const status = await readStatus(trx, runId)
+  await trx
+    .updateTable('runs')
+    .set({ cloud_sync_status: JSON.stringify(status), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .execute()
+  return status
+}
+
+/** Notes what stopped the run as a whole; its sync stays open until finishSync. */
+export async function noteRunError(db: DbOrTransaction, runId: string, error: StatusError): Promise<void> {
+  const result = await db
+    .updateTable('runs')
+    .set({ error: JSON.stringify(error), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 0n) runMissing()
+}
+
+/** Closes a sync; `error` is what stopped the run as a whole. */
+export async function finishSync(
+  db: DbOrTransaction,
+  runId: string,
+  cloudStatus: Exclude<CloudStatus, 'pending'>,
+  error: StatusError | null = null,
+): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({
+      cloud_status: cloudStatus,
+      error: error === null ? null : JSON.stringify(error),
+      sync_finished_at: sql<string>`now()`,
+      updated_at: sql<string>`now()`,
+    })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? runMissing()
+}
+
+/**
+ * The run as it is; nobody else writes it or its destinations until the transaction ends. Throws DbConflict `not_found`.
+ */
+export async function lockRun(trx: DbOrTransaction, runId: string): Promise<Run> {
+  const run = await trx
+    .selectFrom('runs')
+    .selectAll()
+    .where('id', '=', runId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  return run ?? runMissing()
+}
+
+function runMissing(): never {
+  throw new DbConflict('not_found', 'run_id', 'There is no such run.')
+}
+
+/** The status as the destinations' rows say it, keyed by account ID. */
+async function readStatus(trx: DbOrTransaction, runId: string): Promise<CloudSyncStatus> {
+  const rows = await trx
+    .selectFrom('destinations')
+    .select(['account_id', ...DESTINATION_COLUMNS])
+    .where('run_id', '=', runId)
+    .orderBy('account_id')
+    .execute()
+  return Object.fromEntries(rows.map(({ account_id, ...state }) => [account_id, state]))
+}
+
+function toRow(state: DestinationState): Omit<Insertable<DestinationsTable>, 'run_id' | 'account_id'> {
+  return {
+    account: state.account,
+    provider: state.provider,
+    binding_id: state.binding_id,
+    status: state.status,
+    error: jsonOrNull(state.error),
+    remote_path: state.remote_path,
+    remote_id: state.remote_id,
+    size: state.size,
+    bytes_sent: state.bytes_sent,
+    hash: jsonOrNull(state.hash),
+    attempt: state.attempt,
+    started_at: state.started_at,
+    finished_at: state.finished_at,
+    retention: jsonOrNull(state.retention),
+  }
+}
+
+function toPatch(patch: DestinationPatch): Updateable<DestinationsTable> {
+  const { error, hash, retention, ...plain } = patch
+  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
+  return {
+    ...given,
+    ...(error === undefined ? {} : { error: jsonOrNull(error) }),
+    ...(hash === undefined ? {} : { hash: jsonOrNull(hash) }),
+    ...(retention === undefined ? {} : { retention: jsonOrNull(retention) }),
+  }
+}
+
+function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value)
+}

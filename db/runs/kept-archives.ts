@@ -1,0 +1,104 @@
+// Archives that are kept while they are owed (design.md, rule 6): how a run's row comes to name its pin, and which are still
+// linked although their run is settled. A workflow of its own lets each of those go; here is found what has no such
+// workflow, or has lost it.
+
+import { sql } from 'kysely'
+import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
+import { appendAudit } from '../audit.ts'
+import type { Db, DbOrTransaction } from '../database.ts'
+import type { Run } from '../schema.ts'
+import { type ArchiveOfRun, archiveColumns } from './runs.ts'
+
+export { KEEP_ARCHIVE_MS }
+
+/** An archive that was looked at and linked in one step; `reason` says why it could not be linked. */
+export type KeptArchive = ArchiveOfRun & { readonly reason: string | null }
+
+/**
+ * Notes the pin of a run that has the pin which was seen, with the word of the audit, in one transaction. False when another
+ * pin was noted in the meantime, or there is no such run (`whilePending`: no such run that is pending): the caller's link
+ * is of no use then, and the caller's to remove.
+ */
+export async function notePin(
+  db: Db,
+  seen: Pick<Run, 'id' | 'pin' | 'pin_path'>,
+  kept: KeptArchive,
+  { actor, whilePending = false }: { readonly actor: string; readonly whilePending?: boolean },
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    let query = trx
+      .updateTable('runs')
+      .set({ ...archiveColumns(kept), updated_at: sql<string>`now()` })
+      .where('id', '=', seen.id)
+      .where('pin', 'is not distinct from', seen.pin)
+      .where('pin_path', 'is not distinct from', seen.pin_path)
+    if (whilePending) query = query.where('cloud_status', '=', 'pending')
+    const run = await query.returningAll().executeTakeFirst()
+    if (run === undefined) return false
+    await auditPin(trx, run, kept, actor)
+    return true
+  })
+}
+
+/** The word of the audit that a run's archive is kept, or why it is not linked. */
+export async function auditPin(
+  trx: DbOrTransaction,
+  run: Pick<Run, 'id' | 'instance_slug' | 'archive'>,
+  { pin, size, reason }: KeptArchive,
+  actor: string,
+): Promise<void> {
+  await appendAudit(trx, {
+    actor,
+    event: pin === 'linked' ? 'archive_pinned' : 'archive_not_linkable',
+    instance_slug: run.instance_slug,
+    run_id: run.id,
+    details: { archive: run.archive, size, ...(reason === null ? {} : { reason }) },
+  })
+}
+
+const PAGE = 100
+
+/**
+ * All settled runs whose link may go at `at`, read page by page. Where nobody has noted how long it is kept, it is as
+ * long after the end of the sync as after a failure. A run that is being synced is not among them.
+ */
+export async function* pinsDue(
+  db: DbOrTransaction,
+  { at, page = PAGE }: { readonly at: string; readonly page?: number },
+): AsyncGenerator<Run, void> {
+  let after = ''
+  for (;;) {
+    const runs = await db
+      .selectFrom('runs')
+      .selectAll()
+      // Literally as the index has it: it is chosen by that.
+      .where(sql<boolean>`pin = 'linked' and cloud_status <> 'pending'`)
+      .where(
+        sql<boolean>`coalesce(kept_until, sync_finished_at + make_interval(secs => ${KEEP_ARCHIVE_MS / 1000})) <= ${at}`,
+      )
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(page)
+      .execute()
+    yield* runs
+    const last = runs.at(-1)
+    if (last === undefined || runs.length < page) return
+    after = last.id
+  }
+}
+
+const KNOWN_HOSTS = 100
+
+/** Queues of hosts that runs of the last 30 days have named, at most 100. */
+export async function queuesOfHosts(db: DbOrTransaction): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('archive_task_queue')
+    .distinct()
+    .where('created_at', '>', sql<string>`now() - interval '30 days'`)
+    .where('archive_task_queue', 'is not', null)
+    .orderBy('archive_task_queue')
+    .limit(KNOWN_HOSTS)
+    .execute()
+  return rows.flatMap(({ archive_task_queue }) => (archive_task_queue === null ? [] : [archive_task_queue]))
+}

@@ -1,0 +1,149 @@
+// Runs: one archive on its way to all of its destinations. Recording is idempotent by ID. How the sync of a
+// run goes is written by db/runs/destinations.ts, the history is read by db/runs/history.ts; both are re-exported here.
+
+import { sql } from 'kysely'
+import { DbConflict, withConflicts } from '../conflict.ts'
+import type { DbOrTransaction } from '../database.ts'
+import type { PinKind, Run } from '../schema.ts'
+import { isArchiveOf } from './same-archive.ts'
+
+export {
+  beginSync,
+  type DestinationPatch,
+  finishSync,
+  noteRunError,
+  openSync,
+  saveDestination,
+  saveOpenDestination,
+} from './destinations.ts'
+export { listRuns, type RunFilter } from './history.ts'
+
+export type NewRun = {
+  readonly id: string
+  readonly instance_slug: string
+  /** As given by the caller. */
+  readonly archive: string
+  readonly workflow_id: string
+  /** Where it is known, an archive that is named otherwise is known again. It is not stored. */
+  readonly backup_root?: string | undefined
+  readonly database?: string | null | undefined
+  readonly finished_at?: string | null | undefined
+  readonly archive_task_queue?: string | null | undefined
+  readonly account_ids?: readonly string[] | null | undefined
+}
+
+export type RecordedRun = { readonly run: Run; readonly created: boolean }
+
+/**
+ * The run of this ID, made when it is new. Throws DbConflict `run_id_conflict` when the ID belongs to another
+ * instance or archive, `not_found` (field `instance`) when there is no such instance.
+ */
+export async function recordRun(db: DbOrTransaction, values: NewRun): Promise<RecordedRun> {
+  const made = await withConflicts(
+    { runs_instance_slug_fkey: () => new DbConflict('not_found', 'instance', 'There is no such instance.') },
+    () =>
+      db
+        .insertInto('runs')
+        .values({
+          id: values.id,
+          instance_slug: values.instance_slug,
+          archive: values.archive,
+          workflow_id: values.workflow_id,
+          database: values.database ?? null,
+          finished_at: values.finished_at ?? null,
+          archive_task_queue: values.archive_task_queue ?? null,
+          account_ids: values.account_ids == null ? null : JSON.stringify(values.account_ids),
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .returningAll()
+        .executeTakeFirst(),
+  )
+  if (made !== undefined) {
+    return { run: made, created: true }
+  }
+  const run = await db.selectFrom('runs').selectAll().where('id', '=', values.id).executeTakeFirstOrThrow()
+  const { instance_slug, archive, backup_root } = values
+  if (run.instance_slug !== instance_slug) {
+    throw new DbConflict('run_id_conflict', 'run_id', 'This run_id belongs to a run of another instance.')
+  }
+  if (!isArchiveOf(run, archive, backup_root)) {
+    throw new DbConflict('run_id_conflict', 'run_id', 'This run_id belongs to another archive.')
+  }
+  return { run, created: false }
+}
+
+export async function getRun(db: DbOrTransaction, id: string): Promise<Run | null> {
+  const row = await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst()
+  return row ?? null
+}
+
+/** Those of the IDs that exist, in no order. */
+export async function getRunsById(db: DbOrTransaction, ids: readonly string[]): Promise<readonly Run[]> {
+  if (ids.length === 0) return []
+  return db.selectFrom('runs').selectAll().where('id', 'in', ids).execute()
+}
+
+export type ArchiveOfRun = {
+  /** Bytes. */
+  readonly size: number
+  /** Absolute, symlinks resolved. */
+  readonly archive_path: string
+  readonly archive_mtime_ns: string
+  readonly pin: PinKind
+  readonly pin_path: string | null
+}
+
+/** These columns and no other field of what the archive is known by. */
+export function archiveColumns({
+  size,
+  archive_path,
+  archive_mtime_ns,
+  pin,
+  pin_path,
+}: ArchiveOfRun): ArchiveOfRun {
+  return { size, archive_path, archive_mtime_ns, pin, pin_path }
+}
+
+/** What acceptance found out about the archive, and where it is kept until it is safe. */
+export async function saveArchive(db: DbOrTransaction, runId: string, archive: ArchiveOfRun): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({ ...archive, updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return existing(row)
+}
+
+/** Notes from when on the pin may go; null keeps it until said otherwise. */
+export async function keepPinUntil(db: DbOrTransaction, runId: string, until: string | null): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({ kept_until: until, updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return existing(row)
+}
+
+/**
+ * To be called after the link is gone from the disk. False when the run is being synced again, or has no pin.
+ * `pin: 'original'` is let go of in the same way.
+ */
+export async function releasePin(db: DbOrTransaction, runId: string): Promise<boolean> {
+  const result = await db
+    .updateTable('runs')
+    .set({ pin: null, pin_path: null, kept_until: null, updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .where('pin', 'is not', null)
+    .where('cloud_status', '<>', 'pending')
+    .executeTakeFirst()
+  return result.numUpdatedRows > 0n
+}
+
+function existing(row: Run | undefined): Run {
+  if (row === undefined) {
+    throw new DbConflict('not_found', 'run_id', 'There is no such run.')
+  }
+  return row
+}

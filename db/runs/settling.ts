@@ -1,0 +1,113 @@
+// Settling what is open of a run: its destinations, for whoever ends them, and the run as a whole from outside of its
+// workflow, one that ended without saying so or that was cancelled before it began. All that the end of a run leaves is
+// written in one transaction: its destinations, itself, how long its archive is kept (design.md, rule 6), and the word of
+// the audit.
+
+import { cloudStatusOf } from '../../workflows/runs/destination.ts'
+import type { StatusError } from '../../workflows/types.ts'
+import { appendAudit } from '../audit.ts'
+import { databaseNow } from '../clock.ts'
+import type { Db, DbOrTransaction } from '../database.ts'
+import type { Run } from '../schema.ts'
+import { changeDestination } from './destinations.ts'
+import { KEEP_ARCHIVE_MS } from './kept-archives.ts'
+import { finishSync, keepPinUntil } from './runs.ts'
+import { confirmStart, hasStarted } from './starts.ts'
+
+/**
+ * Settles a pending run as it was seen: what is not settled of it gets the error. Resolves with how it ended, null when it
+ * has changed in the meantime, and is left alone then.
+ */
+export async function settleLost(
+  db: Db,
+  seen: Pick<Run, 'id' | 'updated_at'>,
+  error: StatusError,
+): Promise<Outcome | null> {
+  return db.transaction().execute(async (trx) => {
+    const run = await trx
+      .selectFrom('runs')
+      .selectAll()
+      .where('id', '=', seen.id)
+      .where('updated_at', '=', seen.updated_at)
+      .where('cloud_status', '=', 'pending')
+      .where('start_requested_at', 'is', null)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    if (run === undefined) return null
+    const about = { actor: 'system', instance_slug: run.instance_slug, run_id: run.id }
+    await settleDestinations(trx, run, null, { actor: about.actor, error })
+    const settled = await trx
+      .selectFrom('runs')
+      .selectAll()
+      .where('id', '=', run.id)
+      .executeTakeFirstOrThrow()
+    const outcome = await close(trx, settled, error)
+    const details = { cloud_status: outcome, ...(outcome === 'uploaded' ? {} : { error }) }
+    await appendAudit(trx, { ...about, event: 'sync_finished', details })
+    return outcome
+  })
+}
+
+/** Ends these destinations (null: all that are open) as cancelled or failed. Under the lock on the run. */
+export async function settleDestinations(
+  trx: DbOrTransaction,
+  run: Run,
+  accountIds: readonly string[] | null,
+  { actor, error }: { readonly actor: string; readonly error: StatusError },
+): Promise<void> {
+  const status = endOf(error)
+  for (const [account_id, { binding_id, finished_at }] of Object.entries(run.cloud_sync_status)) {
+    const isMeant = accountIds === null ? finished_at === null : accountIds.includes(account_id)
+    if (!isMeant) continue
+    await changeDestination(trx, run.id, account_id, { status, error, finished_at: new Date().toISOString() })
+    await appendAudit(trx, {
+      actor,
+      event: status === 'cancelled' ? 'upload_cancelled' : 'upload_failed',
+      instance_slug: run.instance_slug,
+      run_id: run.id,
+      account_id,
+      binding_id,
+      details: { error },
+    })
+  }
+}
+
+/**
+ * Cancels a run before Temporal has its start. False when nothing is owed (any more): whoever had the start in hand
+ * is waited for, and the sync is open then.
+ */
+export async function dropOwedStart(
+  db: Db,
+  seen: Run,
+  { actor, error }: { readonly actor: string; readonly error: StatusError },
+): Promise<boolean> {
+  const { start_requested_at } = seen
+  if (start_requested_at === null) return false
+  return db.transaction().execute(async (trx) => {
+    const run = await confirmStart(trx, seen)
+    if (run === null || hasStarted({ ...run, start_requested_at })) return false
+    await close(trx, run, error)
+    const { instance_slug, id } = run
+    await appendAudit(trx, { actor, event: 'cancel_requested', instance_slug, run_id: id })
+    return true
+  })
+}
+
+type Outcome = 'uploaded' | 'failed' | 'cancelled'
+
+/** A run is what its destinations are, however its workflow ended; one without any is what the error says. */
+async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<Outcome> {
+  const ofAll = cloudStatusOf(run.cloud_sync_status)
+  const outcome = ofAll === 'none' || ofAll === 'pending' ? endOf(error) : ofAll
+  const isSafe = outcome === 'uploaded'
+  if (run.pin !== null) {
+    const keptUntil = (await databaseNow(trx)) + (isSafe ? 0 : KEEP_ARCHIVE_MS)
+    await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
+  }
+  await finishSync(trx, run.id, outcome, isSafe ? null : error)
+  return outcome
+}
+
+function endOf(error: StatusError): 'failed' | 'cancelled' {
+  return error.code === 'cancelled' ? 'cancelled' : 'failed'
+}

@@ -1,0 +1,135 @@
+// One row for each attempt of an upload: what the run's page shows of retries and resumes, and what tells how much
+// an account has sent. An attempt whose worker was lost is closed by the next one, with
+// what its last saves left.
+
+import { sql } from 'kysely'
+import type { StatusError } from '../../workflows/types.ts'
+import type { DbOrTransaction } from '../database.ts'
+import type { Attempt, AttemptOutcome } from '../schema.ts'
+
+export type StartedAttempt = { readonly id: number; readonly started_at: string }
+
+/**
+ * Attempts that were left open by a lost worker are closed as `retrying`: with the bytes of their last save, and the time of
+ * it, because nothing was tried afterwards. To be called before the new attempt writes to its destination.
+ */
+export async function startAttempt(
+  db: DbOrTransaction,
+  attempt: { readonly run_id: string; readonly account_id: string; readonly attempt: number },
+): Promise<StartedAttempt> {
+  await closeOpenAttempts(db, attempt, 'retrying')
+  return db.insertInto('attempts').values(attempt).returning(['id', 'started_at']).executeTakeFirstOrThrow()
+}
+
+/**
+ * Closes what a lost worker left open, with the bytes of its last save and the time of it. Resolves with how many there were.
+ */
+export async function closeOpenAttempts(
+  db: DbOrTransaction,
+  upload: { readonly run_id: string; readonly account_id: string },
+  outcome: 'retrying' | 'cancelled',
+): Promise<number> {
+  const result = await db
+    .updateTable('attempts')
+    .set({
+      outcome,
+      bytes_sent: openAttemptBytes('attempts'),
+      finished_at: sql<string>`least(now(), greatest(attempts.started_at, coalesce((
+        select told.updated_at from destinations told
+        where told.run_id = attempts.run_id and told.account_id = attempts.account_id), now())))`,
+    })
+    .where('run_id', '=', upload.run_id)
+    .where('account_id', '=', upload.account_id)
+    .where('outcome', 'is', null)
+    .executeTakeFirst()
+  return Number(result.numUpdatedRows)
+}
+
+/**
+ * What an attempt that is not closed has handed to the network, as of its last save: the upload's sum without the attempts
+ * before it. `table` is the name of `attempts` in the query around.
+ */
+export function openAttemptBytes(table: 'attempts' | 'open') {
+  const own = sql.ref(table)
+  return sql<number>`greatest(0, coalesce((
+    select session.sent_bytes - coalesce((
+      select sum(ended.bytes_sent) from attempts ended
+      where ended.run_id = session.run_id and ended.account_id = session.account_id
+        and ended.outcome is not null and ended.started_at >= session.created_at), 0)
+    from upload_sessions session
+    where session.run_id = ${own}.run_id and session.account_id = ${own}.account_id), 0))::bigint`
+}
+
+export type AttemptEnd = {
+  readonly outcome: AttemptOutcome
+  /** Handed to the network in this attempt. */
+  readonly bytes_sent: number
+  /** Where this attempt went on. */
+  readonly from_offset: number
+  readonly error: StatusError | null
+}
+
+/** Closes the attempt; one that was closed in the meantime stays as it was. */
+export async function finishAttempt(db: DbOrTransaction, id: number, end: AttemptEnd): Promise<void> {
+  await db
+    .updateTable('attempts')
+    .set({
+      outcome: end.outcome,
+      bytes_sent: end.bytes_sent,
+      from_offset: end.from_offset,
+      error: end.error === null ? null : JSON.stringify(end.error),
+      finished_at: sql<string>`now()`,
+    })
+    .where('id', '=', id)
+    .where('outcome', 'is', null)
+    .execute()
+}
+
+/** All attempts of a run, oldest first. */
+export async function listAttempts(db: DbOrTransaction, runId: string): Promise<readonly Attempt[]> {
+  return db.selectFrom('attempts').selectAll().where('run_id', '=', runId).orderBy('id').execute()
+}
+
+/**
+ * What an account has sent since `since`, the attempts that still run among it, and whether it has been held back by rate
+ * limits ever since. Of an attempt that began before `since`, the share of its time counts.
+ */
+export async function rateLimitHistory(
+  db: DbOrTransaction,
+  accountId: string,
+  since: string,
+): Promise<{ sent_bytes: number; oldest_at: string | null; limited_since: string | null }> {
+  const rows = await db
+    .selectFrom('attempts')
+    .select(['started_at', 'finished_at', 'error'])
+    .select([
+      sql<number>`case when outcome is null then ${openAttemptBytes('attempts')} else bytes_sent end`.as(
+        'bytes',
+      ),
+      sql<string>`coalesce(finished_at, now())`.as('until'),
+    ])
+    .where('account_id', '=', accountId)
+    .where((of) => of.or([of('finished_at', '>=', since), of('finished_at', 'is', null)]))
+    .orderBy('id', 'desc')
+    .execute()
+  const from = Date.parse(since)
+  const sent = rows.filter((row) => row.bytes > 0)
+  const share = ({ started_at, until, bytes }: (typeof rows)[number]) => {
+    const wholeMs = Date.parse(until) - Date.parse(started_at)
+    const withinMs = Date.parse(until) - Math.max(Date.parse(started_at), from)
+    return wholeMs <= 0 ? bytes : Math.round((bytes * withinMs) / wholeMs)
+  }
+  let limitedSince: string | null = null
+  for (const row of rows.filter((each) => each.finished_at !== null)) {
+    if (row.error?.code !== 'rate_limited') break
+    limitedSince = row.finished_at
+  }
+  const oldest = sent.at(-1)
+  const isPartlyOut = oldest !== undefined && Date.parse(oldest.started_at) < from
+  return {
+    sent_bytes: sent.reduce((sum, row) => sum + share(row), 0),
+    // What such an attempt sent gives way bit by bit, from now on.
+    oldest_at: isPartlyOut ? since : (oldest?.finished_at ?? oldest?.started_at ?? null),
+    limited_since: limitedSince,
+  }
+}

@@ -1,0 +1,139 @@
+// At most k uploads into one account at once, across all workers: a lease a running upload, which it renews
+// and which ends by itself when the worker dies. The clock is the database's, so workers need not agree.
+
+import { sql } from 'kysely'
+import { DbConflict } from '../conflict.ts'
+import type { Db, DbOrTransaction } from '../database.ts'
+import type { SessionClaim } from './sessions.ts'
+
+export type SlotRequest = {
+  readonly accountId: string
+  readonly runId: string
+  /** Uploads of this account at most. */
+  readonly limit: number
+  /** How long the slot is held without being renewed, in milliseconds. */
+  readonly leaseMs: number
+}
+
+/**
+ * Takes or renews a slot: true when it is held. Renewing one's own live lease always succeeds, also when the
+ * limit was lowered. Throws DbConflict `not_found` when the account is gone.
+ */
+export async function takeSlot(db: Db, request: SlotRequest): Promise<boolean> {
+  const { accountId, runId, limit, leaseMs } = request
+  return db.transaction().execute(async (trx) => {
+    const account = await trx
+      .selectFrom('cloud_accounts')
+      .select('id')
+      .where('id', '=', accountId)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    if (account === undefined) {
+      throw new DbConflict('not_found', 'account_id', 'There is no such account.')
+    }
+    await trx
+      .deleteFrom('upload_slots')
+      .where('account_id', '=', accountId)
+      .where('expires_at', '<=', sql<string>`clock_timestamp()`)
+      .execute()
+    const held = await trx
+      .selectFrom('upload_slots')
+      .select('run_id')
+      .where('account_id', '=', accountId)
+      .execute()
+    const isOwn = held.some((slot) => slot.run_id === runId)
+    if (!isOwn && held.length >= limit) {
+      return false
+    }
+    const expiresAt = sql<string>`clock_timestamp() + ${leaseMs}::float8 * interval '1 millisecond'`
+    await trx
+      .insertInto('upload_slots')
+      .values({ account_id: accountId, run_id: runId, expires_at: expiresAt })
+      .onConflict((conflict) =>
+        conflict.columns(['account_id', 'run_id']).doUpdateSet({ expires_at: expiresAt }),
+      )
+      .execute()
+    return true
+  })
+}
+
+/** How many destinations of older runs wait for this account: 0 is the next in line. */
+export async function placeInLine(db: DbOrTransaction, runId: string, accountId: string): Promise<number> {
+  const row = await db
+    .selectFrom('destinations')
+    .select(({ fn }) => fn.countAll<number>().as('waiting'))
+    .where('account_id', '=', accountId)
+    .where('status', '=', 'pending')
+    .where('run_created_at', '<', (own) =>
+      own.selectFrom('runs').select('created_at').where('id', '=', runId),
+    )
+    .executeTakeFirstOrThrow()
+  return row.waiting
+}
+
+/** Does nothing when the slot is not held (any more). */
+export async function releaseSlot(db: DbOrTransaction, accountId: string, runId: string): Promise<void> {
+  await db
+    .deleteFrom('upload_slots')
+    .where('account_id', '=', accountId)
+    .where('run_id', '=', runId)
+    .execute()
+}
+
+/** What an attempt leaves at its end. Does nothing when another attempt has claimed the upload: the slot is its own. */
+export async function releaseOwnSlot(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+  await db
+    .deleteFrom('upload_slots')
+    .where('account_id', '=', claim.account_id)
+    .where('run_id', '=', claim.run_id)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('upload_sessions')
+          .select('claim')
+          .where('account_id', '=', claim.account_id)
+          .where('run_id', '=', claim.run_id)
+          .where('claim', '=', claim.claim),
+      ),
+    )
+    .execute()
+}
+
+export type AccountPause = { readonly until: string; readonly reason: string }
+
+/** Keeps all uploads from the account until then (a daily limit, a long Retry-After). A later end stands. */
+export async function pauseAccount(
+  db: DbOrTransaction,
+  accountId: string,
+  until: string,
+  reason: string,
+): Promise<void> {
+  await db
+    .updateTable('cloud_accounts')
+    .set({ paused_until: until, paused_reason: reason })
+    .where('id', '=', accountId)
+    .where((where) => where.or([where('paused_until', 'is', null), where('paused_until', '<', until)]))
+    .execute()
+}
+
+/** Ends the pause of an account before its time. Resolves with the pause that was ended; null when there was none. */
+export async function endPause(trx: DbOrTransaction, accountId: string): Promise<AccountPause | null> {
+  const pause = await accountPause(trx, accountId)
+  if (pause === null) return null
+  await trx
+    .updateTable('cloud_accounts')
+    .set({ paused_until: null, paused_reason: null })
+    .where('id', '=', accountId)
+    .execute()
+  return pause
+}
+
+/** Null when the account is not paused now. */
+export async function accountPause(db: DbOrTransaction, accountId: string): Promise<AccountPause | null> {
+  const row = await db
+    .selectFrom('cloud_accounts')
+    .select(['paused_until', 'paused_reason'])
+    .where('id', '=', accountId)
+    .where('paused_until', '>', sql<string>`clock_timestamp()`)
+    .executeTakeFirst()
+  return row?.paused_until == null ? null : { until: row.paused_until, reason: row.paused_reason ?? '' }
+}
