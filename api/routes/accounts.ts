@@ -14,11 +14,12 @@ import {
 } from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { saveAccountCheck } from '../../db/views/accounts.ts'
-import { checkAccount } from '../account-trial.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { credentialsHint } from '../credentials-hint.ts'
-import { needs } from '../permissions.ts'
-import { type FieldError, invalidInput, notFound } from '../problem.ts'
+import { needs } from '../access/permissions.ts'
+import { checkAccount } from '../accounts/check-account.ts'
+import { credentialsHint } from '../accounts/credentials-hint.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { type FieldError, invalidInput, notFound } from '../http/problem.ts'
+import { fieldErrors } from '../http/validation.ts'
 import {
   accountCheckSchema,
   accountPatchSchema,
@@ -35,7 +36,6 @@ import {
   pageQuery,
   problems,
 } from '../schemas/shared.ts'
-import { fieldErrors } from '../validation.ts'
 
 const tags = ['Accounts']
 

@@ -2,8 +2,8 @@
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { listAudit } from '../../db/audit.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs } from '../permissions.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
 import { auditEntrySchema, auditQuery } from '../schemas/audit.ts'
 import { DEFAULT_PAGE_SIZE, json, pageOf, problems } from '../schemas/shared.ts'
 

@@ -11,9 +11,9 @@ import {
 } from '../../db/instances/bindings.ts'
 import { getInstance } from '../../db/instances/instances.ts'
 import type { Binding } from '../../db/schema.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs } from '../permissions.ts'
-import { notFound } from '../problem.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { notFound } from '../http/problem.ts'
 import { bindingPatchSchema, bindingSchema, newBindingSchema } from '../schemas/bindings.ts'
 import { created, idParam, json, jsonBody, pageOf, problems, slugParam } from '../schemas/shared.ts'
 

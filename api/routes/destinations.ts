@@ -3,10 +3,10 @@
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { getBinding } from '../../db/instances/bindings.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { listRemoteFiles, previewPrune } from '../destination-queries.ts'
-import { needs } from '../permissions.ts'
-import { invalidField, notFound } from '../problem.ts'
+import { needs } from '../access/permissions.ts'
+import { listRemoteFiles, previewPrune } from '../accounts/remote-files.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { invalidField, notFound } from '../http/problem.ts'
 import {
   previewQuery,
   prunePreviewSchema,

@@ -5,8 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { AppEnv } from '../app-context.ts'
-import { DOCS_CSP } from '../security-headers.ts'
+import type { AppEnv } from '../context.ts'
+import { DOCS_CSP } from '../http/security-headers.ts'
 
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',

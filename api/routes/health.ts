@@ -2,9 +2,9 @@
 // say nothing that an intruder could use.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { AppEnv } from '../app-context.ts'
-import type { HealthCheck } from '../health.ts'
-import { Problem } from '../problem.ts'
+import type { AppEnv } from '../context.ts'
+import { Problem } from '../http/problem.ts'
+import type { HealthCheck } from '../operation/health.ts'
 import { problem } from '../schemas/shared.ts'
 
 const tags = ['Operation']

@@ -10,9 +10,9 @@ import {
   updateInstance,
 } from '../../db/instances/instances.ts'
 import type { Instance } from '../../db/schema.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs } from '../permissions.ts'
-import { notFound } from '../problem.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { notFound } from '../http/problem.ts'
 import { instancePatchSchema, instanceSchema, newInstanceSchema } from '../schemas/instances.ts'
 import {
   created,

@@ -1,9 +1,9 @@
 // /metrics: for Prometheus, with a token that may read.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { renderMetrics, type TrafficMeter } from '../metrics.ts'
-import { needs } from '../permissions.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { renderMetrics, type TrafficMeter } from '../operation/metrics.ts'
 import { problems } from '../schemas/shared.ts'
 
 const metrics = createRoute({

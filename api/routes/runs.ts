@@ -8,14 +8,14 @@ import { newId } from '../../db/database.ts'
 import { getRun, listRuns } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { listAttempts } from '../../db/uploads/attempts.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { liveProgress } from '../live-progress.ts'
-import { needs } from '../permissions.ts'
-import { waitForPin } from '../pin-wait.ts'
-import { notFound, Problem } from '../problem.ts'
-import { acceptRun } from '../run-acceptance.ts'
-import { runResource } from '../run-resource.ts'
-import { type StartOutcome, startOwed } from '../run-starter.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import { acceptRun } from '../runs/accept-run.ts'
+import { liveProgress } from '../runs/live-progress.ts'
+import { waitForPin } from '../runs/pin-wait.ts'
+import { runResource } from '../runs/resource.ts'
+import { type StartOutcome, startOwed } from '../runs/starter.ts'
 import {
   idempotencyHeader,
   listedRunSchema,
@@ -27,7 +27,7 @@ import {
   runSchema,
 } from '../schemas/runs.ts'
 import { created, DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
-import { isAway, TemporalUnavailable } from '../temporal-client.ts'
+import { isAway, TemporalUnavailable } from '../temporal/client.ts'
 
 const tags = ['Runs']
 

@@ -5,15 +5,15 @@ import { createUserSession, deleteUserSession, findSessionUser } from '../../db/
 import { setPassword } from '../../db/access/users.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { User } from '../../db/schema.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import type { ConnectionReader } from '../client-connection.ts'
-import { logIn, newSession, userOf } from '../login.ts'
-import { hashPassword, passwordFault } from '../passwords.ts'
-import { type Principal, ROLE_PERMISSIONS, secured } from '../permissions.ts'
-import { invalidField, notFound, Problem } from '../problem.ts'
+import { logIn, newSession, userOf } from '../access/login.ts'
+import { hashPassword, passwordFault } from '../access/passwords.ts'
+import { type Principal, ROLE_PERMISSIONS, secured } from '../access/permissions.ts'
+import { clearSessionCookie, secretHash, writeSessionCookie } from '../access/session-cookie.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import type { ConnectionReader } from '../http/client-connection.ts'
+import { invalidField, notFound, Problem } from '../http/problem.ts'
 import { loginSchema, passwordChangeSchema, sessionSchema } from '../schemas/access.ts'
 import { created, json, jsonBody, problems } from '../schemas/shared.ts'
-import { clearSessionCookie, secretHash, writeSessionCookie } from '../session-cookie.ts'
 
 const tags = ['Access']
 

@@ -1,8 +1,8 @@
 // /api/system: what runs here, for people who operate it. Keys are named by their fingerprints.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs } from '../permissions.ts'
+import { needs } from '../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
 import { PROGRAM_VERSION } from '../program.ts'
 import { json, problems } from '../schemas/shared.ts'
 

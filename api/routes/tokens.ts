@@ -12,12 +12,12 @@ import {
   makerOf,
 } from '../../db/access/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
-import type { AppDeps, AppEnv } from '../app-context.ts'
-import { needs, permissionsOfToken, refuseMoreThanOwn } from '../permissions.ts'
-import { notFound } from '../problem.ts'
+import { needs, permissionsOfToken, refuseMoreThanOwn } from '../access/permissions.ts'
+import { newSecret, secretHash } from '../access/session-cookie.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import { notFound } from '../http/problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
 import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
-import { newSecret, secretHash } from '../session-cookie.ts'
 
 const tags = ['Access']
 

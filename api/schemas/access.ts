@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { USER_ROLES } from '../../db/schema.ts'
-import { PERMISSIONS } from '../permissions.ts'
+import { PERMISSIONS } from '../access/permissions.ts'
 import { timeSchema } from './shared.ts'
 
 const username = z
@@ -10,7 +10,7 @@ const username = z
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,63}$/, 'must be letters, digits or . _ @ -, at most 64')
   .openapi({ example: 'admin' })
 
-/** The rules of a new one are checked with the user's name at hand (api/passwords.ts). */
+/** The rules of a new one are checked with the user's name at hand (api/access/passwords.ts). */
 const password = z.string().max(1024).openapi({ format: 'password', writeOnly: true })
 
 const role = z.enum(USER_ROLES).openapi({

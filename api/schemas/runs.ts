@@ -11,7 +11,7 @@ import {
   PROVIDER_KINDS,
 } from '../../workflows/types.ts'
 import { INSTANCE_SLUG, RUN_ID } from '../../workflows/workflow-ids.ts'
-import { LONGEST_PIN_WAIT_S } from '../pin-wait.ts'
+import { LONGEST_PIN_WAIT_S } from '../runs/pin-wait.ts'
 import { pageQuery, statusErrorSchema, timeSchema } from './shared.ts'
 
 const accountIds = z

@@ -4,7 +4,7 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_PAGE_SIZE } from '../../db/page.ts'
 import { ERROR_CODES } from '../../workflows/errors.ts'
-import { PROBLEM_JSON, type ProblemStatus } from '../problem.ts'
+import { PROBLEM_JSON, type ProblemStatus } from '../http/problem.ts'
 
 export const timeSchema = z.iso.datetime({ offset: true }).openapi({
   description: 'RFC 3339, in UTC',

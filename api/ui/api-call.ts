@@ -3,8 +3,8 @@
 
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { AppEnv } from '../app-context.ts'
-import type { FieldError } from '../problem.ts'
+import type { AppEnv } from '../context.ts'
+import type { FieldError } from '../http/problem.ts'
 
 export type ApiProblem = {
   readonly status: number

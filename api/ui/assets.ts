@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-context.ts'
-import { notFound } from '../problem.ts'
+import type { AppEnv } from '../context.ts'
+import { notFound } from '../http/problem.ts'
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 const { resolve } = createRequire(import.meta.url)

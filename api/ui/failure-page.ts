@@ -2,9 +2,9 @@
 // where to go, or a message in the page that asked by htmx.
 
 import type { Context } from 'hono'
-import type { AppEnv } from '../app-context.ts'
-import type { Principal } from '../permissions.ts'
-import type { Problem } from '../problem.ts'
+import type { Principal } from '../access/permissions.ts'
+import type { AppEnv } from '../context.ts'
+import type { Problem } from '../http/problem.ts'
 import { layout, messageBox, STANDSTILL_PATH } from './layout.ts'
 import { html } from './markup.ts'
 import { asksForPart, sendPage, withNext } from './page-response.ts'

@@ -2,8 +2,8 @@
 // was typed.
 
 import type { Context } from 'hono'
-import type { AppEnv } from '../app-context.ts'
-import { Problem } from '../problem.ts'
+import type { AppEnv } from '../context.ts'
+import { Problem } from '../http/problem.ts'
 
 export interface FormFields {
   /** Trimmed; '' when it is missing. */

@@ -5,8 +5,8 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'hono'
-import type { AppEnv } from '../app-context.ts'
-import type { ProblemStatus } from '../problem.ts'
+import type { AppEnv } from '../context.ts'
+import type { ProblemStatus } from '../http/problem.ts'
 import type { Markup } from './markup.ts'
 
 const zip = promisify(gzip)

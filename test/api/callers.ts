@@ -1,8 +1,8 @@
 // Everybody who may come to the API and the pages: a person of each role, and tokens of each scope, alone and with reading.
 
-import { hashPassword } from '../../api/passwords.ts'
-import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/permissions.ts'
-import { newSecret, secretHash } from '../../api/session-cookie.ts'
+import { hashPassword } from '../../api/access/passwords.ts'
+import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/access/permissions.ts'
+import { newSecret, secretHash } from '../../api/access/session-cookie.ts'
 import { createApiToken } from '../../db/access/api-tokens.ts'
 import { createUser } from '../../db/access/users.ts'
 import { randomName } from '../support/rows.ts'

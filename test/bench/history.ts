@@ -3,8 +3,8 @@
 
 import { sql } from 'kysely'
 import { createApp } from '../../api/app.ts'
-import { createChangeFeed } from '../../api/change-feed.ts'
-import { connectTemporal } from '../../api/temporal-client.ts'
+import { createChangeFeed } from '../../api/runs/change-feed.ts'
+import { connectTemporal } from '../../api/temporal/client.ts'
 import { withPatience } from '../../db/database.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { tableLines } from '../demo/table.ts'

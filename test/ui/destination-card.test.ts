@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { destinationCard } from '../../api/ui/destination-card.ts'
+import { destinationCard } from '../../api/pages/runs/destination-card.ts'
 import { markupText } from '../../api/ui/markup.ts'
 import { pendingDestination } from '../support/rows.ts'
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { hashPassword } from '../../api/passwords.ts'
+import { hashPassword } from '../../api/access/passwords.ts'
 import { createUser } from '../../db/access/users.ts'
 import { createAccount } from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'

@@ -4,8 +4,8 @@
 
 import { sql } from 'kysely'
 import { createApp } from '../../api/app.ts'
-import { createChangeFeed } from '../../api/change-feed.ts'
-import { connectTemporal } from '../../api/temporal-client.ts'
+import { createChangeFeed } from '../../api/runs/change-feed.ts'
+import { connectTemporal } from '../../api/temporal/client.ts'
 import { createAccount } from '../../db/accounts/accounts.ts'
 import { type Db, withPatience } from '../../db/database.ts'
 import { createLogger } from '../../db/process/log.ts'

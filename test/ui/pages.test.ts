@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { hashPassword } from '../../api/passwords.ts'
+import { hashPassword } from '../../api/access/passwords.ts'
 import { createUser } from '../../db/access/users.ts'
 import { createAccount } from '../../db/accounts/accounts.ts'
 import { createBinding } from '../../db/instances/bindings.ts'

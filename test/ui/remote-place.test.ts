@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { filesOfNextUpload } from '../../api/ui/binding-form.ts'
-import { remotePlace } from '../../api/ui/remote-place.ts'
+import { filesOfNextUpload } from '../../api/pages/bindings/form.ts'
+import { remotePlace } from '../../api/pages/bindings/remote-place.ts'
 import { planPrune } from '../../workflows/retention/plan-prune.ts'
 
 const OF = { remote_path: '/odoo-backups/{instance_slug}/', instance_slug: 'acme', database: null }

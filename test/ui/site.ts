@@ -2,9 +2,9 @@
 // own. The first administrator has changed the password already, unless a test wants to do that.
 
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { hashPassword } from '../../api/passwords.ts'
+import { hashPassword } from '../../api/access/passwords.ts'
 import { startApi } from '../../api/server.ts'
-import { connectTemporal } from '../../api/temporal-client.ts'
+import { connectTemporal } from '../../api/temporal/client.ts'
 import { createUser } from '../../db/access/users.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { ALL_CLOUDS, type EmulatorStarter } from '../support/clouds.ts'

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
-import { createTcpGate, type TcpGate } from '../api/tcp-gate.ts'
+import { createTcpGate, type TcpGate } from '../api/operation/tcp-gate.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { until } from '../support/until.ts'
 import { createSite, type Site } from './site.ts'

@@ -1,0 +1,160 @@
+// Who is asking: a bearer token for programs, a session cookie for browsers. Everything but the few public operations
+// needs one; the answer to a wrong one says nothing about why. A request that a foreign page makes a browser send
+// (CSRF) is refused before it is looked at.
+
+import { timingSafeEqual } from 'node:crypto'
+import type { Context, MiddlewareHandler } from 'hono'
+import { personBehind, useApiToken } from '../../db/access/api-tokens.ts'
+import { findSessionUser, touchUserSession } from '../../db/access/user-sessions.ts'
+import type { AppDeps, AppEnv } from '../context.ts'
+import type { ConnectionReader } from '../http/client-connection.ts'
+import { Problem } from '../http/problem.ts'
+import {
+  PERMISSIONS,
+  type Permission,
+  type Principal,
+  permissionsOfToken,
+  ROLE_PERMISSIONS,
+} from './permissions.ts'
+import { readSessionCookie, SESSION_IDLE_MS, secretHash } from './session-cookie.ts'
+
+const LOGIN_FORM = 'POST /login'
+
+/** Without a login: probes, the login itself, and the description of the API, which is no secret. */
+const PUBLIC = new Set([
+  'GET /healthz',
+  'GET /readyz',
+  'POST /api/session',
+  'GET /api/openapi.json',
+  'GET /api/docs',
+  LOGIN_FORM,
+  'GET /login',
+])
+const PUBLIC_PREFIXES = ['GET /api/docs/', 'GET /assets/']
+
+/** What a user may do before the first password was changed. */
+const WITH_OLD_PASSWORD = new Set([
+  'GET /api/session',
+  'DELETE /api/session',
+  'PUT /api/session/password',
+  'GET /password',
+  'POST /password',
+  'POST /logout',
+])
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="cloud-sync"' }
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** Parts of a page say so by this header when they renew themselves, after an event and without a person. */
+const RENEWAL_HEADER = 'x-renewal'
+/** Below this, a token can be found by trying. */
+const SHORTEST_API_TOKEN = 16
+
+export type AuthDeps = Pick<AppDeps, 'db' | 'config'> & { readonly connectionOf: ConnectionReader }
+
+/** Every request passes here: it gets its principal, or is refused with 401 or 403. */
+export function authenticate(deps: AuthDeps & Pick<AppDeps, 'log'>): MiddlewareHandler<AppEnv> {
+  warnOfShortToken(deps)
+  return async (c, next) => {
+    const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
+    // The form of the login is guarded as well: a foreign page must not log a browser in as somebody else.
+    const isOfBrowser = sessionCookieOf(deps, c) !== undefined || operation === LOGIN_FORM
+    if (isOfBrowser && c.req.header('authorization') === undefined) refuseForeignPage(c, deps.connectionOf)
+    if (!PUBLIC.has(operation) && !PUBLIC_PREFIXES.some((prefix) => operation.startsWith(prefix))) {
+      const principal = await principalOf(deps, c)
+      if (principal === null)
+        throw new Problem(401, 'This needs a valid token or a login.', { headers: CHALLENGE })
+      c.set('principal', principal)
+      if (principal.session !== null && !isOfOpenTab(c)) {
+        await touchUserSession(deps.db, principal.session.token_hash)
+      }
+      if (principal.mustChangePassword && !WITH_OLD_PASSWORD.has(operation)) {
+        throw new Problem(403, 'Change the password first: PUT /api/session/password.')
+      }
+    }
+    await next()
+  }
+}
+
+/**
+ * Who sends the request now; null when its token or session is not valid (any more). To ask does not count as a use of
+ * the session: streams ask all the time.
+ */
+export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
+  const header = c.req.header('authorization')
+  if (header !== undefined) return ofToken(deps, /^bearer +([^\s]+) *$/i.exec(header)?.[1])
+  const cookie = sessionCookieOf(deps, c)
+  return cookie === undefined ? null : ofSession(deps, secretHash(cookie))
+}
+
+/** For streams: whether the login that opened one is still good for it. */
+export function stillMay(deps: AuthDeps, c: Context<AppEnv>, permission: Permission): () => Promise<boolean> {
+  return async () => (await principalOf(deps, c))?.permissions.has(permission) === true
+}
+
+function sessionCookieOf({ connectionOf }: AuthDeps, c: Context<AppEnv>): string | undefined {
+  return readSessionCookie(c, connectionOf(c).isSecure)
+}
+
+/** What an open tab sends without anybody in front of it: a stream that connects (again), and parts that renew themselves. */
+function isOfOpenTab(c: Context<AppEnv>): boolean {
+  const isStream = c.req.header('accept')?.includes('text/event-stream') === true
+  return isStream || c.req.header(RENEWAL_HEADER) !== undefined
+}
+
+function warnOfShortToken({ config, log }: Pick<AppDeps, 'config' | 'log'>): void {
+  if (config.apiToken === null || config.apiToken.length >= SHORTEST_API_TOKEN) return
+  log.warn(
+    `API_TOKEN has fewer than ${SHORTEST_API_TOKEN} characters, and may do everything: choose a long random one`,
+  )
+}
+
+async function ofToken({ db, config }: AuthDeps, token: string | undefined): Promise<Principal | null> {
+  if (token === undefined) return null
+  if (config.apiToken !== null && sameText(token, config.apiToken)) {
+    const permissions = new Set(PERMISSIONS)
+    return { actor: 'token', person: null, permissions, mustChangePassword: false, session: null }
+  }
+  const found = await useApiToken(db, secretHash(token))
+  if (found === null) return null
+  return {
+    actor: `token:${found.name}`,
+    person: personBehind(found.created_by),
+    permissions: new Set(permissionsOfToken(found)),
+    mustChangePassword: false,
+    session: null,
+  }
+}
+
+async function ofSession({ db }: AuthDeps, tokenHash: string): Promise<Principal | null> {
+  const user = await findSessionUser(db, tokenHash, SESSION_IDLE_MS)
+  if (user === null) return null
+  const actor = `user:${user.username}`
+  return {
+    actor,
+    person: actor,
+    permissions: new Set(ROLE_PERMISSIONS[user.role]),
+    mustChangePassword: user.must_change_password,
+    session: { token_hash: tokenHash, user },
+  }
+}
+
+/**
+ * Browsers say where a request comes from: in Sec-Fetch-Site, or in Origin. One that says neither is no browser, or so
+ * old that SameSite of the cookie is what protects it.
+ */
+function refuseForeignPage(c: Context<AppEnv>, connectionOf: ConnectionReader): void {
+  if (SAFE_METHODS.has(c.req.method)) return
+  const site = c.req.header('sec-fetch-site')
+  const origin = c.req.header('origin')
+  const isOwn =
+    site === undefined
+      ? origin === undefined || (URL.canParse(origin) && new URL(origin).host === connectionOf(c).host)
+      : site === 'same-origin' || site === 'none'
+  if (!isOwn) throw new Problem(403, 'The request comes from a page of another site.')
+}
+
+/** In a time that tells nothing of where they differ. */
+function sameText(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(secretHash(one)), Buffer.from(secretHash(other)))
+}

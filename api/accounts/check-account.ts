@@ -1,0 +1,60 @@
+// Accounts tried against their provider, by an activity, where the provider's code is: saved ones, and for "Test
+// connection" credentials that nobody has saved yet. The activity finds those as a sealed draft (db/accounts/account-drafts.ts)
+// that is gone when the answer is there.
+
+import type { z } from 'zod'
+import { type AccountDraft, deleteDraft, saveDraft } from '../../db/accounts/account-drafts.ts'
+import type { Account } from '../../db/accounts/accounts.ts'
+import type { AccountSettings } from '../../db/schema.ts'
+import type { AppDeps } from '../context.ts'
+import { accountCheckSchema, type newAccountSchema } from '../schemas/accounts.ts'
+
+/** A provider that does not answer must not hold the request for ever. */
+const CHECK_TIMEOUT_MS = 40_000
+const WORKER_WITHIN_MS = 10_000
+
+export type AccountCheckAnswer = z.output<typeof accountCheckSchema>
+
+type TrialDeps = Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config'>
+
+/** `accountId`: of an account or a draft. Throws what TemporalClient.runActivity throws. */
+export function checkAccount(
+  { temporal, config }: Pick<TrialDeps, 'temporal' | 'config'>,
+  accountId: string,
+): Promise<AccountCheckAnswer> {
+  return temporal.runActivity({
+    name: 'checkAccount',
+    args: { account_id: accountId },
+    result: accountCheckSchema,
+    taskQueue: config.taskQueue,
+    timeoutMs: CHECK_TIMEOUT_MS,
+    workerWithinMs: WORKER_WITHIN_MS,
+  })
+}
+
+/** Throws what TemporalClient.runActivity throws. */
+export function tryAccount(
+  deps: TrialDeps,
+  { name, provider, credentials, settings = {} }: z.output<typeof newAccountSchema>,
+): Promise<AccountCheckAnswer> {
+  return tryDraft(deps, { name, provider, credentials, settings })
+}
+
+/** Other settings with the credentials that an account has; this process does not open them. Throws as above. */
+export function trySettings(
+  deps: TrialDeps,
+  { id, name, provider }: Pick<Account, 'id' | 'name' | 'provider'>,
+  settings: AccountSettings,
+): Promise<AccountCheckAnswer> {
+  return tryDraft(deps, { name, provider, credentials: { of_account: id }, settings })
+}
+
+async function tryDraft(deps: TrialDeps, draft: AccountDraft): Promise<AccountCheckAnswer> {
+  const { db, vault } = deps
+  const id = await saveDraft(db, vault, draft)
+  try {
+    return await checkAccount(deps, id)
+  } finally {
+    await deleteDraft(db, id)
+  }
+}

@@ -1,0 +1,41 @@
+// What every route of the API gets: its dependencies, and who is asking.
+
+import type { IncomingMessage } from 'node:http'
+import type { Db } from '../db/database.ts'
+import type { Config } from '../db/process/config.ts'
+import type { Logger } from '../db/process/log.ts'
+import type { Vault } from '../db/secrets/vault.ts'
+import type { Principal } from './access/permissions.ts'
+import type { LocalArchives } from './archives/inspect-archive.ts'
+import type { ChangeFeed } from './runs/change-feed.ts'
+import type { RunHealer } from './runs/healer.ts'
+import type { TemporalClient } from './temporal/client.ts'
+
+/** `url` without a trailing slash. */
+export type TemporalUi = { readonly url: string; readonly namespace: string }
+
+export type AppDeps = {
+  readonly db: Db
+  readonly vault: Vault
+  readonly temporal: TemporalClient
+  readonly log: Logger
+  readonly feed: ChangeFeed
+  readonly healer: Pick<RunHealer, 'wake'>
+  /** Where this process knows BACKUP_ROOT, it knows an archive by its absolute path as well. */
+  readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'> &
+    Partial<Pick<Config, 'backupRoot' | 'secretKeyFile'>>
+  /** The archives on this process's own disk; missing where it sees none, and a worker is asked. */
+  readonly archives?: LocalArchives | undefined
+  /** Temporal's Web UI, for links to workflows; missing where it is not known. */
+  readonly temporalUi?: TemporalUi | null | undefined
+}
+
+export type AppEnv = {
+  /** Of Node's server; missing where the app is called without one. */
+  Bindings: { incoming?: IncomingMessage }
+  Variables: {
+    /** Set by the authentication; reading it on a public route is a fault. */
+    principal: Principal
+    requestId: string
+  }
+}

@@ -1,0 +1,77 @@
+// Where a request comes from: address, whether it came over TLS, and under which host name. X-Forwarded-* headers are
+// believed only when the connection itself comes from a proxy of TRUSTED_PROXIES; anybody can write such headers.
+
+import { BlockList, isIP } from 'node:net'
+import type { Context } from 'hono'
+import type { AppEnv } from '../context.ts'
+
+export type ClientConnection = {
+  readonly address: string
+  readonly isSecure: boolean
+  /** As the browser wrote it in the address bar, with the port. */
+  readonly host: string
+}
+
+export type ConnectionReader = (c: Context<AppEnv>) => ClientConnection
+
+const UNKNOWN = 'unknown'
+
+export function createConnectionReader(trustedProxies: readonly string[]): ConnectionReader {
+  const proxies = new BlockList()
+  for (const entry of trustedProxies) {
+    const [address = '', prefix] = entry.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) proxies.addAddress(address, family)
+    else proxies.addSubnet(address, Number(prefix), family)
+  }
+  const isProxy = (address: string) =>
+    isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+  return (c) => {
+    const peer = plainAddress(c.env?.incoming?.socket.remoteAddress ?? UNKNOWN)
+    const direct = { address: peer, isSecure: false, host: c.req.header('host') ?? new URL(c.req.url).host }
+    if (!isProxy(peer)) return direct
+    const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => plainAddress(hop.trim()))
+    // From the right: the nearest hop that is no proxy of ours is the client. Where that is no address, what stands
+    // further left is not looked at: the client may have written it.
+    const client = hops.findLast((hop) => !isProxy(hop))
+    return {
+      address: client !== undefined && isIP(client) !== 0 ? client : peer,
+      isSecure: lastOf(c.req.header('x-forwarded-proto')) === 'https',
+      host: lastOf(c.req.header('x-forwarded-host')) ?? direct.host,
+    }
+  }
+}
+
+/** As proxies write them: with a port, in brackets, with a zone. '::ffff:10.0.0.1' is 10.0.0.1. */
+function plainAddress(text: string): string {
+  const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text
+  const address = bare.replace(/%.*$/, '')
+  return isIP(address) === 6 ? plainIpv6(address) : address
+}
+
+/** In the one form that everything is compared in. */
+function plainIpv6(address: string): string {
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(canonical) ?? []
+  if (high === undefined || low === undefined) return canonical
+  const bytes = [high, low].flatMap((word) => [
+    Number.parseInt(word, 16) >> 8,
+    Number.parseInt(word, 16) & 255,
+  ])
+  return bytes.join('.')
+}
+
+/** What one party holds of addresses: an IPv4 address, or the first 64 bits of an IPv6 address. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address
+  const [head = '', tail] = address.split('::')
+  const words = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array.from({ length: 8 - words.length - after.length }, () => '0')
+  return `${[...words, ...zeros, ...after].slice(0, 4).join(':')}::/64`
+}
+
+function lastOf(header: string | undefined): string | undefined {
+  return header?.split(',').at(-1)?.trim().toLowerCase()
+}

@@ -1,0 +1,139 @@
+// Server-sent events to one browser. Messages wait in a mailbox with one place a subject: a slow reader gets the latest
+// of each and never makes the queue grow. Every few seconds, whether much is sent or nothing, the login is looked at
+// again, and nothing more is sent when it is gone. Where there was nothing to say, a comment goes out then, so that
+// proxies keep the connection and a reader that has vanished is noticed.
+
+import type { Context } from 'hono'
+import { stream } from 'hono/streaming'
+import type { Logger } from '../../db/process/log.ts'
+import type { AppEnv } from '../context.ts'
+
+/** `data` is sent as JSON, but markup of a page as it is. */
+export type StreamMessage =
+  | { readonly event: string; readonly data: object }
+  | { readonly event: string; readonly markup: string }
+
+export interface Mailbox {
+  /** Replaces what waits under the same subject. */
+  put(subject: string, message: StreamMessage): void
+  /** Ends the stream after what waits was sent. */
+  end(): void
+}
+
+export type EventStream = {
+  /** Begins to fill the mailbox; returns the function that stops it. */
+  readonly open: (mailbox: Mailbox) => () => void
+  /** Asked at every heartbeat; false ends the stream. */
+  readonly isAllowed: () => Promise<boolean>
+  readonly log: Pick<Logger, 'warn'>
+  /** Default: HEARTBEAT_MS. */
+  readonly heartbeatMs?: number
+}
+
+/** A login that was taken away gets nothing more after this long. */
+export const HEARTBEAT_MS = 15_000
+
+export function streamEvents(
+  c: Context<AppEnv>,
+  { open, isAllowed, log, heartbeatMs = HEARTBEAT_MS }: EventStream,
+): Response {
+  c.header('content-type', 'text/event-stream; charset=utf-8')
+  // Told to nginx, which would collect the events otherwise.
+  c.header('x-accel-buffering', 'no')
+  // Nobody would read a body, or say that it is not wanted.
+  if (c.req.method === 'HEAD') return c.body(null)
+  return stream(
+    c,
+    async (channel) => {
+      const mailbox = createMailbox()
+      const close = open(mailbox)
+      channel.onAbort(() => {
+        close()
+        mailbox.end()
+      })
+      try {
+        // What a browser waits before it connects again.
+        await channel.write('retry: 3000\n\n')
+        let checkAt = performance.now() + heartbeatMs
+        for (;;) {
+          const messages = await mailbox.take(Math.max(checkAt - performance.now(), 0))
+          if (channel.aborted || messages === 'over') return
+          if (performance.now() >= checkAt) {
+            if (!(await isAllowed())) return
+            checkAt = performance.now() + heartbeatMs
+            if (messages.length === 0) await channel.write(': still here\n\n')
+          }
+          const texts = messages.map(textOf)
+          if (texts.length > 0) await channel.write(texts.join(''))
+        }
+      } finally {
+        close()
+      }
+    },
+    async (err) => log.warn({ err }, 'an event stream broke off'),
+  )
+}
+
+/**
+ * Puts answers that take different times into order: `ask` at each question gives a function that says, when its answer
+ * is there, whether no later question was answered before.
+ */
+export function createAnswerOrder(): { ask(): () => boolean } {
+  let asked = 0
+  let answered = 0
+  return {
+    ask() {
+      asked += 1
+      const number = asked
+      return () => {
+        if (number < answered) return false
+        answered = number
+        return true
+      }
+    },
+  }
+}
+
+function textOf(message: StreamMessage): string {
+  const text = 'markup' in message ? message.markup : JSON.stringify(message.data)
+  return `event: ${message.event}\n${dataLines(text)}\n`
+}
+
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('')
+}
+
+function createMailbox() {
+  const waiting = new Map<string, StreamMessage>()
+  let isOver = false
+  let wake = () => {}
+
+  return {
+    put(subject: string, message: StreamMessage): void {
+      waiting.set(subject, message)
+      wake()
+    },
+    end(): void {
+      isOver = true
+      wake()
+    },
+    /** What waits, as soon as there is something; nothing after `ms`; 'over' when it has ended and is empty. */
+    async take(ms: number): Promise<readonly StreamMessage[] | 'over'> {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        if (waiting.size > 0 || isOver) wake()
+      })
+      if (waiting.size === 0 && isOver) return 'over'
+      const messages = [...waiting.values()]
+      waiting.clear()
+      return messages
+    },
+  }
+}

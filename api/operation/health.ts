@@ -1,0 +1,61 @@
+// Whether the parts that the program needs can be used: for probes, and for people who look at the settings. What is
+// wrong with a part stands in the log alone. A part that hangs is one that is away: no look waits longer than its deadline,
+// and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
+
+import { sql } from 'kysely'
+import type { AppDeps } from '../context.ts'
+import { inTime } from '../http/in-time.ts'
+import { NoWorkerAnswered } from '../temporal/client.ts'
+
+export interface HealthCheck {
+  database(): Promise<boolean>
+  temporal(): Promise<boolean>
+  /** The key opens what it has sealed. */
+  key(): Promise<boolean>
+  /** Somebody asks Temporal for work. */
+  workers(): Promise<boolean>
+}
+
+/** Probes wait a few seconds themselves. */
+const PART_DEADLINE_MS = 3_000
+
+export function createHealthCheck({
+  db,
+  vault,
+  temporal,
+  log,
+}: Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'log'>): HealthCheck {
+  const underWay = new Map<string, Promise<unknown>>()
+
+  function look(part: string, ask: () => Promise<unknown>): Promise<unknown> {
+    const running = underWay.get(part)
+    if (running !== undefined) return running
+    const asked = ask().finally(() => underWay.delete(part))
+    underWay.set(part, asked)
+    return asked
+  }
+
+  async function isUp(part: string, ask: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await inTime(look(part, ask), PART_DEADLINE_MS, noAnswer)
+      return true
+    } catch (err) {
+      log.warn({ err, part }, 'not ready')
+      return false
+    }
+  }
+
+  return {
+    database: () => isUp('database', () => sql`select 1`.execute(db)),
+    temporal: () => isUp('temporal', () => temporal.check()),
+    key: () => isUp('key', async () => vault.open('health', 'probe', vault.seal('health', 'probe', 'ok'))),
+    workers: () =>
+      isUp('workers', async () => {
+        if ((await temporal.countWorkers()) === 0) throw new NoWorkerAnswered('no worker asks for work')
+      }),
+  }
+}
+
+function noAnswer(): Error {
+  return new Error(`no answer within ${PART_DEADLINE_MS} ms`)
+}

@@ -1,0 +1,89 @@
+// From the form of an account to what the API takes: forgiving where people paste (a folder's URL, spaces around an ID), and
+// strict nowhere: what is wrong is said by the API's own schema.
+
+import { PROVIDER_KINDS, type ProviderKind } from '../../../workflows/types.ts'
+import type { FormFields } from '../../ui/form-data.ts'
+
+export type AccountInput = {
+  readonly name: string
+  readonly provider: ProviderKind
+  readonly credentials: Readonly<Record<string, string>>
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+export const DRIVE_KINDS = ['user', 'site_id', 'drive_id'] as const
+
+export function providerOf(text: string | undefined): ProviderKind | null {
+  return PROVIDER_KINDS.find((kind) => kind === text) ?? null
+}
+
+export function accountInput(provider: ProviderKind, form: FormFields): AccountInput {
+  return {
+    name: form.text('name'),
+    provider,
+    credentials: credentialsOf(provider, form),
+    settings: settingsOf(provider, form),
+  }
+}
+
+/** True when something was typed into a field of the credentials: they are to be replaced. */
+export function hasCredentials(provider: ProviderKind, form: FormFields): boolean {
+  return Object.values(credentialsOf(provider, form)).some((value) => value !== '')
+}
+
+const SECRETS: Readonly<Record<ProviderKind, readonly string[]>> = {
+  google_drive: ['credentials_json'],
+  dropbox: ['access_token', 'app_secret', 'refresh_token'],
+  onedrive: ['client_secret'],
+}
+
+/** Names of the fields of secrets into which something was typed: a page never sends it back. */
+export function filledSecrets(provider: ProviderKind, form: FormFields): readonly string[] {
+  return SECRETS[provider].filter((name) => form.text(name) !== '')
+}
+
+export function credentialsOf(provider: ProviderKind, form: FormFields): Readonly<Record<string, string>> {
+  switch (provider) {
+    case 'google_drive':
+      return { credentials_json: form.text('credentials_json') }
+    case 'dropbox': {
+      const access_token = form.text('access_token')
+      if (form.text('token_kind') === 'access_token') return { access_token }
+      const app_secret = form.optional('app_secret')
+      const keys = { refresh_token: form.text('refresh_token'), app_key: form.text('app_key') }
+      return app_secret === undefined ? keys : { ...keys, app_secret }
+    }
+    case 'onedrive':
+      return {
+        tenant_id: form.text('tenant_id'),
+        client_id: form.text('client_id'),
+        client_secret: form.text('client_secret'),
+      }
+  }
+}
+
+export function settingsOf(provider: ProviderKind, form: FormFields): Readonly<Record<string, unknown>> {
+  const remote_path = form.optional('remote_path')
+  const below = remote_path === undefined ? {} : { remote_path }
+  switch (provider) {
+    case 'google_drive': {
+      const subject = form.optional('subject')
+      const folder_id = folderIdOf(form.text('folder_id'))
+      return subject === undefined ? { folder_id } : { folder_id, subject }
+    }
+    case 'dropbox':
+      return below
+    case 'onedrive': {
+      const kind = DRIVE_KINDS.find((one) => one === form.text('drive_kind')) ?? 'user'
+      return { drive: { [kind]: form.text('drive') }, ...below }
+    }
+  }
+}
+
+const FOLDER_URL = /\/folders\/([A-Za-z0-9_-]+)|[?&]id=([A-Za-z0-9_-]+)/
+
+/** 'https://drive.google.com/drive/u/0/folders/1AbC?usp=sharing' → '1AbC'; anything else stays as it is. */
+export function folderIdOf(text: string): string {
+  const found = FOLDER_URL.exec(text)
+  return found?.[1] ?? found?.[2] ?? text
+}

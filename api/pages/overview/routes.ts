@@ -1,0 +1,97 @@
+// /overview: the state of everything, renewed while it is looked at.
+
+import { Hono } from 'hono'
+import { databaseNow } from '../../../db/clock.ts'
+import { listRuns } from '../../../db/runs/runs.ts'
+import { listSafety } from '../../../db/views/instances.ts'
+import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../../db/views/overview.ts'
+import { stillMay } from '../../access/auth.ts'
+import { requires } from '../../access/permissions.ts'
+import type { AppDeps, AppEnv } from '../../context.ts'
+import type { ConnectionReader } from '../../http/client-connection.ts'
+import { streamEvents } from '../../http/event-stream.ts'
+import type { HealthCheck } from '../../operation/health.ts'
+import { createStandstillWatch } from '../../operation/standstill.ts'
+import { layout, STANDSTILL_PATH } from '../../ui/layout.ts'
+import { html, markupText } from '../../ui/markup.ts'
+import { asksForPart, sendPage } from '../../ui/page-response.ts'
+import { ROW_EVENT, runRow } from '../runs/list.ts'
+import { overviewPage, overviewTexts } from './page.ts'
+import { keyOf, standstillNotice } from './standstill-notice.ts'
+
+const DAYS = 30
+const DAY_MS = 86_400_000
+const OPEN_SHOWN = 20
+/** A busy night changes something all the time; a look at everything once in this while is fresh enough. */
+const RENEW_EVERY_MS = 5_000
+
+export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, health: HealthCheck) {
+  const { db, feed, log } = deps
+  const app = new Hono<AppEnv>()
+  const standstillWatch = createStandstillWatch(health)
+
+  app.get('/overview', requires('read'), async (c) => {
+    const [now, standstill, instances, open, counts, failures, uploaded] = await Promise.all([
+      databaseNow(db),
+      standstillWatch.look(),
+      listSafety(db),
+      listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
+      countOpenRuns(db),
+      listFailureCauses(db),
+      listUploadedBytes(db, DAYS),
+    ])
+    const days = Array.from({ length: DAYS }, (_, index) =>
+      new Date(now - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
+    )
+    const mayWrite = c.get('principal').permissions.has('config:write')
+    const body = overviewPage({
+      instances,
+      openRuns: open.items,
+      openCount: counts.open,
+      failures,
+      days,
+      uploaded,
+      mayWrite,
+      standsStill: standstill !== null,
+    })
+    if (asksForPart(c)) return sendPage(c, body)
+    const { title } = overviewTexts
+    const frame = { title, principal: c.get('principal'), active: 'overview', body } as const
+    return sendPage(c, layout({ ...frame, standstill: standstillNotice(standstill) }))
+  })
+
+  app.get(STANDSTILL_PATH, requires('read'), async (c) => {
+    const standstill = await standstillWatch.look()
+    // What is shown already stays as it is: a live region would be read out again.
+    if ((c.req.query('shown') ?? '') === keyOf(standstill)) return c.body(null, 204)
+    return sendPage(c, html`${standstillNotice(standstill)}`)
+  })
+
+  app.get('/live/overview', requires('read'), (c) =>
+    streamEvents(c, {
+      log,
+      isAllowed: stillMay({ ...deps, connectionOf }, c, 'read'),
+      open: (mailbox) => {
+        let timer: NodeJS.Timeout | null = null
+        const renew = () => {
+          timer = null
+          mailbox.put('changed', { event: 'changed', data: {} })
+        }
+        const close = feed.watch((event) => {
+          if (event.type === 'end') return mailbox.end()
+          if (event.type === 'run') {
+            const { run } = event
+            mailbox.put(run.id, { event: ROW_EVENT, markup: markupText(runRow(run)) })
+          }
+          timer ??= setTimeout(renew, RENEW_EVERY_MS)
+        })
+        return () => {
+          close()
+          if (timer !== null) clearTimeout(timer)
+        }
+      },
+    }),
+  )
+
+  return app
+}

@@ -1,0 +1,111 @@
+// Changes as they reach browsers: one reader of the database for all of them, however many watch. A run that changes
+// is read at most once a second; a watcher that is slow misses states in between, never the last one, and holds no
+// more memory than that one.
+
+import { listenForChanges, type SetupChange } from '../../db/notifications.ts'
+import { getRunsById } from '../../db/runs/runs.ts'
+import type { Run } from '../../db/schema.ts'
+import type { AppDeps } from '../context.ts'
+
+export type FeedEvent =
+  | { readonly type: 'run'; readonly run: Run }
+  | { readonly type: 'setup'; readonly change: SetupChange }
+  /** Announcements may have been missed: read again what is shown. */
+  | { readonly type: 'resync' }
+  | { readonly type: 'end' }
+
+export type Watcher = (event: FeedEvent) => void
+
+export interface ChangeFeed {
+  /** Every change; `runId` limits it to one run, which is told at once. Returns the function that ends it. */
+  watch(watcher: Watcher, runId?: string): () => void
+  readonly watcherCount: number
+  /** Tells every watcher that it is over. */
+  stop(): Promise<void>
+}
+
+const READ_EVERY_MS = 1_000
+
+type Watching = { readonly watcher: Watcher; readonly runId: string | undefined }
+
+export function createChangeFeed({ db, log }: Pick<AppDeps, 'db' | 'log'>): ChangeFeed {
+  const watching = new Set<Watching>()
+  const changed = new Set<string>()
+  let timer: NodeJS.Timeout | null = null
+  let readAt = 0
+  let isStopped = false
+
+  function tell(event: FeedEvent, runId?: string): void {
+    for (const each of watching) {
+      if (runId === undefined || each.runId === undefined || each.runId === runId) each.watcher(event)
+    }
+  }
+
+  function isWatched(runId: string): boolean {
+    for (const each of watching) if (each.runId === undefined || each.runId === runId) return true
+    return false
+  }
+
+  function readSoon(): void {
+    if (timer !== null || isStopped) return
+    timer = setTimeout(read, Math.max(0, readAt + READ_EVERY_MS - Date.now()))
+  }
+
+  function read(): void {
+    timer = null
+    readAt = Date.now()
+    const ids = [...changed].filter(isWatched)
+    changed.clear()
+    if (ids.length === 0) return
+    getRunsById(db, ids)
+      .then((runs) => {
+        for (const run of runs) tell({ type: 'run', run }, run.id)
+      })
+      .catch((err: unknown) => {
+        log.warn({ err }, 'changed runs could not be read')
+        for (const id of ids) changed.add(id)
+        readSoon()
+      })
+  }
+
+  const listener = listenForChanges(
+    db,
+    {
+      onRun: (runId) => {
+        if (!isWatched(runId)) return
+        changed.add(runId)
+        readSoon()
+      },
+      onSetup: (change) => tell({ type: 'setup', change }),
+      onListening: () => {
+        for (const { runId } of watching) if (runId !== undefined) changed.add(runId)
+        tell({ type: 'resync' })
+        readSoon()
+      },
+    },
+    log,
+  )
+
+  return {
+    watch(watcher, runId) {
+      const entry = { watcher, runId }
+      watching.add(entry)
+      // What the caller has read may be older than the watch.
+      if (runId !== undefined) {
+        changed.add(runId)
+        readSoon()
+      }
+      return () => void watching.delete(entry)
+    },
+    get watcherCount() {
+      return watching.size
+    },
+    async stop() {
+      isStopped = true
+      if (timer !== null) clearTimeout(timer)
+      tell({ type: 'end' })
+      watching.clear()
+      await listener.stop()
+    },
+  }
+}

@@ -1,0 +1,183 @@
+// Looks after runs that nobody else does: those whose start Temporal never got (the API died, or Temporal was away,
+// between the row and the start), those whose workflow is gone while the database still waits for it (terminated by an
+// operator, or lost with the server's data), and kept archives that nobody lets go. Runs at the start of the API, soon
+// after a start that failed, and once a minute. Any number of API processes may do it at once: a start is made under
+// the lock of its row, a run is settled only as it was seen, and Temporal takes one workflow for an archive.
+
+import { settleLost } from '../../db/runs/settling.ts'
+import { owedStarts, quietRuns, requestRestart } from '../../db/runs/starts.ts'
+import type { Run } from '../../db/schema.ts'
+import { statusError } from '../../workflows/failures.ts'
+import type { AppDeps } from '../context.ts'
+import { isAway, isRefusal, TemporalUnavailable } from '../temporal/client.ts'
+import { sweepOrphans, sweepPins } from './pin-sweep.ts'
+import { startOwed } from './starter.ts'
+
+export interface RunHealer {
+  /** Looks again soon: a start has just failed. */
+  wake(): void
+  /** Resolves when the look that is under way has ended; there is none after it. */
+  stop(): Promise<void>
+}
+
+export type HealerTimes = {
+  /** Between two looks when all is well. */
+  readonly everyMs: number
+  /** The pause before a look that was asked for, and after a failure; there it doubles up to `longestPauseMs`. */
+  readonly firstPauseMs: number
+  readonly longestPauseMs: number
+  /** An open run writes its progress more often than this. */
+  readonly quietForMs: number
+  /** Between two looks at the kept archives. */
+  readonly pinsEveryMs: number
+}
+
+const TIMES: HealerTimes = {
+  everyMs: 60_000,
+  firstPauseMs: 1_000,
+  longestPauseMs: 10_000,
+  quietForMs: 120_000,
+  pinsEveryMs: 3_600_000,
+}
+
+type HealerDeps = Pick<AppDeps, 'db' | 'temporal' | 'log'>
+
+export function startRunHealer(
+  deps: HealerDeps & Pick<AppDeps, 'config'>,
+  times: HealerTimes = TIMES,
+): RunHealer {
+  const { log } = deps
+  let timer: NodeJS.Timeout | null = null
+  let plannedFor = 0
+  let looking: Promise<void> | null = null
+  let isWoken = false
+  let pauseMs = times.firstPauseMs
+  let pinsDueAt = 0
+  let isStopped = false
+
+  /** Not while a look is under way. An earlier one that is planned already stands. */
+  function lookIn(ms: number): void {
+    const at = performance.now() + ms
+    if (isStopped || (timer !== null && plannedFor <= at)) return
+    if (timer !== null) clearTimeout(timer)
+    plannedFor = at
+    timer = setTimeout(() => {
+      timer = null
+      looking = look().then((nextMs) => {
+        looking = null
+        lookIn(isWoken ? times.firstPauseMs : nextMs)
+        isWoken = false
+      })
+    }, ms)
+  }
+
+  /** Disks may be slow, and hosts away: no run waits for that. */
+  function sweepBeside(): void {
+    pinsDueAt = Number.POSITIVE_INFINITY
+    sweepPins(deps)
+      .then(() => sweepOrphans(deps))
+      .then(() => {
+        pinsDueAt = performance.now() + times.pinsEveryMs
+      })
+      .catch((err: unknown) => {
+        pinsDueAt = 0
+        if (!isStopped) log.warn({ err }, 'kept archives could not be looked after; trying again')
+      })
+  }
+
+  /** Resolves with the pause until the next look. */
+  async function look(): Promise<number> {
+    try {
+      await healRuns(deps, times)
+      if (performance.now() >= pinsDueAt) sweepBeside()
+      pauseMs = times.firstPauseMs
+      return times.everyMs
+    } catch (err) {
+      log.warn({ err }, 'runs could not be looked after; trying again')
+      const nextMs = pauseMs
+      pauseMs = Math.min(pauseMs * 2, times.longestPauseMs)
+      return nextMs
+    }
+  }
+
+  lookIn(0)
+  return {
+    wake() {
+      if (looking === null) lookIn(times.firstPauseMs)
+      else isWoken = true
+    },
+    async stop() {
+      isStopped = true
+      if (timer !== null) clearTimeout(timer)
+      await looking
+    },
+  }
+}
+
+/**
+ * One look at all runs. Throws when Temporal or the database is away; what was done until then stays done. A run that
+ * Temporal refuses stays as it is, and holds up nobody behind it.
+ */
+export async function healRuns(
+  deps: HealerDeps,
+  { quietForMs }: Pick<HealerTimes, 'quietForMs'>,
+): Promise<void> {
+  const { db, log } = deps
+  let isThere = false
+  for await (const run of owedStarts(db)) {
+    // A server that hangs would carry a start out when it wakes up, whatever has become of the run until then.
+    if (!isThere) await refuseAway(deps)
+    isThere = true
+    await unlessRefused(deps, run, async () => {
+      const outcome = await startOwed(deps, run)
+      log.warn({ run_id: run.id, outcome }, 'a start that was owed to Temporal has been looked after')
+    })
+  }
+  for await (const run of quietRuns(db, quietForMs)) {
+    await unlessRefused(deps, run, () => settleIfLost(deps, run))
+  }
+}
+
+/** Throws TemporalUnavailable when the server does not answer; one that would not tell may still take a start. */
+async function refuseAway({ temporal }: HealerDeps): Promise<void> {
+  try {
+    await temporal.check()
+  } catch (error) {
+    if (isAway(error) || !(error instanceof TemporalUnavailable)) throw error
+  }
+}
+
+async function unlessRefused({ log }: HealerDeps, run: Run, step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    log.error({ err: error, run_id: run.id }, 'Temporal refuses this run; it is tried again at each look')
+  }
+}
+
+async function settleIfLost(deps: HealerDeps, run: Run): Promise<void> {
+  const { db, temporal, log } = deps
+  const state = await temporal.syncState(run.workflow_id)
+  if (state.is === 'open') return
+  if (state.is === 'unknown') {
+    const wish = await requestRestart(db, run, null)
+    if (wish === null) return
+    log.warn(
+      { run_id: run.id },
+      'Temporal does not know the workflow of this run (any more): starting it again',
+    )
+    await startOwed(deps, wish)
+    return
+  }
+  const { code, message } = state.failure ?? {
+    code: 'internal_error' as const,
+    message: 'The sync ended without an outcome.',
+  }
+  const error = statusError(code, message)
+  // Null: it was settled while we asked, and only slow.
+  const outcome = await settleLost(db, run, error)
+  if (outcome !== null) {
+    log.warn({ run_id: run.id, outcome, error }, 'the workflow of this run ended without saying so')
+  }
+}

@@ -1,0 +1,141 @@
+// The live side of open runs: how far each destination is, how fast, and when it is tried again. State and next attempt come
+// from Temporal, and without it from the database's own (a few seconds older); `source` says which. The position is what the
+// upload saves every second: heartbeats reach Temporal later than that.
+
+import type { Run } from '../../db/schema.ts'
+import { type AttemptProgress, listAttemptProgress } from '../../db/uploads/progress.ts'
+import type { DestinationState } from '../../workflows/types.ts'
+import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
+import type { AppDeps } from '../context.ts'
+import { TemporalUnavailable } from '../temporal/client.ts'
+import type { PendingUpload } from '../temporal/pending-upload.ts'
+import { createRateMemory, type RateMemory } from './moving-rate.ts'
+
+export type LiveDestination = {
+  readonly bytes_sent: number
+  readonly bytes_per_second: number | null
+  readonly eta_seconds: number | null
+  readonly attempt: number
+  readonly state: 'running' | 'waiting' | 'cancelling'
+  readonly next_attempt_at: string | null
+  readonly last_error: string | null
+}
+
+export type Live = {
+  /** `temporal` where it answered for each of the destinations. */
+  readonly source: 'temporal' | 'database'
+  /** Keyed by account ID: the destinations that are not settled. */
+  readonly destinations: Readonly<Record<string, LiveDestination>>
+}
+
+/** A page full of open runs must not become a thousand questions. */
+const MOST_QUESTIONS = 150
+
+type LiveDeps = Pick<AppDeps, 'db' | 'temporal' | 'log'>
+
+/** Of the runs that are open, by run ID. */
+export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promise<ReadonlyMap<string, Live>> {
+  const open = runs.filter((run) => run.cloud_status === 'pending')
+  if (open.length === 0) return new Map()
+  const rates = await listAttemptProgress(
+    deps.db,
+    open.map((run) => run.id),
+  )
+  const owed = open.flatMap((run) =>
+    Object.entries(run.cloud_sync_status)
+      .filter(([, { finished_at }]) => finished_at === null)
+      .map(([accountId, state]) => ({ run, accountId, state })),
+  )
+  const pending = await askTemporal(deps, owed.slice(0, MOST_QUESTIONS))
+  const memory = memoryOf(deps.db)
+  // Beyond what is asked, a run shows what the database knows.
+  const unasked = new Set((pending === null ? owed : owed.slice(MOST_QUESTIONS)).map(({ run }) => run.id))
+  const shown = owed.map(({ run, accountId, state }, index) => {
+    const rate = rates.find(({ run_id, account_id }) => run_id === run.id && account_id === accountId)
+    const window = windowOf(memory, `${run.id}/${accountId}`)
+    const live = liveDestination(state, pending?.[index] ?? null, rate, window)
+    return { runId: run.id, accountId, live }
+  })
+  return new Map(
+    open.map(({ id }) => {
+      const own = shown.filter(({ runId }) => runId === id).map(({ accountId, live }) => [accountId, live])
+      const source = unasked.has(id) ? 'database' : 'temporal'
+      return [id, { source, destinations: Object.fromEntries(own) }]
+    }),
+  )
+}
+
+type Question = { readonly run: Run; readonly accountId: string }
+
+/** Null when Temporal does not answer. */
+async function askTemporal(
+  { temporal, log }: LiveDeps,
+  questions: readonly Question[],
+): Promise<readonly (PendingUpload | null)[] | null> {
+  try {
+    return await Promise.all(
+      questions.map(({ run, accountId }) =>
+        temporal.pendingUpload(bindingWorkflowId(run.instance_slug, run.id, accountId)),
+      ),
+    )
+  } catch (err) {
+    if (!(err instanceof TemporalUnavailable)) throw err
+    log.warn({ err }, 'Temporal does not answer: progress is shown from the database')
+    return null
+  }
+}
+
+function liveDestination(
+  state: DestinationState,
+  upload: PendingUpload | null,
+  progress: AttemptProgress | undefined,
+  window: RateWindow,
+): LiveDestination {
+  const isSending = state.status === 'uploading' && upload?.state !== 'waiting'
+  // What was sent and refused is not there. Of what was sent when the line broke nobody knows: it stands until the provider
+  // is asked again.
+  const isProving = upload !== null && upload.activity === 'verifyUpload'
+  const isKnown = progress !== undefined && !progress.is_unsettled && !isSending && !isProving
+  const bytesSent = isKnown ? progress.stored_bytes : state.bytes_sent
+  const bytesPerSecond = isSending ? rateOf(bytesSent, progress, window) : null
+  if (!isSending) window.forget()
+  return {
+    bytes_sent: bytesSent,
+    bytes_per_second: bytesPerSecond,
+    eta_seconds:
+      bytesPerSecond === null || bytesPerSecond === 0 || state.size === null
+        ? null
+        : Math.ceil(Math.max(state.size - bytesSent, 0) / bytesPerSecond),
+    attempt: Math.max(state.attempt, 1),
+    state: upload?.state ?? (isSending ? 'running' : 'waiting'),
+    next_attempt_at: upload?.next_attempt_at ?? null,
+    last_error: state.error?.message ?? upload?.last_error ?? null,
+  }
+}
+
+type RateWindow = { note(bytes: number): number | null; forget(): void }
+
+/** Of the last half minute, where it was looked at since; else the attempt's average, of what is not lost again. */
+function rateOf(position: number, progress: AttemptProgress | undefined, window: RateWindow): number | null {
+  const now = window.note(position)
+  if (now !== null) return now
+  const seconds = progress?.attempt_seconds ?? null
+  if (progress === undefined || seconds === null) return null
+  return seconds < 1 ? null : Math.round(Math.min(progress.attempt_bytes, position) / seconds)
+}
+
+/** One memory for each database, like its pool: every page and stream of this process looks into it. */
+const memories = new WeakMap<AppDeps['db'], RateMemory>()
+
+function memoryOf(db: AppDeps['db']): RateMemory {
+  const memory = memories.get(db) ?? createRateMemory()
+  memories.set(db, memory)
+  return memory
+}
+
+function windowOf(memory: RateMemory, key: string): RateWindow {
+  return {
+    note: (bytes) => memory.note(key, { at_ms: Date.now(), bytes }),
+    forget: () => memory.forget(key),
+  }
+}

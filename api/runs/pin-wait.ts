@@ -1,0 +1,36 @@
+// Waiting until the archive of a run is kept, so that whoever made it may delete its own name of the file.
+
+import { getRun } from '../../db/runs/runs.ts'
+import type { Run } from '../../db/schema.ts'
+import type { AppDeps } from '../context.ts'
+
+export const LONGEST_PIN_WAIT_S = 30
+
+/**
+ * The run as soon as its archive is kept or its sync has ended, and as it is when `seconds` are over. Told by the
+ * database's announcements, which are read once a second at most.
+ */
+export async function waitForPin(
+  { db, feed }: Pick<AppDeps, 'db' | 'feed'>,
+  run: Run,
+  { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
+): Promise<Run> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)])
+  if (isAnswered(run) || deadline.aborted) return run
+  await new Promise<void>((resolve) => {
+    const end = feed.watch((event) => {
+      if (event.type === 'end' || (event.type === 'run' && isAnswered(event.run))) stop()
+    }, run.id)
+    function stop() {
+      end()
+      deadline.removeEventListener('abort', stop)
+      resolve()
+    }
+    deadline.addEventListener('abort', stop)
+  })
+  return (await getRun(db, run.id)) ?? run
+}
+
+function isAnswered({ pin, cloud_status }: Run): boolean {
+  return pin !== null || cloud_status !== 'pending'
+}

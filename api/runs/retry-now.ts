@@ -1,0 +1,71 @@
+// "Retry now": the destinations of a run that wait for their next attempt make it at once. It is a person's decision, so it
+// ends the pause of their accounts as well, whoever asked for it; otherwise the attempt would end at that pause again. The
+// audit says which pauses were ended.
+
+import { appendAudit } from '../../db/audit.ts'
+import type { Run } from '../../db/schema.ts'
+import { endPause } from '../../db/uploads/turns.ts'
+import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
+import type { AppDeps } from '../context.ts'
+import { Problem } from '../http/problem.ts'
+import type { PendingUpload } from '../temporal/pending-upload.ts'
+
+type RetryDeps = Pick<AppDeps, 'db' | 'temporal'>
+type OpenDestination = {
+  readonly accountId: string
+  readonly workflowId: string
+  readonly pending: PendingUpload | null
+}
+
+/** Throws Problem 409 with the reason when nothing waits; TemporalUnavailable, and a second call is safe then. */
+export async function endWaits({ db, temporal }: RetryDeps, run: Run, actor: string): Promise<void> {
+  const open = await openDestinations(temporal, run)
+  const waiting = open.filter(({ pending }) => pending !== null && isBackingOff(pending))
+  if (waiting.length === 0) throw new Problem(409, whyNothingWaits(run, open))
+  // Before the attempts: they look at the pause first.
+  await db.transaction().execute(async (trx) => {
+    const ended_pauses = []
+    for (const { accountId } of waiting) {
+      const pause = await endPause(trx, accountId)
+      if (pause !== null) ended_pauses.push({ account_id: accountId, ...pause })
+    }
+    const details = { account_ids: waiting.map(({ accountId }) => accountId), ended_pauses }
+    const about = { instance_slug: run.instance_slug, run_id: run.id }
+    await appendAudit(trx, { actor, event: 'retry_requested', ...about, details })
+  })
+  for (const { workflowId, pending } of waiting) {
+    // False: its attempt has begun by itself meanwhile.
+    if (pending !== null) await temporal.retryNow(workflowId, pending.activity_id)
+  }
+}
+
+async function openDestinations(
+  temporal: AppDeps['temporal'],
+  run: Run,
+): Promise<readonly OpenDestination[]> {
+  if (run.cloud_status !== 'pending') return []
+  const accountIds = Object.entries(run.cloud_sync_status)
+    .filter(([, { finished_at }]) => finished_at === null)
+    .map(([accountId]) => accountId)
+  return Promise.all(
+    accountIds.map(async (accountId) => {
+      const workflowId = bindingWorkflowId(run.instance_slug, run.id, accountId)
+      return { accountId, workflowId, pending: await temporal.pendingUpload(workflowId) }
+    }),
+  )
+}
+
+/** A first attempt that is not running waits for a worker, and no wait can be ended there. */
+function isBackingOff({ state, next_attempt_at, attempt }: PendingUpload): boolean {
+  return state === 'waiting' && next_attempt_at !== null && attempt > 1
+}
+
+function whyNothingWaits(run: Run, open: readonly OpenDestination[]): string {
+  if (run.cloud_status !== 'pending') return 'The sync of this run has ended: re-upload it to sync it again.'
+  if (run.start_requested_at !== null)
+    return 'Temporal has not taken this run yet; it is asked again by itself.'
+  if (open.length === 0) return 'The sync of this run has no open destination: it is beginning or ending.'
+  if (open.some(({ pending }) => pending?.state === 'waiting'))
+    return 'The next attempt is made as soon as a worker is free: there is no wait to end.'
+  return 'No destination waits for its next attempt: each is being worked on.'
+}

@@ -1,0 +1,97 @@
+// What Temporal's client throws, in the words of the API: three errors that a caller can tell apart, and how a workflow or
+// activity that failed is shown. Only codes of workflows/errors.ts go further, never gRPC metadata, which holds the API key.
+
+import { isGrpcServiceError, ServiceError } from '@temporalio/client'
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/common'
+import { type ErrorCode, isErrorCode } from '../../workflows/errors.ts'
+
+const INVALID_ARGUMENT = 3
+const DEADLINE_EXCEEDED = 4
+const UNAVAILABLE = 14
+
+/** Temporal is away, too slow, or refuses this client. */
+export class TemporalUnavailable extends Error {
+  override readonly name = 'TemporalUnavailable'
+  /** What it answered, when it did. */
+  readonly grpcStatus: number | null
+
+  constructor(message: string, grpcStatus: number | null) {
+    super(message)
+    this.grpcStatus = grpcStatus
+  }
+}
+
+/** True when the server did not answer; false when it did, and would not. */
+export function isAway(error: unknown): error is TemporalUnavailable {
+  if (!(error instanceof TemporalUnavailable)) return false
+  const { grpcStatus } = error
+  return grpcStatus === null || grpcStatus === UNAVAILABLE || grpcStatus === DEADLINE_EXCEEDED
+}
+
+/** True when the server is there and finds fault with what was asked of it. */
+export function isRefusal(error: unknown): error is TemporalUnavailable {
+  return error instanceof TemporalUnavailable && error.grpcStatus === INVALID_ARGUMENT
+}
+
+/** An activity ended with a code of workflows/errors.ts. */
+export class ActivityRefused extends Error {
+  override readonly name = 'ActivityRefused'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** Nothing that serves the task queue answered in time. */
+export class NoWorkerAnswered extends Error {
+  override readonly name = 'NoWorkerAnswered'
+}
+
+/** The deadline of a call has passed. */
+export function noAnswerWithin(ms: number): TemporalUnavailable {
+  return new TemporalUnavailable(`no answer within ${ms} ms`, DEADLINE_EXCEEDED)
+}
+
+export function isServiceFault(error: unknown): boolean {
+  return error instanceof ServiceError || isGrpcServiceError(error)
+}
+
+/** Of the gRPC error inside, without metadata. */
+export function unavailable(error: unknown): TemporalUnavailable {
+  const inner = error instanceof ServiceError && error.cause !== undefined ? error.cause : error
+  if (isGrpcServiceError(inner)) {
+    return new TemporalUnavailable(`gRPC status ${inner.code}: ${inner.details}`, inner.code)
+  }
+  const message = inner instanceof Error ? inner.message : 'unknown error'
+  return new TemporalUnavailable(message, null)
+}
+
+export function closingFailure(cause: unknown): { code: ErrorCode; message: string } {
+  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) {
+    return { code: cause.type, message: cause.message }
+  }
+  if (cause instanceof CancelledFailure) return { code: 'cancelled', message: 'The sync was cancelled.' }
+  if (cause instanceof TerminatedFailure) {
+    return { code: 'cancelled', message: 'The workflow of the sync was terminated.' }
+  }
+  return { code: 'internal_error', message: 'The workflow of the sync ended without an outcome.' }
+}
+
+export function activityError(cause: unknown): Error {
+  const failure = cause instanceof ActivityFailure ? cause.cause : cause
+  if (failure instanceof TimeoutFailure) {
+    return new NoWorkerAnswered('No worker answered in time.')
+  }
+  if (failure instanceof ApplicationFailure && isErrorCode(failure.type)) {
+    return new ActivityRefused(failure.type, failure.message)
+  }
+  return failure instanceof Error ? failure : new Error('The activity failed without a reason.')
+}
