@@ -18,10 +18,10 @@ import { type Config, loadConfig } from '../db/process/config.ts'
 import { startFailureText } from '../db/process/error-for-people.ts'
 import { createLogger, type Logger } from '../db/process/log.ts'
 import { StartupError } from '../db/process/startup-error.ts'
+import { findTemporalCli } from './cli/find-cli.ts'
 import { lockDataDir } from './data-lock.ts'
-import { findTemporalCli } from './find-cli.ts'
-import { startTemporalServer } from './server.ts'
-import { prepareNamespace } from './setup.ts'
+import { prepareNamespace } from './server/search-attributes.ts'
+import { startTemporalServer } from './server/server.ts'
 import { createStops, Interrupted, onStopSignals, type Stops, unless } from './stops.ts'
 
 /** As a shell counts an end by SIGINT. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../db/embedded/server.ts'
 import { processIdentity } from '../../db/machine/process-identity.ts'
-import { stopOrphan } from '../../temporal-dev/server-process.ts'
+import { stopOrphan } from '../../temporal-dev/server/server-process.ts'
 
 const PREFIX = 'cloud-sync-bench-'
 const quiet = { info: () => undefined, warn: (message: string) => process.stderr.write(`${message}\n`) }

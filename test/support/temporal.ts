@@ -5,8 +5,8 @@ import type { Client, Connection } from '@temporalio/client'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, type NativeConnection, Runtime } from '@temporalio/worker'
-import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
-import { SEARCH_ATTRIBUTES } from '../../temporal-dev/setup.ts'
+import { findTemporalCli } from '../../temporal-dev/cli/find-cli.ts'
+import { SEARCH_ATTRIBUTES } from '../../temporal-dev/server/search-attributes.ts'
 import { searchHistories } from './secret-search.ts'
 
 export type TestTemporal = {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { startProcess } from '../../temporal-dev/server-process.ts'
+import { startProcess } from '../../../temporal-dev/server/server-process.ts'
 
 describe('a server process', () => {
   it('does not stay when its note cannot be written', async () => {

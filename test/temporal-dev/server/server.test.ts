@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { Client, Connection } from '@temporalio/client'
-import { isAlive } from '../../db/machine/process-identity.ts'
-import { findTemporalCli } from '../../temporal-dev/find-cli.ts'
-import { startTemporalServer } from '../../temporal-dev/server.ts'
-import { prepareNamespace, SEARCH_ATTRIBUTES } from '../../temporal-dev/setup.ts'
+import { isAlive } from '../../../db/machine/process-identity.ts'
+import { findTemporalCli } from '../../../temporal-dev/cli/find-cli.ts'
+import { prepareNamespace, SEARCH_ATTRIBUTES } from '../../../temporal-dev/server/search-attributes.ts'
+import { startTemporalServer } from '../../../temporal-dev/server/server.ts'
 
 const said: string[] = []
 const log = { info: (message: string) => said.push(message), warn: (message: string) => said.push(message) }

@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { after, before, describe, it } from 'node:test'
-import { download } from '../../temporal-dev/download.ts'
-import { createTestAuthority, trustHere } from '../clouds/certificates.ts'
+import { download } from '../../../temporal-dev/cli/download.ts'
+import { createTestAuthority, trustHere } from '../../clouds/certificates.ts'
 
 describe('a download', () => {
   let plain: Server

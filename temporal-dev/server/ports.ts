@@ -1,8 +1,8 @@
 // The ports of the embedded Temporal server. One that nobody asked for moves when it is busy; one that was asked for
 // never does.
-import { freePort, portIfFree } from '../db/machine/free-port.ts'
-import { StartupError } from '../db/process/startup-error.ts'
-import type { Log } from './log.ts'
+import { freePort, portIfFree } from '../../db/machine/free-port.ts'
+import { StartupError } from '../../db/process/startup-error.ts'
+import type { Log } from '../log.ts'
 
 /**
  * The port to use for what `variable` sets. Busy: an error that names the variable when the port was asked for,

@@ -1,5 +1,5 @@
 // A program that starts the Temporal server (arguments: CLI, folder), and is killed.
-import { startTemporalServer } from '../../temporal-dev/server.ts'
+import { startTemporalServer } from '../../../temporal-dev/server/server.ts'
 
 const [cli = '', directory = ''] = process.argv.slice(2)
 const log = { info: () => undefined, warn: () => undefined }

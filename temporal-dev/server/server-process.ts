@@ -7,9 +7,9 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { processIdentity } from '../db/machine/process-identity.ts'
-import { StartupError } from '../db/process/startup-error.ts'
-import type { Log } from './log.ts'
+import { processIdentity } from '../../db/machine/process-identity.ts'
+import { StartupError } from '../../db/process/startup-error.ts'
+import type { Log } from '../log.ts'
 
 export type ServerProcess = {
   /** How the process ended, in words; never rejects. */

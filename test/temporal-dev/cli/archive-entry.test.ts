@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { readArchiveEntry } from '../../temporal-dev/archive-entry.ts'
+import { readArchiveEntry } from '../../../temporal-dev/cli/archive-entry.ts'
 import { tarGz, zip } from './archives.ts'
 
 const content = Buffer.concat([randomBytes(5000), Buffer.alloc(50_000, 'a')])

@@ -3,12 +3,12 @@
 // tried; only a TEMPORAL_CLI that was set and does not work is final, since somebody meant it.
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
-import { StartupError } from '../db/process/startup-error.ts'
+import { StartupError } from '../../db/process/startup-error.ts'
+import type { Log } from '../log.ts'
 import { cacheFolder, findCached, keepInCache } from './cli-cache.ts'
 import { CLI_VERSION, checkCli, firstLine } from './cli-release.ts'
 import { fetchOfficial } from './fetch-official.ts'
 import { fetchWheel } from './fetch-wheel.ts'
-import type { Log } from './log.ts'
 
 export type FindCliOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>
