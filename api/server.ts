@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { type Db, openDatabase } from '../db/database.ts'
+import { hasErrno } from '../db/machine/errno.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { type Config, ConfigError, loadConfig } from '../db/process/config.ts'
 import { startFailureText } from '../db/process/error-for-people.ts'
@@ -145,7 +146,7 @@ async function listenOn(server: Server, host: string, port: number): Promise<num
 }
 
 function isAddressInUse(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  return hasErrno(error, 'EADDRINUSE')
 }
 
 /** Connections that have not sent a request yet: Node counts them as busy when it closes the idle ones. */

@@ -2,6 +2,7 @@
 // value. Codes are those of PostgreSQL's Appendix A.
 
 import { DatabaseError } from 'pg'
+import { errnoOf } from './machine/errno.ts'
 
 const AWAY_CODES = new Set([
   '57P01', // admin_shutdown
@@ -40,7 +41,7 @@ export function isDatabaseAway(error: unknown): boolean {
     return error.code !== undefined && (AWAY_CODES.has(error.code) || error.code.startsWith('08'))
   }
   if (!(error instanceof Error)) return false
-  if ('code' in error && typeof error.code === 'string' && AWAY_ERRNOS.has(error.code)) return true
+  if (AWAY_ERRNOS.has(errnoOf(error))) return true
   return AWAY_MESSAGES.some((message) => error.message.startsWith(message))
 }
 

@@ -13,6 +13,7 @@ import { startApi } from '../api/server.ts'
 import { connectTemporal } from '../api/temporal/client.ts'
 import { openDatabase } from '../db/database.ts'
 import { startEmbeddedPostgres } from '../db/embedded/server.ts'
+import { errnoOf } from '../db/machine/errno.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { type Config, loadConfig } from '../db/process/config.ts'
 import { startFailureText } from '../db/process/error-for-people.ts'
@@ -117,8 +118,9 @@ async function makeFolder(variable: string, path: string, mode: number): Promise
   try {
     await mkdir(path, { recursive: true, mode })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    throw new StartupError(`${variable} ${path} cannot be used as a folder (${code}): choose another one.`)
+    throw new StartupError(
+      `${variable} ${path} cannot be used as a folder (${errnoOf(error)}): choose another one.`,
+    )
   }
 }
 

@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { errnoOf, hasErrno } from '../../db/machine/errno.ts'
 import { StepError } from '../failures.ts'
-import { codeOf, PIN_FOLDER } from './find-archive.ts'
+import { PIN_FOLDER } from './find-archive.ts'
 
 export type LinkOutcome =
   | { readonly is: 'linked'; readonly path: string }
@@ -32,7 +33,7 @@ export async function linkArchive(backupRoot: string, runId: string, original: s
       await link(original, path)
       return { is: 'linked', path }
     } catch (error) {
-      const code = codeOf(error)
+      const code = errnoOf(error)
       if (CANNOT_LINK.includes(code)) {
         if (isFolderThere) await removeEmptyFolder(folder)
         return { is: 'not_linkable', reason: code }
@@ -106,7 +107,7 @@ export function linkFolder(backupRoot: string, runId: string): string {
 export async function removeEmptyFolder(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
     // Another link or somebody else's file in there, no folder, or gone already: all are left as they are.
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error))) throw error
+    if (!hasErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error
   })
 }
 
@@ -128,9 +129,9 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 function unreadable(error: unknown): StepError {
-  return new StepError('archive_unreadable', `the kept archives cannot be read (${codeOf(error)})`)
+  return new StepError('archive_unreadable', `the kept archives cannot be read (${errnoOf(error)})`)
 }
 
 function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes(codeOf(error))
+  return hasErrno(error, 'ENOENT', 'ENOTDIR')
 }

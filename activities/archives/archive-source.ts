@@ -3,11 +3,12 @@
 
 import type { FileHandle } from 'node:fs/promises'
 import { stat } from 'node:fs/promises'
+import { errnoOf, isMissing } from '../../db/machine/errno.ts'
 import type { FileHash, HashAlgorithm } from '../../workflows/types.ts'
 import { StepError } from '../failures.ts'
 import type { ArchiveSource } from '../providers/provider.ts'
 import { createArchiveHash } from './archive-hash.ts'
-import { codeOf, identityOf, openArchive } from './find-archive.ts'
+import { identityOf, openArchive } from './find-archive.ts'
 import type { ByteRange } from './hashes/dropbox-content-hash.ts'
 
 /** Small enough that a slow line moves one within the stall time, large enough that calls do not count. */
@@ -135,7 +136,7 @@ async function refuseChange(file: FileHandle, expected: ExpectedArchive): Promis
   if (open.size !== expected.size || open.mtime_ns !== expected.mtime_ns) throw changed(expected)
   // Where there is no link of ours, another file may have taken the path; the one that is open would be an orphan.
   const standing = await stat(expected.path, { bigint: true }).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') return unreadable(expected)(error)
+    if (!isMissing(error)) return unreadable(expected)(error)
     throw new StepError(
       'archive_missing',
       `archive: ${JSON.stringify(expected.name)} was removed while it was read`,
@@ -148,7 +149,7 @@ function unreadable(expected: ExpectedArchive): (error: unknown) => never {
   return (error) => {
     throw new StepError(
       'archive_unreadable',
-      `archive: reading ${JSON.stringify(expected.name)} failed (${codeOf(error)})`,
+      `archive: reading ${JSON.stringify(expected.name)} failed (${errnoOf(error)})`,
     )
   }
 }

@@ -4,6 +4,7 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
+import { errnoOf } from '../../db/machine/errno.ts'
 import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
 import { StepError } from '../failures.ts'
 
@@ -69,7 +70,7 @@ export async function openArchive(path: string, given: string) {
 /** BACKUP_ROOT with symlinks resolved; throws StepError `archive_unreadable`. */
 export async function realRoot(backupRoot: string): Promise<string> {
   return realpath(backupRoot).catch((error: unknown) => {
-    throw new StepError('archive_unreadable', `BACKUP_ROOT ${backupRoot} cannot be read (${codeOf(error)})`)
+    throw new StepError('archive_unreadable', `BACKUP_ROOT ${backupRoot} cannot be read (${errnoOf(error)})`)
   })
 }
 
@@ -93,17 +94,11 @@ function unsupported(given: string): StepError {
 const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']
 
 function unreachable(given: string, error: unknown): StepError {
-  const code = codeOf(error)
+  const code = errnoOf(error)
   if (MISSING.includes(code)) {
     return new StepError('archive_missing', `there is no archive ${quoted(given)} under BACKUP_ROOT`)
   }
   return new StepError('archive_unreadable', `the archive ${quoted(given)} cannot be read (${code})`)
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error'
 }
 
 function quoted(given: string): string {

@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises'
 import { appendAudit } from '../../db/audit.ts'
 import { databaseNow } from '../../db/clock.ts'
 import type { Db, DbOrTransaction } from '../../db/database.ts'
+import { errnoOf, isMissing } from '../../db/machine/errno.ts'
 import { lockRun } from '../../db/runs/destinations.ts'
 import { type KeptArchive, notePin } from '../../db/runs/kept-archives.ts'
 import { getRun, releasePin } from '../../db/runs/runs.ts'
@@ -13,7 +14,7 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'
 import { seesArchivesOf } from '../worker/archive-queues.ts'
 import { removeLink, removeLinksOfRun } from './archive-link.ts'
-import { codeOf, identify } from './find-archive.ts'
+import { identify } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
 /** Each time somebody else has to be in between. */
@@ -120,8 +121,8 @@ async function linkedArchive(run: Run): Promise<PinnedArchive | null> {
   const isThere = await stat(run.pin_path).then(
     () => true,
     (error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return false
-      throw new StepError('archive_unreadable', `the kept archive cannot be read (${codeOf(error)})`)
+      if (isMissing(error)) return false
+      throw new StepError('archive_unreadable', `the kept archive cannot be read (${errnoOf(error)})`)
     },
   )
   if (!isThere) return null

@@ -1,6 +1,7 @@
 // What went wrong below HTTP, in the codes of workflows/errors.ts. Messages name the host and the system's own
 // error code, never a path or query.
 
+import { errnoOf } from '../../db/machine/errno.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
 import { ProviderError } from '../providers/provider.ts'
 
@@ -25,17 +26,12 @@ const CERTIFICATE_CODES = new Set([
 
 /** Turns whatever broke a request into a ProviderError; errors with a code of ours pass through as they are. */
 export function failureOf(cause: unknown, host: string): unknown {
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') {
-    if (cause instanceof ProviderError) return cause
-    if (CERTIFICATE_CODES.has(cause.code)) {
-      return new ProviderError(
-        'certificate_invalid',
-        `the certificate of ${host} is not trusted (${cause.code})`,
-      )
-    }
-    if (isSystemCode(cause.code)) return new ProviderError(networkCode(cause.code), `${host}: ${cause.code}`)
+  if (cause instanceof ProviderError) return cause
+  const code = errnoOf(cause)
+  if (CERTIFICATE_CODES.has(code)) {
+    return new ProviderError('certificate_invalid', `the certificate of ${host} is not trusted (${code})`)
   }
-  return cause
+  return isSystemCode(code) ? new ProviderError(networkCode(code), `${host}: ${code}`) : cause
 }
 
 /** Node's network failures: E… of the system, HPE_… of the HTTP parser, ERR_… of TLS and streams. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { isMissing } from '../machine/file-presence.ts'
+import { isMissing } from '../machine/errno.ts'
 import { StartupError } from '../process/startup-error.ts'
 import type { Runner } from './unprivileged.ts'
 

@@ -3,14 +3,14 @@
 // living server for a dead one would put two on the same files, or end the program for nothing.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, readIfThere } from '../machine/file-presence.ts'
+import { isMissing, readIfThere } from '../machine/errno.ts'
 import { isAlive } from '../machine/process-identity.ts'
 
 const LOOK_MS = 1_000
 
 /** The number in the server's own note; undefined when there is none. */
 export async function notedPostmaster(data: string): Promise<number | undefined> {
-  const pid = Number((await readIfThere(join(data, 'postmaster.pid'))).split('\n')[0])
+  const pid = Number((await readIfThere(join(data, 'postmaster.pid')))?.split('\n')[0])
   return Number.isInteger(pid) && pid > 0 ? pid : undefined
 }
 
@@ -44,7 +44,7 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
     if (isMissing(error)) return false
     // Containers often deny a look into another user's process, even to root; its name and state are for all to read. A
     // dead one that nobody has waited for (Z) keeps both its number and its name.
-    const [, name, state] = /\((.*)\) (\S)/s.exec(await readIfThere(`/proc/${pid}/stat`)) ?? []
+    const [, name, state] = /\((.*)\) (\S)/s.exec((await readIfThere(`/proc/${pid}/stat`)) ?? '') ?? []
     return name === 'postgres' && state !== 'Z'
   }
 }

@@ -6,7 +6,7 @@ import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { readIfThere } from '../machine/file-presence.ts'
+import { readIfThere } from '../machine/errno.ts'
 import { freePort } from '../machine/free-port.ts'
 import { StartupError } from '../process/startup-error.ts'
 import { checkVersion, createCluster, exists, findBinaries, hint, NAME, readPassword } from './cluster.ts'
@@ -104,7 +104,7 @@ async function takeOver({ data, password, log, signal }: Cluster): Promise<numbe
   let reason = 'it has not opened a port yet'
   while (Date.now() < deadline) {
     signal?.throwIfAborted()
-    const [pidLine, directoryLine, , portLine] = (await readIfThere(pidFile)).split('\n')
+    const [pidLine, directoryLine, , portLine] = ((await readIfThere(pidFile)) ?? '').split('\n')
     const pid = Number(pidLine)
     if (!Number.isInteger(pid) || pid <= 0) return undefined
     if (!(await isPostmaster(pid, data))) {
@@ -133,7 +133,7 @@ async function start(cluster: Cluster): Promise<number> {
   const { runner, pgCtl, directory, data, signal } = cluster
   const portFile = join(directory, 'port')
   const logFile = join(directory, 'server.log')
-  const kept = Number(await readIfThere(portFile))
+  const kept = Number((await readIfThere(portFile)) ?? '')
   let output = ''
   for (let tries = 0; tries < PORT_TRIES; tries++) {
     const port = await freePort(tries === 0 ? kept : 0)
@@ -157,7 +157,7 @@ async function start(cluster: Cluster): Promise<number> {
       await writeFile(portFile, `${port}\n`)
       return port
     }
-    output = `${finished.output}\n${await readIfThere(logFile)}`
+    output = `${finished.output}\n${(await readIfThere(logFile)) ?? ''}`
     // Somebody took the port in between: another try. Anything else will not heal by itself.
     if (!/address already in use/i.test(output)) break
   }

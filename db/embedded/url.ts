@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing } from '../machine/errno.ts'
 import { urlOf } from './server.ts'
 
 /** Holds the password: never log it. Null when there is no embedded database in the folder. */
@@ -12,7 +13,7 @@ export async function embeddedPostgresUrl(directory: string): Promise<string | n
     )
     return urlOf((password ?? '').trim(), Number(port), 'cloud_sync')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (isMissing(error)) return null
     throw error
   }
 }

@@ -1,6 +1,7 @@
 // Ports on 127.0.0.1 for the servers that this program starts itself.
 
 import { createServer } from 'node:net'
+import { hasErrno } from './errno.ts'
 
 const HOST = '127.0.0.1'
 
@@ -15,8 +16,8 @@ export async function freePort(wanted = 0): Promise<number> {
 export function portIfFree(port: number): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' || error.code === 'EACCES' ? resolve(undefined) : reject(error),
+    server.once('error', (error) =>
+      hasErrno(error, 'EADDRINUSE', 'EACCES') ? resolve(undefined) : reject(error),
     )
     server.listen({ host: HOST, port, exclusive: true }, () => {
       const address = server.address()

@@ -6,6 +6,7 @@ import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'n
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { hasErrno, isMissing, readIfThere } from './errno.ts'
 import { processIdentity } from './process-identity.ts'
 
 export type LockFile = {
@@ -60,13 +61,13 @@ export async function takeLockFile(
     for (let tries = 0; tries < TRIES; ) {
       if (await tryLink(draft, path)) return keep(path, mine)
       const theirs = await readIfThere(path)
-      const holder = theirs === undefined ? undefined : await livingHolder(path, theirs, place)
-      if (theirs !== undefined && holder !== undefined) {
+      const holder = theirs === null ? undefined : await livingHolder(path, theirs, place)
+      if (theirs !== null && holder !== undefined) {
         // Waiting is no try: those count what several programs do at once.
         if (parseHolder(theirs)?.stopping === true && (await patience?.(holder))) continue
         throw refusal(holder)
       }
-      if (theirs !== undefined) await removeStale(path, theirs)
+      if (theirs !== null) await removeStale(path, theirs)
       tries += 1
     }
   } finally {
@@ -141,7 +142,7 @@ function lineOf(holder: Holder): string {
 /** False when another's lock stands there. None at all may be one that is just being replaced: the next beat tells. */
 async function beat(path: string, mine: ReadonlySet<string>): Promise<boolean> {
   const content = await readIfThere(path)
-  if (content === undefined) return true
+  if (content === null) return true
   if (!mine.has(content)) return false
   const now = new Date()
   await utimes(path, now, now)
@@ -172,7 +173,7 @@ async function removeStale(path: string, judged: string): Promise<void> {
   try {
     await rename(path, aside)
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return
+    if (isMissing(error)) return
     throw error
   }
   if ((await readFile(aside, 'utf8')) !== judged) await tryLink(aside, path)
@@ -199,9 +200,8 @@ async function tryLink(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
-    if (NO_LINKS.some((code) => hasCode(error, code)))
-      return await tryCreate(to, await readFile(from, 'utf8'))
+    if (hasErrno(error, 'EEXIST')) return false
+    if (hasErrno(error, ...NO_LINKS)) return await tryCreate(to, await readFile(from, 'utf8'))
     throw error
   }
 }
@@ -212,7 +212,7 @@ async function tryCreate(path: string, content: string): Promise<boolean> {
     await writeFile(path, content, { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
+    if (hasErrno(error, 'EEXIST')) return false
     throw error
   }
 }
@@ -222,20 +222,7 @@ async function beatOf(path: string): Promise<number> {
     return (await stat(path)).mtimeMs
   } catch (error) {
     // Released while we watched: a change, though one that frees the folder at the next start.
-    if (hasCode(error, 'ENOENT')) return -1
+    if (isMissing(error)) return -1
     throw error
   }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -4,6 +4,7 @@
 // one warning says so.
 
 import { statSync } from 'node:fs'
+import { errnoOf } from '../machine/errno.ts'
 import type { Logger } from '../process/log.ts'
 import { readKeyFileSync } from './key-file.ts'
 import { openVault, type Vault } from './vault.ts'
@@ -57,6 +58,6 @@ function signatureOf(path: string): string {
     return `${ino} ${mtimeNs} ${size} ${mode}`
   } catch (error) {
     // Reading it fails as well, and says why.
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+    return errnoOf(error)
   }
 }

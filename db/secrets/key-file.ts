@@ -17,6 +17,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { errnoOf, hasErrno, isMissing } from '../machine/errno.ts'
 import { isFernetKey, newFernetKey } from './fernet.ts'
 
 export { keyFingerprint } from './key-fingerprint.ts'
@@ -92,7 +93,7 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
   try {
     return await open(path, constants.O_RDONLY)
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) {
+    if (isMissing(error)) {
       return null
     }
     throw new KeyFileError(`The key file ${path} cannot be read: check its owner and permissions.`, {
@@ -156,7 +157,7 @@ export async function replaceKeyFile(path: string, keys: readonly string[]): Pro
   } catch (error) {
     // All keys stand in it.
     await unlink(draft).catch((left: unknown) => {
-      if (!isErrno(left, 'ENOENT')) throw new KeyFileError(`Remove ${draft}: it holds keys.`, { cause: left })
+      if (!isMissing(left)) throw new KeyFileError(`Remove ${draft}: it holds keys.`, { cause: left })
     })
     throw new KeyFileError(notReplaceable(path, error), { cause: error })
   }
@@ -175,7 +176,7 @@ async function writeDraft(draft: string, keys: readonly string[], owner: Stats):
 }
 
 function notReplaceable(path: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  const code = errnoOf(error)
   const advice =
     code === 'EBUSY'
       ? 'it is mounted as a single file, so mount its folder instead'
@@ -189,13 +190,13 @@ const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 async function placeOnce(draft: string, path: string): Promise<void> {
   try {
     await link(draft, path).catch(async (error: unknown) => {
-      if (!NO_LINKS_HERE.some((code) => isErrno(error, code))) {
+      if (!hasErrno(error, ...NO_LINKS_HERE)) {
         throw error
       }
       await copyFile(draft, path, constants.COPYFILE_EXCL)
     })
   } catch (error) {
-    if (!isErrno(error, 'EEXIST')) {
+    if (!hasErrno(error, 'EEXIST')) {
       throw error
     }
   }
@@ -208,8 +209,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

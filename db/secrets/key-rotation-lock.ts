@@ -5,6 +5,7 @@
 import { realpath } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
 import type { Db } from '../database.ts'
+import { errnoOf, isMissing } from '../machine/errno.ts'
 import { takeLockFile } from '../machine/lock-file.ts'
 import type { Database } from '../schema.ts'
 import { KeyFileError } from './key-file.ts'
@@ -52,9 +53,8 @@ export async function withKeyFileLocked<T>(path: string, work: () => Promise<T>)
     return new KeyChangeUnderWay(isHere ? `process ${holder.pid}` : 'another command on this key file')
   }).catch((error: unknown) => {
     if (error instanceof KeyChangeUnderWay) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     throw new KeyFileError(
-      `The folder of the key file ${path} cannot be written to (${code}): run this where it can. Nothing was changed.`,
+      `The folder of the key file ${path} cannot be written to (${errnoOf(error)}): run this where it can. Nothing was changed.`,
       { cause: error },
     )
   })
@@ -68,7 +68,7 @@ export async function withKeyFileLocked<T>(path: string, work: () => Promise<T>)
 /** One lock for all names of the file. */
 async function target(path: string): Promise<string> {
   return realpath(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (isMissing(error)) {
       throw new KeyFileError(`There is no key file ${path}: set SECRET_KEY_FILE or DATA_DIR.`)
     }
     throw error

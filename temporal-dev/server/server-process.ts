@@ -7,6 +7,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { errnoOf, readIfThere } from '../../db/machine/errno.ts'
 import { processIdentity } from '../../db/machine/process-identity.ts'
 import { StartupError } from '../../db/process/startup-error.ts'
 import type { Log } from '../log.ts'
@@ -63,12 +64,9 @@ export async function startProcess(
       // Without its note nobody would find it after a crash, and a second one would be started on its files.
       child.kill('SIGKILL')
       await ended
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
       throw new StartupError(
-        `${note} cannot be written (${code}): give its folder space and write permission`,
-        {
-          cause,
-        },
+        `${note} cannot be written (${errnoOf(cause)}): give its folder space and write permission`,
+        { cause },
       )
     }
   }
@@ -107,14 +105,12 @@ export async function stopOrphan(folder: string, log: Log): Promise<void> {
 }
 
 async function readNote(path: string): Promise<z.infer<typeof noteFile> | undefined> {
-  const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw error
-  })
+  const content = await readIfThere(path)
+  if (content === null) return undefined
   try {
     return noteFile.parse(JSON.parse(content))
   } catch {
-    // None, or cut off by a full disk: nothing that a server could be found by.
+    // Cut off by a full disk: nothing that a server could be found by.
     return undefined
   }
 }

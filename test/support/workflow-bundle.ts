@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { bundleWorkflows } from '../../activities/worker/workers.ts'
-import { readIfThere } from '../../db/machine/file-presence.ts'
+import { readIfThere } from '../../db/machine/errno.ts'
 import { alone } from './alone.ts'
 
 let ofProcess: Promise<WorkflowBundle> | undefined
@@ -19,7 +19,7 @@ export function testBundle(): Promise<WorkflowBundle> {
 async function sharedBundle(path: string): Promise<WorkflowBundle> {
   return alone(`${path}.lock`, async () => {
     const made = await readIfThere(path)
-    if (made !== '') return { code: made }
+    if (made !== null) return { code: made }
     const bundle = await bundleWorkflows()
     await writeFile(path, bundle.code)
     return bundle
