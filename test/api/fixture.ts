@@ -13,7 +13,7 @@ import type { CloudDouble } from '../clouds/cloud-double.ts'
 import type { EmulatorStarter } from '../support/clouds.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { testVault } from '../support/rows.ts'
-import { searchAnswer, searchLog } from '../support/secret-search.ts'
+import { searchAnswer, searchLog } from '../support/secrets/secret-search.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { createTestTemporal } from '../support/temporal.ts'
 

@@ -1,7 +1,7 @@
 // A line to an emulator that breaks: counts the bytes towards the cloud, and resets the connection that carries a chosen one.
 // What the client had already given to its kernel is lost with it, as on a real line.
 
-import { type Relay, startRelay } from '../support/relay.ts'
+import { type Relay, startRelay } from '../support/network/relay.ts'
 
 export type BreakingLine = Relay & {
   /** Bytes that went towards the cloud, TLS among them. */

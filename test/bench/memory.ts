@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { PROVIDER_KINDS } from '../../workflows/types.ts'
-import { tableLines } from '../demo/table.ts'
+import { tableLines } from '../demo/screen/table.ts'
 import { GIB, MIB, underNewName, writeSparse } from './archives.ts'
 import type { BenchContext } from './bench.ts'
 import { startEmulators } from './emulators.ts'

@@ -5,8 +5,8 @@
 
 import { join } from 'node:path'
 import { PROVIDER_KINDS } from '../../workflows/types.ts'
-import { tableLines } from '../demo/table.ts'
-import { startConnectProxy } from '../support/connect-proxy.ts'
+import { tableLines } from '../demo/screen/table.ts'
+import { startConnectProxy } from '../support/network/connect-proxy.ts'
 import { GIB, MIB, underNewName, writeRandom } from './archives.ts'
 import type { BenchContext } from './bench.ts'
 import { type Emulator, startEmulators } from './emulators.ts'

@@ -7,7 +7,7 @@ import { openDatabase } from '../../db/database.ts'
 import { createInstance } from '../../db/instances/instances.ts'
 import { listenForChanges } from '../../db/notifications.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { startRelay } from '../support/relay.ts'
+import { startRelay } from '../support/network/relay.ts'
 import { until } from '../support/until.ts'
 
 describe('announcements', () => {

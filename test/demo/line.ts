@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Relay, startRelay } from '../support/relay.ts'
+import { type Relay, startRelay } from '../support/network/relay.ts'
 
 export type Line = Relay
 

@@ -14,7 +14,7 @@ import { createTestAuthority, writeAuthority } from '../clouds/certificates.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { startDropboxEmulator } from '../clouds/dropbox/index.ts'
 import { startProgram } from '../support/program.ts'
-import { plant, secretsOf } from '../support/secrets.ts'
+import { plant, secretsOf } from '../support/secrets/planted-secrets.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024

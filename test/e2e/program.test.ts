@@ -18,8 +18,8 @@ import { createTestAuthority, writeAuthority } from '../clouds/certificates.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { ALL_CLOUDS, sha256 } from '../support/clouds.ts'
 import { type RunningProgram, runToEnd, startProgram } from '../support/program.ts'
-import { searchDatabase, searchHistories } from '../support/secret-search.ts'
-import { plant, secretsOf } from '../support/secrets.ts'
+import { plant, secretsOf } from '../support/secrets/planted-secrets.ts'
+import { searchDatabase, searchHistories } from '../support/secrets/secret-search.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024

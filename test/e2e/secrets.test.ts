@@ -1,13 +1,13 @@
 // Rule 5: nobody sees a secret. What uploads with many faults leave behind is searched for what went in: workflow histories,
 // the database outside of sealed columns, and at the end the log. What other tests leave behind is searched as well, by
-// test/support/secret-search.ts.
+// test/support/secrets/secret-search.ts.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { ALL_CLOUDS } from '../support/clouds.ts'
-import { searchDatabase, searchHistories } from '../support/secret-search.ts'
-import { secretsOf } from '../support/secrets.ts'
+import { secretsOf } from '../support/secrets/planted-secrets.ts'
+import { searchDatabase, searchHistories } from '../support/secrets/secret-search.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 
 const LARGE = 24 * 1024 * 1024

@@ -1,7 +1,7 @@
 // How much of what the tests left behind was searched for planted secrets, summed over all files of a run.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Searched, searchedFigures } from '../support/searched-figures.ts'
+import { type Searched, searchedFigures } from '../support/secrets/searched-figures.ts'
 
 /** `folder`: where each process of a run has written its figures. */
 export async function searchedLines(folder: string): Promise<readonly string[]> {

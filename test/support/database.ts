@@ -10,7 +10,7 @@ import { Client } from 'pg'
 import { type Db, openDatabase } from '../../db/database.ts'
 import { startEmbeddedPostgres } from '../../db/embedded/server.ts'
 import { migrate } from '../../db/migrate.ts'
-import { searchDatabase } from './secret-search.ts'
+import { searchDatabase } from './secrets/secret-search.ts'
 
 export type TestDatabase = {
   readonly db: Db

@@ -4,9 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
-import { searchAnswer, searchLog } from './secret-search.ts'
-import { plant } from './secrets.ts'
+import { plant } from './secrets/planted-secrets.ts'
+import { searchAnswer, searchLog } from './secrets/secret-search.ts'
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const READY_MS = 90_000

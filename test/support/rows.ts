@@ -9,7 +9,7 @@ import type { Instance, Run } from '../../db/schema.ts'
 import { newFernetKey } from '../../db/secrets/fernet.ts'
 import { openVault, type Vault } from '../../db/secrets/vault.ts'
 import type { DestinationState } from '../../workflows/types.ts'
-import { fieldsIn, plant, secretsIn } from './secrets.ts'
+import { fieldsIn, plant, secretsIn } from './secrets/planted-secrets.ts'
 
 export const testVault = plantWhatIsSealed(openVault([newFernetKey()]))
 

@@ -21,8 +21,8 @@ import { createTestAuthority, type TestAuthority, trustHere } from '../clouds/ce
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { createTestDatabase } from './database.ts'
 import { randomName, testVault } from './rows.ts'
-import { searchLog } from './secret-search.ts'
-import { plant, secretsOf } from './secrets.ts'
+import { plant, secretsOf } from './secrets/planted-secrets.ts'
+import { searchLog } from './secrets/secret-search.ts'
 import { createTestTemporal, type TestTemporal, type TestTemporalOptions } from './temporal.ts'
 import { testBundle } from './workflow-bundle.ts'
 

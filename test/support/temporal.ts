@@ -7,7 +7,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, type NativeConnection, Runtime } from '@temporalio/worker'
 import { findTemporalCli } from '../../temporal-dev/cli/find-cli.ts'
 import { SEARCH_ATTRIBUTES } from '../../temporal-dev/server/search-attributes.ts'
-import { searchHistories } from './secret-search.ts'
+import { searchHistories } from './secrets/secret-search.ts'
 
 export type TestTemporal = {
   readonly address: string

@@ -12,7 +12,7 @@ import { type GoogleDouble, startGoogleEmulator } from '../clouds/google/index.t
 import { startMicrosoftEmulator } from '../clouds/microsoft/index.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { type RunningProgram, startProgram } from '../support/program.ts'
-import { plant, secretsOf } from '../support/secrets.ts'
+import { plant, secretsOf } from '../support/secrets/planted-secrets.ts'
 import { archiveContent } from './archive-content.ts'
 import {
   type Installation,

@@ -7,8 +7,8 @@ import { createAccountQueryActivities } from '../../../activities/accounts/accou
 import type { RemoteFile } from '../../../activities/providers/provider.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { createMemoryProvider } from '../../support/memory-provider.ts'
 import { someAccount, someInstance } from '../../support/rows.ts'
+import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'
 
 /** Drive takes names of thousands of characters. */
 const LONG = '備'.repeat(500)

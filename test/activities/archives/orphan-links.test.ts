@@ -9,7 +9,7 @@ import { createOrphanActivities } from '../../../activities/archives/orphan-link
 import { createPinActivities } from '../../../activities/archives/pin-archive.ts'
 import { finishSync, getRun, recordRun } from '../../../db/runs/runs.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { inStep } from '../../support/in-step.ts'
+import { inStep } from '../../support/clock/in-step.ts'
 import { randomName, someInstance } from '../../support/rows.ts'
 
 describe('links of archives that belong to no run', () => {

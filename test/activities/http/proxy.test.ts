@@ -14,7 +14,7 @@ import {
   writeAuthority,
 } from '../../clouds/certificates.ts'
 import { type CloudServer, startCloudServer } from '../../clouds/cloud-server.ts'
-import { type ConnectProxy, startConnectProxy } from '../../support/connect-proxy.ts'
+import { type ConnectProxy, startConnectProxy } from '../../support/network/connect-proxy.ts'
 
 const NAME = 'www.googleapis.com'
 const OTHER = 'graph.microsoft.com'

@@ -13,8 +13,8 @@ import {
   type VerifyInput,
 } from '../../../activities/proofs/verify-upload.ts'
 import { createLogger } from '../../../db/process/log.ts'
-import { createMemoryProvider } from '../../support/memory-provider.ts'
 import { until } from '../../support/until.ts'
+import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'
 
 const READINGS_AT_ONCE = 8
 const silent = new DefaultLogger('ERROR', () => undefined)

@@ -16,8 +16,8 @@ import { listAudit } from '../../../db/audit.ts'
 import { beginSync } from '../../../db/runs/runs.ts'
 import type { ProviderKind } from '../../../workflows/types.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { createMemoryProvider, type MemoryProvider } from '../../support/memory-provider.ts'
 import { pendingDestination, someAccount, someRun } from '../../support/rows.ts'
+import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
 
 const MINUTE = 60_000
 const MIB = 1024 * 1024

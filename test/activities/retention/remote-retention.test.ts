@@ -10,8 +10,8 @@ import {
 import { listAudit } from '../../../db/audit.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { createMemoryProvider } from '../../support/memory-provider.ts'
 import { someAccount, someRun } from '../../support/rows.ts'
+import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'
 
 describe('a plan of what to delete', () => {
   let deps: TestDeps

@@ -12,9 +12,9 @@ import type { UploadInput } from '../../../activities/uploads/uploaded-copy.ts'
 import { listAttempts, startAttempt } from '../../../db/uploads/attempts.ts'
 import { getSession, openSession, resendSession } from '../../../db/uploads/sessions.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { createMemoryProvider, type MemoryProvider } from '../../support/memory-provider.ts'
-import { recordedUpload } from '../../support/recorded-upload.ts'
 import { testVault } from '../../support/rows.ts'
+import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
+import { recordedUpload } from '../../support/uploads/recorded-upload.ts'
 
 const SIZE = 3_000_000
 const quiet = new DefaultLogger('ERROR')

@@ -11,7 +11,7 @@ import { KEEP_ARCHIVE_MS } from '../../../db/runs/kept-archives.ts'
 import { beginSync, finishSync, getRun, keepPinUntil, recordRun } from '../../../db/runs/runs.ts'
 import { accountPause } from '../../../db/uploads/turns.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { withClockOff } from '../../support/clock-off.ts'
+import { withClockOff } from '../../support/clock/clock-off.ts'
 import { pendingDestination, randomName, someAccount, someInstance, someRun } from '../../support/rows.ts'
 
 const HOUR_MS = 3_600_000

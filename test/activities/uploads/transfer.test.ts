@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { openArchiveSource } from '../../../activities/archives/archive-source.ts'
 import { ProviderError, type UploadSession } from '../../../activities/providers/provider.ts'
 import { type TransferNote, type Transferred, transfer } from '../../../activities/uploads/transfer.ts'
-import { createMemoryProvider, type MemoryProvider } from '../../support/memory-provider.ts'
+import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
 
 const NAMES = ['acme.dump', 'acme.1a2b3c4d.dump'] as const
 const SIZE = 1_500_000

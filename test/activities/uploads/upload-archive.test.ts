@@ -21,10 +21,10 @@ import { beginSync, getRun } from '../../../db/runs/runs.ts'
 import { listAttempts } from '../../../db/uploads/attempts.ts'
 import { claimSession, getSession, saveProgress } from '../../../db/uploads/sessions.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { createMemoryProvider, type MemoryProvider } from '../../support/memory-provider.ts'
-import { recordedUpload } from '../../support/recorded-upload.ts'
 import { pendingDestination, someRun, testVault } from '../../support/rows.ts'
 import { until } from '../../support/until.ts'
+import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
+import { recordedUpload } from '../../support/uploads/recorded-upload.ts'
 
 const SIZE = 3_000_000
 /** Failed attempts are what is asked for here. */

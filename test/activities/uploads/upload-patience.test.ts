@@ -5,9 +5,9 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { ProviderError } from '../../../activities/providers/provider.ts'
 import type { UploadInput } from '../../../activities/uploads/uploaded-copy.ts'
-import { createMemoryProvider } from '../../support/memory-provider.ts'
-import { MemoryUploads } from '../../support/memory-uploads.ts'
 import { until } from '../../support/until.ts'
+import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'
+import { MemoryUploads } from '../../support/uploads/memory-uploads.ts'
 
 /** Attempts that follow each other at this distance count as trying all the time. */
 const QUARTER_HOUR = '14 minutes 59 seconds'

@@ -6,8 +6,8 @@ import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { newClient, openDatabase } from '../../../db/database.ts'
 import { listAttempts } from '../../../db/uploads/attempts.ts'
-import { MemoryUploads } from '../../support/memory-uploads.ts'
-import { startRelay } from '../../support/relay.ts'
+import { startRelay } from '../../support/network/relay.ts'
+import { MemoryUploads } from '../../support/uploads/memory-uploads.ts'
 
 describe('an upload', () => {
   it('goes on in the same attempt when the database is away for five seconds', async () => {

@@ -12,7 +12,7 @@ import { beginSync, finishSync, getRun, keepPinUntil, saveArchive } from '../../
 import { settleLost } from '../../../db/runs/settling.ts'
 import { startAttempt } from '../../../db/uploads/attempts.ts'
 import { claimSession, saveProgress } from '../../../db/uploads/sessions.ts'
-import { withClockOff } from '../../support/clock-off.ts'
+import { withClockOff } from '../../support/clock/clock-off.ts'
 import { pendingDestination, randomName, someAccount, someRun } from '../../support/rows.ts'
 import { type ApiFixture, createApiFixture } from '../fixture.ts'
 

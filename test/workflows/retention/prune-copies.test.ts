@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startDestinationWorker } from '../../support/destination-worker.ts'
 import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
+import { startDestinationWorker } from '../../support/uploads/destination-worker.ts'
 
 describe('the pruning of a destination', () => {
   let temporal: TestTemporal

@@ -8,9 +8,9 @@ import { ApplicationFailure } from '@temporalio/common'
 import type { Activities } from '../../../activities/index.ts'
 import { pauseAfterChange } from '../../../workflows/runs/parent-news.ts'
 import type { CloudSyncStatus, DestinationState } from '../../../workflows/types.ts'
-import { COPY, startDestinationWorker } from '../../support/destination-worker.ts'
 import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
 import { until } from '../../support/until.ts'
+import { COPY, startDestinationWorker } from '../../support/uploads/destination-worker.ts'
 
 /** Events after which Temporal suggests to continue as new, here. */
 const SUGGESTED = 15

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createActivities } from '../../activities/index.ts'
-import type { UploadInput } from '../../activities/uploads/uploaded-copy.ts'
-import { createBinding } from '../../db/instances/bindings.ts'
-import type { TestDeps } from './activity-deps.ts'
-import { randomName, someAccount, someInstance } from './rows.ts'
+import { createActivities } from '../../../activities/index.ts'
+import type { UploadInput } from '../../../activities/uploads/uploaded-copy.ts'
+import { createBinding } from '../../../db/instances/bindings.ts'
+import type { TestDeps } from '../activity-deps.ts'
+import { randomName, someAccount, someInstance } from '../rows.ts'
 
 /** Of an instance, an account and an archive of `size` bytes that nothing else has. */
 export async function recordedUpload(deps: TestDeps, size: number): Promise<UploadInput> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ApiState } from './api.ts'
+import type { ApiState } from '../api.ts'
+import { stateOf } from '../state.ts'
 import { createNews, progressLines } from './progress.ts'
-import { stateOf } from './state.ts'
 
 const MiB = 1024 ** 2
 const backup = (...destinations: ApiState[]) => ({

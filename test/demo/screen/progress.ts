@@ -1,7 +1,7 @@
 // How the progress of all destinations reads: bars for a terminal, lines of news for everything else. Pure.
 
-import { deletedCount, formatBytes } from '../../workflows/runs/destination.ts'
-import type { ApiState } from './api.ts'
+import { deletedCount, formatBytes } from '../../../workflows/runs/destination.ts'
+import type { ApiState } from '../api.ts'
 import { fit } from './screen.ts'
 
 export type BackupProgress = {

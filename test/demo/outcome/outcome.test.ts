@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { StoredFile } from '../clouds/cloud-double.ts'
-import type { ApiRun, ApiState } from './api.ts'
+import type { StoredFile } from '../../clouds/cloud-double.ts'
+import type { ApiRun, ApiState } from '../api.ts'
+import { BYSTANDER, type DemoInstance, INSTANCES, namesInTheEnd, olderCopies } from '../scenario.ts'
+import { tableLines } from '../screen/table.ts'
+import { stateOf } from '../state.ts'
 import { type FinishedBackup, judge, OUTCOME_COLUMNS, type SeenCloud } from './outcome.ts'
-import { BYSTANDER, type DemoInstance, INSTANCES, namesInTheEnd, olderCopies } from './scenario.ts'
-import { stateOf } from './state.ts'
-import { tableLines } from './table.ts'
 
 const NOW = new Date('2026-11-23T02:10:00Z')
 const INSTANCE: DemoInstance = {

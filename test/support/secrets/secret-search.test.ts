@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createInstance } from '../../db/instances/instances.ts'
-import { createTestDatabase } from './database.ts'
-import { randomName, someAccount } from './rows.ts'
+import { createInstance } from '../../../db/instances/instances.ts'
+import { createTestDatabase } from '../database.ts'
+import { randomName, someAccount } from '../rows.ts'
+import { plant } from './planted-secrets.ts'
 import { searchAnswer, searchDatabase, searchLog } from './secret-search.ts'
-import { plant } from './secrets.ts'
 
 describe('the search for planted secrets', () => {
   it('passes over what is sealed, and finds the same value in a column that is not', async () => {

@@ -1,13 +1,13 @@
 // Whether everything is as it must be, seen from the clouds' side: each archive there once, of equal size and hash, the
 // right copies kept, nothing left half sent. Pure.
 
-import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
-import { deletedCount, formatBytes } from '../../workflows/runs/destination.ts'
-import type { CloudDouble } from '../clouds/cloud-double.ts'
-import type { ApiRun, ApiState } from './api.ts'
+import { isArchiveName } from '../../../workflows/retention/plan-prune.ts'
+import { deletedCount, formatBytes } from '../../../workflows/runs/destination.ts'
+import type { CloudDouble } from '../../clouds/cloud-double.ts'
+import type { ApiRun, ApiState } from '../api.ts'
+import { BYSTANDER, type DemoInstance, namesInTheEnd, remoteFolder } from '../scenario.ts'
+import type { Column } from '../screen/table.ts'
 import type { LocalHashes } from './local-hashes.ts'
-import { BYSTANDER, type DemoInstance, namesInTheEnd, remoteFolder } from './scenario.ts'
-import type { Column } from './table.ts'
 
 export type FinishedBackup = {
   readonly instance: string

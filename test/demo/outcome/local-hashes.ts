@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { createDropboxContentHash } from '../../activities/archives/hashes/dropbox-content-hash.ts'
-import { createQuickXorHash } from '../../activities/archives/hashes/quickxorhash.ts'
-import type { HashAlgorithm } from '../../workflows/types.ts'
+import { createDropboxContentHash } from '../../../activities/archives/hashes/dropbox-content-hash.ts'
+import { createQuickXorHash } from '../../../activities/archives/hashes/quickxorhash.ts'
+import type { HashAlgorithm } from '../../../workflows/types.ts'
 
 export type LocalHashes = Readonly<Record<HashAlgorithm, string>>
 

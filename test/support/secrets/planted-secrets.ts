@@ -3,7 +3,7 @@
 // leave behind (secret-search.ts).
 
 import assert from 'node:assert/strict'
-import type { CloudDouble } from '../clouds/cloud-double.ts'
+import type { CloudDouble } from '../../clouds/cloud-double.ts'
 
 /** Parts of credentials, tokens as the emulators issue them, sealed values, and addresses that open a session. */
 const TELLTALES = [

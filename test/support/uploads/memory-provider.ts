@@ -9,7 +9,7 @@ import {
   type RemoteFile,
   type UploadSession,
   type UploadTarget,
-} from '../../activities/providers/provider.ts'
+} from '../../../activities/providers/provider.ts'
 
 const DAY_MS = 86_400_000
 

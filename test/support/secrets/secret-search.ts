@@ -6,9 +6,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import { sql } from 'kysely'
-import type { Db } from '../../db/database.ts'
+import type { Db } from '../../../db/database.ts'
+import { assertNoSecret, plantedSecrets } from './planted-secrets.ts'
 import type { Searched } from './searched-figures.ts'
-import { assertNoSecret, plantedSecrets } from './secrets.ts'
 
 const searched: Searched = { secrets: 0, histories: 0, rows: 0, answers: 0, log_lines: 0 }
 
