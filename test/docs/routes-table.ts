@@ -10,7 +10,7 @@ import { createApiFixture } from '../api/fixture.ts'
 export const ROUTES_FILE = fileURLToPath(new URL('../../docs/api.md', import.meta.url))
 const TESTS = fileURLToPath(new URL('..', import.meta.url))
 /** They call every operation; naming them at each says nothing. */
-const CALL_ALL = ['api/openapi.test.ts', 'api/fuzz.test.ts', 'api/permissions.test.ts']
+const CALL_ALL = ['api/http/openapi.test.ts', 'api/http/fuzz.test.ts', 'api/access/permissions.test.ts']
 
 type App = ReturnType<typeof createApp>
 type TestFile = { readonly name: string; readonly source: string }
@@ -41,9 +41,9 @@ Errors are RFC 9457 problem documents; \`errors: [{ path, message }]\` names the
 permission (docs/security.md). Any operation may answer 429 to too many logins, and 503 with \`Retry-After\` while PostgreSQL
 or Temporal is away.
 
-Every operation is called by \`api/openapi.test.ts\` (the answer is what the document says), \`api/permissions.test.ts\` (by every
-role, with every scope, and by nobody) and \`api/fuzz.test.ts\` (bad input of every kind: never a 500, a hang or a changed row).
-The last column names the tests besides, under \`test/\`.
+Every operation is called by \`test/api/http/openapi.test.ts\` (the answer is what the document says),
+\`test/api/access/permissions.test.ts\` (by every role, with every scope, and by nobody) and \`test/api/http/fuzz.test.ts\` (bad
+input of every kind: never a 500, a hang or a changed row). The last column names further tests, below \`test/\`.
 
 ${line(['operation', 'meaning', 'permission', 'answers', 'tests'])}
 |---|---|---|---|---|
@@ -62,7 +62,7 @@ function addressOf(path: string): RegExp {
 
 async function testFiles(): Promise<readonly TestFile[]> {
   const names = (await readdir(TESTS, { recursive: true }))
-    .filter((name) => /^(api|ui|e2e)\/.*\.test\.ts$/.test(name) && !CALL_ALL.includes(name))
+    .filter((name) => /^(api|pages|e2e)\/.*\.test\.ts$/.test(name) && !CALL_ALL.includes(name))
     .sort()
   return Promise.all(names.map(async (name) => ({ name, source: await readFile(join(TESTS, name), 'utf8') })))
 }
