@@ -3,7 +3,7 @@
 // that differs is removed here, by its ID.
 
 import { Context } from '@temporalio/activity'
-import { saveDestination } from '../../db/runs/runs.ts'
+import { saveDestination } from '../../db/runs/destinations.ts'
 import { forgetSession, getSession, openSession, resendSession } from '../../db/uploads/sessions.ts'
 import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'

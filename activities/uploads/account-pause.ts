@@ -2,12 +2,12 @@
 // well, visibly and without holding a slot; other accounts go on. Drive's daily cap looks like an ordinary rate limit
 // (providers.md 1.7), so it is told apart by what the account has sent within a day.
 
+import { accountPause, pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { databaseNow } from '../../db/clock.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
 import { rateLimitHistory } from '../../db/uploads/attempts.ts'
 import type { SessionClaim } from '../../db/uploads/sessions.ts'
-import { accountPause, pauseAccount } from '../../db/uploads/turns.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import type { ActivityDeps } from '../dependencies.ts'

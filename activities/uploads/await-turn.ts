@@ -1,7 +1,8 @@
 // Waiting for a place at an account. Each try is one short activity that fails with `account_busy` while there is none: the
 // waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
 
-import { getRun, saveOpenDestination } from '../../db/runs/runs.ts'
+import { saveOpenDestination } from '../../db/runs/destinations.ts'
+import { getRun } from '../../db/runs/runs.ts'
 import { placeInLine, takeSlot } from '../../db/uploads/turns.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'

@@ -5,7 +5,7 @@
 
 import type { Context } from '@temporalio/activity'
 import { isDatabaseAway } from '../../db/database-errors.ts'
-import { saveOpenDestination } from '../../db/runs/runs.ts'
+import { saveOpenDestination } from '../../db/runs/destinations.ts'
 import type { UploadSessionRow } from '../../db/schema.ts'
 import { ClaimLost, type SessionClaim, saveProgress } from '../../db/uploads/sessions.ts'
 import { destinationChangedSignal } from '../../workflows/messages.ts'

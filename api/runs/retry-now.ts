@@ -2,9 +2,9 @@
 // ends the pause of their accounts as well, whoever asked for it; otherwise the attempt would end at that pause again. The
 // audit says which pauses were ended.
 
+import { endPause } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { Run } from '../../db/schema.ts'
-import { endPause } from '../../db/uploads/turns.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { AppDeps } from '../context.ts'
 import { Problem } from '../http/problem.ts'

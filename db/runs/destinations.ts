@@ -203,7 +203,8 @@ export async function lockRun(trx: DbOrTransaction, runId: string): Promise<Run>
   return run ?? runMissing()
 }
 
-function runMissing(): never {
+/** Throws DbConflict `not_found`. */
+export function runMissing(): never {
   throw new DbConflict('not_found', 'run_id', 'There is no such run.')
 }
 

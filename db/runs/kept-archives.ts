@@ -6,10 +6,29 @@ import { sql } from 'kysely'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { appendAudit } from '../audit.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
-import type { Run } from '../schema.ts'
-import { type ArchiveOfRun, archiveColumns } from './runs.ts'
+import type { PinKind, Run } from '../schema.ts'
+import { runMissing } from './destinations.ts'
 
-export { KEEP_ARCHIVE_MS }
+export type ArchiveOfRun = {
+  /** Bytes. */
+  readonly size: number
+  /** Absolute, symlinks resolved. */
+  readonly archive_path: string
+  readonly archive_mtime_ns: string
+  readonly pin: PinKind
+  readonly pin_path: string | null
+}
+
+/** These columns and no other field of what the archive is known by. */
+export function archiveColumns({
+  size,
+  archive_path,
+  archive_mtime_ns,
+  pin,
+  pin_path,
+}: ArchiveOfRun): ArchiveOfRun {
+  return { size, archive_path, archive_mtime_ns, pin, pin_path }
+}
 
 /** An archive that was looked at and linked in one step; `reason` says why it could not be linked. */
 export type KeptArchive = ArchiveOfRun & { readonly reason: string | null }
@@ -54,6 +73,32 @@ export async function auditPin(
     run_id: run.id,
     details: { archive: run.archive, size, ...(reason === null ? {} : { reason }) },
   })
+}
+
+/** Notes from when on the pin may go; null keeps it until said otherwise. */
+export async function keepPinUntil(db: DbOrTransaction, runId: string, until: string | null): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({ kept_until: until, updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? runMissing()
+}
+
+/**
+ * To be called after the link is gone from the disk. False when the run is being synced again, or has no pin.
+ * `pin: 'original'` is let go of in the same way.
+ */
+export async function releasePin(db: DbOrTransaction, runId: string): Promise<boolean> {
+  const result = await db
+    .updateTable('runs')
+    .set({ pin: null, pin_path: null, kept_until: null, updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .where('pin', 'is not', null)
+    .where('cloud_status', '<>', 'pending')
+    .executeTakeFirst()
+  return result.numUpdatedRows > 0n
 }
 
 const PAGE = 100

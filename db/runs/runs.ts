@@ -1,22 +1,9 @@
-// Runs: one archive on its way to all of its destinations. Recording is idempotent by ID. How the sync of a
-// run goes is written by db/runs/destinations.ts, the history is read by db/runs/history.ts; both are re-exported here.
+// Runs: one archive on its way to all of its destinations. Recording is idempotent by ID.
 
-import { sql } from 'kysely'
 import { DbConflict, withConflicts } from '../conflict.ts'
 import type { DbOrTransaction } from '../database.ts'
-import type { PinKind, Run } from '../schema.ts'
+import type { Run } from '../schema.ts'
 import { isArchiveOf } from './same-archive.ts'
-
-export {
-  beginSync,
-  type DestinationPatch,
-  finishSync,
-  noteRunError,
-  openSync,
-  saveDestination,
-  saveOpenDestination,
-} from './destinations.ts'
-export { listRuns, type RunFilter } from './history.ts'
 
 export type NewRun = {
   readonly id: string
@@ -81,69 +68,4 @@ export async function getRun(db: DbOrTransaction, id: string): Promise<Run | nul
 export async function getRunsById(db: DbOrTransaction, ids: readonly string[]): Promise<readonly Run[]> {
   if (ids.length === 0) return []
   return db.selectFrom('runs').selectAll().where('id', 'in', ids).execute()
-}
-
-export type ArchiveOfRun = {
-  /** Bytes. */
-  readonly size: number
-  /** Absolute, symlinks resolved. */
-  readonly archive_path: string
-  readonly archive_mtime_ns: string
-  readonly pin: PinKind
-  readonly pin_path: string | null
-}
-
-/** These columns and no other field of what the archive is known by. */
-export function archiveColumns({
-  size,
-  archive_path,
-  archive_mtime_ns,
-  pin,
-  pin_path,
-}: ArchiveOfRun): ArchiveOfRun {
-  return { size, archive_path, archive_mtime_ns, pin, pin_path }
-}
-
-/** What acceptance found out about the archive, and where it is kept until it is safe. */
-export async function saveArchive(db: DbOrTransaction, runId: string, archive: ArchiveOfRun): Promise<Run> {
-  const row = await db
-    .updateTable('runs')
-    .set({ ...archive, updated_at: sql<string>`now()` })
-    .where('id', '=', runId)
-    .returningAll()
-    .executeTakeFirst()
-  return existing(row)
-}
-
-/** Notes from when on the pin may go; null keeps it until said otherwise. */
-export async function keepPinUntil(db: DbOrTransaction, runId: string, until: string | null): Promise<Run> {
-  const row = await db
-    .updateTable('runs')
-    .set({ kept_until: until, updated_at: sql<string>`now()` })
-    .where('id', '=', runId)
-    .returningAll()
-    .executeTakeFirst()
-  return existing(row)
-}
-
-/**
- * To be called after the link is gone from the disk. False when the run is being synced again, or has no pin.
- * `pin: 'original'` is let go of in the same way.
- */
-export async function releasePin(db: DbOrTransaction, runId: string): Promise<boolean> {
-  const result = await db
-    .updateTable('runs')
-    .set({ pin: null, pin_path: null, kept_until: null, updated_at: sql<string>`now()` })
-    .where('id', '=', runId)
-    .where('pin', 'is not', null)
-    .where('cloud_status', '<>', 'pending')
-    .executeTakeFirst()
-  return result.numUpdatedRows > 0n
-}
-
-function existing(row: Run | undefined): Run {
-  if (row === undefined) {
-    throw new DbConflict('not_found', 'run_id', 'There is no such run.')
-  }
-  return row
 }

@@ -3,15 +3,15 @@
 // written in one transaction: its destinations, itself, how long its archive is kept (design.md, rule 6), and the word of
 // the audit.
 
+import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { cloudStatusOf } from '../../workflows/runs/destination.ts'
 import type { StatusError } from '../../workflows/types.ts'
 import { appendAudit } from '../audit.ts'
 import { databaseNow } from '../clock.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
 import type { Run } from '../schema.ts'
-import { changeDestination } from './destinations.ts'
-import { KEEP_ARCHIVE_MS } from './kept-archives.ts'
-import { finishSync, keepPinUntil } from './runs.ts'
+import { changeDestination, finishSync } from './destinations.ts'
+import { keepPinUntil } from './kept-archives.ts'
 import { confirmStart, hasStarted } from './starts.ts'
 
 /**

@@ -8,7 +8,8 @@ import { runWorkflowId } from '../../workflows/workflow-ids.ts'
 import { DbConflict } from '../conflict.ts'
 import type { DbOrTransaction } from '../database.ts'
 import type { Run } from '../schema.ts'
-import { type ArchiveOfRun, archiveColumns, type NewRun, type RecordedRun, recordRun } from './runs.ts'
+import { type ArchiveOfRun, archiveColumns } from './kept-archives.ts'
+import { type NewRun, type RecordedRun, recordRun } from './runs.ts'
 
 /**
  * Records a run and owes its start; a run that is there already is left as it is. To be called in a transaction. `kept`:

@@ -3,7 +3,6 @@
 import { sql } from 'kysely'
 import type { FileHash } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
-import type { UploadedFile } from '../schema.ts'
 
 export type NewUploadedFile = {
   readonly account_id: string
@@ -77,18 +76,4 @@ export async function remoteIdsOfLaterRuns(
     )
     .execute()
   return new Set(rows.map((row) => row.remote_id))
-}
-
-/** The files that a run left at its destinations, deleted ones included. */
-export async function listUploadedFiles(
-  db: DbOrTransaction,
-  runId: string,
-): Promise<readonly UploadedFile[]> {
-  return db
-    .selectFrom('uploaded_files')
-    .selectAll()
-    .where('run_id', '=', runId)
-    .orderBy('uploaded_at')
-    .orderBy('account_id')
-    .execute()
 }

@@ -5,10 +5,10 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { listAudit } from '../../db/audit.ts'
-import { listUploadedFiles } from '../../db/uploads/uploaded-files.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { createGate } from '../clouds/faults.ts'
 import { ALL_CLOUDS } from '../support/clouds.ts'
+import { listUploadedFiles } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 
 const MIB = 1024 * 1024

@@ -1,11 +1,13 @@
 // Rows that many database tests need: an instance, an account, a binding, a run.
 
 import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import { type Account, createAccount } from '../../db/accounts/accounts.ts'
 import type { Db } from '../../db/database.ts'
 import { createInstance } from '../../db/instances/instances.ts'
+import { type ArchiveOfRun, archiveColumns } from '../../db/runs/kept-archives.ts'
 import { recordRun } from '../../db/runs/runs.ts'
-import type { Instance, Run } from '../../db/schema.ts'
+import type { Instance, Run, UploadedFile } from '../../db/schema.ts'
 import { newFernetKey } from '../../db/secrets/fernet.ts'
 import { openVault, type Vault } from '../../db/secrets/vault.ts'
 import type { DestinationState } from '../../workflows/types.ts'
@@ -77,4 +79,25 @@ export function pendingDestination(change: Partial<DestinationState> = {}): Dest
     retention: null,
     ...change,
   }
+}
+
+/** Gives a run an archive that is kept as given. */
+export async function saveArchive(db: Db, runId: string, archive: ArchiveOfRun): Promise<Run> {
+  return db
+    .updateTable('runs')
+    .set({ ...archiveColumns(archive), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** The files that a run left at its destinations, deleted ones included. */
+export async function listUploadedFiles(db: Db, runId: string): Promise<readonly UploadedFile[]> {
+  return db
+    .selectFrom('uploaded_files')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .orderBy('uploaded_at')
+    .orderBy('account_id')
+    .execute()
 }

@@ -3,7 +3,7 @@
 import { type Context, Hono } from 'hono'
 import { type Account, getAccount, listAccounts } from '../../../db/accounts/accounts.ts'
 import { getBinding, listBindings } from '../../../db/instances/bindings.ts'
-import { listRuns } from '../../../db/runs/runs.ts'
+import { listRuns } from '../../../db/runs/history.ts'
 import type { Binding } from '../../../db/schema.ts'
 import { getInstanceView } from '../../../db/views/instances.ts'
 import { requires } from '../../access/permissions.ts'

@@ -2,7 +2,7 @@
 
 import { type Context, Hono } from 'hono'
 import { getAccount } from '../../../db/accounts/accounts.ts'
-import { listRuns } from '../../../db/runs/runs.ts'
+import { listRuns } from '../../../db/runs/history.ts'
 import { type BindingView, listBindingViews } from '../../../db/views/bindings.ts'
 import { getInstanceView, type InstanceView, listInstanceViews } from '../../../db/views/instances.ts'
 import { storedBytes } from '../../../db/views/stored-bytes.ts'

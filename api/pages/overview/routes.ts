@@ -2,7 +2,7 @@
 
 import { Hono } from 'hono'
 import { databaseNow } from '../../../db/clock.ts'
-import { listRuns } from '../../../db/runs/runs.ts'
+import { listRuns } from '../../../db/runs/history.ts'
 import { listSafety } from '../../../db/views/instances.ts'
 import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../../db/views/overview.ts'
 import { stillMay } from '../../access/auth.ts'

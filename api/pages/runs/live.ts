@@ -3,8 +3,8 @@
 
 import { type Context, Hono } from 'hono'
 import { listAudit } from '../../../db/audit.ts'
-import { matchesRun, type RunFilter } from '../../../db/runs/history.ts'
-import { getRun, listRuns } from '../../../db/runs/runs.ts'
+import { listRuns, matchesRun, type RunFilter } from '../../../db/runs/history.ts'
+import { getRun } from '../../../db/runs/runs.ts'
 import type { Run } from '../../../db/schema.ts'
 import { listAttempts } from '../../../db/uploads/attempts.ts'
 import { listDeletedCopies } from '../../../db/uploads/deleted-copies.ts'

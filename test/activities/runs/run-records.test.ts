@@ -8,11 +8,11 @@ import { createRecordRunActivities, type RecordRunActivities } from '../../../ac
 import { type AuditEvent, listAudit } from '../../../db/audit.ts'
 import { databaseNow } from '../../../db/clock.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
-import { getRun, saveArchive } from '../../../db/runs/runs.ts'
+import { getRun } from '../../../db/runs/runs.ts'
 import type { Binding, Run } from '../../../db/schema.ts'
 import type { DestinationState } from '../../../workflows/types.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
-import { randomName, someAccount, someInstance } from '../../support/rows.ts'
+import { randomName, saveArchive, someAccount, someInstance } from '../../support/rows.ts'
 
 const DAY_MS = 86_400_000
 

@@ -16,7 +16,7 @@ import { createApiToken, deleteApiToken } from '../../../db/access/api-tokens.ts
 import { createUserSession } from '../../../db/access/user-sessions.ts'
 import { createUser } from '../../../db/access/users.ts'
 import { databaseNow } from '../../../db/clock.ts'
-import { beginSync, finishSync } from '../../../db/runs/runs.ts'
+import { beginSync, finishSync } from '../../../db/runs/destinations.ts'
 import { pendingDestination, randomName, someRun } from '../../support/rows.ts'
 import { until } from '../../support/until.ts'
 import { type ApiFixture, createApiFixture, TOKEN } from '../fixture.ts'

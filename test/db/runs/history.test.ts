@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { beginSync, finishSync, saveDestination } from '../../../db/runs/destinations.ts'
 import { listNewerRuns, listRuns, matchesRun, type RunFilter, runCursorOf } from '../../../db/runs/history.ts'
-import { beginSync, finishSync, recordRun, saveDestination } from '../../../db/runs/runs.ts'
+import { recordRun } from '../../../db/runs/runs.ts'
 import { listDeletedCopies } from '../../../db/uploads/deleted-copies.ts'
 import { markFileDeleted, recordUploadedFile } from '../../../db/uploads/uploaded-files.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'

@@ -11,14 +11,9 @@ import { DbConflict } from '../../../db/conflict.ts'
 import { finishAttempt, listAttempts, rateLimitHistory, startAttempt } from '../../../db/uploads/attempts.ts'
 import { listAttemptProgress } from '../../../db/uploads/progress.ts'
 import { claimSession, saveProgress } from '../../../db/uploads/sessions.ts'
-import {
-  listUploadedFiles,
-  markFileDeleted,
-  ownRemoteIds,
-  recordUploadedFile,
-} from '../../../db/uploads/uploaded-files.ts'
+import { markFileDeleted, ownRemoteIds, recordUploadedFile } from '../../../db/uploads/uploaded-files.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { randomName, someRun } from '../../support/rows.ts'
+import { listUploadedFiles, randomName, someRun } from '../../support/rows.ts'
 
 describe('records', () => {
   let test: TestDatabase

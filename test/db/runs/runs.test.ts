@@ -2,22 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { DbConflict } from '../../../db/conflict.ts'
-import {
-  beginSync,
-  finishSync,
-  getRun,
-  keepPinUntil,
-  listRuns,
-  recordRun,
-  releasePin,
-  saveArchive,
-  saveDestination,
-  saveOpenDestination,
-} from '../../../db/runs/runs.ts'
+import { beginSync, finishSync, saveDestination, saveOpenDestination } from '../../../db/runs/destinations.ts'
+import { listRuns } from '../../../db/runs/history.ts'
+import { keepPinUntil, releasePin } from '../../../db/runs/kept-archives.ts'
+import { getRun, recordRun } from '../../../db/runs/runs.ts'
 import { ClaimLost, claimSession } from '../../../db/uploads/sessions.ts'
 import type { CloudSyncStatus } from '../../../workflows/types.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
-import { pendingDestination, randomName, someInstance, someRun } from '../../support/rows.ts'
+import { pendingDestination, randomName, saveArchive, someInstance, someRun } from '../../support/rows.ts'
 
 const quotaError = { code: 'storage_quota_exceeded', message: 'The account is full.', retryable: false }
 const hash = { algorithm: 'dropbox_content_hash', value: 'ab'.repeat(32) } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { beginSync } from '../../../db/runs/runs.ts'
+import { beginSync } from '../../../db/runs/destinations.ts'
 import { VaultError } from '../../../db/secrets/vault.ts'
 import { startAttempt } from '../../../db/uploads/attempts.ts'
 import {

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
+import { accountPause, pauseAccount } from '../../../db/accounts/account-pauses.ts'
 import { updateAccount } from '../../../db/accounts/accounts.ts'
 import { DbConflict } from '../../../db/conflict.ts'
 import { claimSession, forgetSession } from '../../../db/uploads/sessions.ts'
-import {
-  accountPause,
-  pauseAccount,
-  releaseOwnSlot,
-  releaseSlot,
-  takeSlot,
-} from '../../../db/uploads/turns.ts'
+import { releaseOwnSlot, releaseSlot, takeSlot } from '../../../db/uploads/turns.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { someAccount, someRun, testVault } from '../../support/rows.ts'
 

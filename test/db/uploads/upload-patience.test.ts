@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { beginSync } from '../../../db/runs/runs.ts'
+import { beginSync } from '../../../db/runs/destinations.ts'
 import {
   claimSession,
   type Progress,

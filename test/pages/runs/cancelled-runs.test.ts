@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createBinding } from '../../../db/instances/bindings.ts'
-import { beginSync, finishSync, saveDestination } from '../../../db/runs/runs.ts'
+import { beginSync, finishSync, saveDestination } from '../../../db/runs/destinations.ts'
 import { dropOwedStart } from '../../../db/runs/settling.ts'
 import { recordRunToStart } from '../../../db/runs/starts.ts'
 import type { Run } from '../../../db/schema.ts'

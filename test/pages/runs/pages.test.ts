@@ -7,11 +7,11 @@ import { createApp } from '../../../api/app.ts'
 import { historyQuery } from '../../../api/pages/runs/query.ts'
 import { errorLine, errorWords } from '../../../api/ui/error-words.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
-import { beginSync, finishSync, saveArchive, saveDestination } from '../../../db/runs/runs.ts'
+import { beginSync, finishSync, saveDestination } from '../../../db/runs/destinations.ts'
 import { ERROR_RULES } from '../../../workflows/errors.ts'
 import { type ApiFixture, createApiFixture, TOKEN } from '../../api/fixture.ts'
 import { createTcpGate, type TcpGate } from '../../api/operation/tcp-gate.ts'
-import { pendingDestination, someAccount, someRun } from '../../support/rows.ts'
+import { pendingDestination, saveArchive, someAccount, someRun } from '../../support/rows.ts'
 import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
 
 describe('an error on a page', () => {
