@@ -69,7 +69,12 @@ describe('the history of an upload', { concurrency: true }, () => {
   it('begins anew with all that is known: state, query, search attributes, parent, and the last pause', async () => {
     const held = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<string>()
     const upload = failing(25, async (attempt) => {
+      if (attempt === 1) {
+        const told = { account_id: 'a1', state: { bytes_sent: 600 } }
+        await temporal.client.workflow.getHandle(await begun.promise).signal('destination_changed', told)
+      }
       if (attempt !== 25) return
       reached.resolve()
       await held.promise
@@ -77,6 +82,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     const worker = await startDestinationWorker(temporal, { uploadArchive: upload.uploadArchive })
     try {
       const { run, childId } = await worker.startRun()
+      begun.resolve(childId)
       await reached.promise
       const child = temporal.client.workflow.getHandle(childId)
       const described = await child.describe()
@@ -85,7 +91,10 @@ describe('the history of an upload', { concurrency: true }, () => {
       assert.equal(described.searchAttributes.OdooInstance?.[0], 'acme')
       assert.equal(described.searchAttributes.CloudSyncStatus?.[0], 'retrying')
       const status = await child.query<CloudSyncStatus>('cloud_sync_status')
-      assert.deepEqual([status.a1?.status, status.a1?.error?.code], ['retrying', 'network_unreachable'])
+      assert.deepEqual(
+        [status.a1?.status, status.a1?.error?.code, status.a1?.bytes_sent],
+        ['retrying', 'network_unreachable', 600],
+      )
       assert.deepEqual(upload.inputs[0], undefined)
       const after = upload.inputs.at(-1) as { pause_ms: number; error: { code: string } }
       assert.deepEqual([after.pause_ms, after.error.code], [1, 'network_unreachable'])
