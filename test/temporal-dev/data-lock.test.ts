@@ -5,18 +5,18 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it } from 'node:test'
 import { lockDataDir } from '../../temporal-dev/data-lock.ts'
 import { until } from '../support/until.ts'
 
 let folder = ''
 const lockFile = () => join(folder, 'cloud-sync.pid')
 
-before(async () => {
+beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cloud-sync-lock-'))
 })
 
-after(async () => {
+afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
