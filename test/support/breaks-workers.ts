@@ -1,5 +1,6 @@
 // Loaded into the program by --import: at SIGUSR2 the threads that run workflows end, as by a fault of their own. The SDK takes
-// that for fatal at the next task, and the Worker fails.
+// that for fatal at the next task, and the Worker fails. Something stays that keeps the process alive, as an activity that does not
+// end.
 
 import threads from 'node:worker_threads'
 
@@ -16,4 +17,5 @@ threads.Worker = class extends RealThread {
 
 process.on('SIGUSR2', () => {
   for (const thread of made) void thread.terminate()
+  setInterval(() => undefined, 60_000)
 })
