@@ -1,11 +1,9 @@
-// What every route of the API gets: its dependencies, and who is asking.
+// What every route and page of the API gets. Only they know it: other modules name the few dependencies that they need.
 
-import type { IncomingMessage } from 'node:http'
 import type { Db } from '../db/database.ts'
 import type { Config } from '../db/process/config.ts'
 import type { Logger } from '../db/process/log.ts'
 import type { Vault } from '../db/secrets/vault.ts'
-import type { Principal } from './access/permissions.ts'
 import type { LocalArchives } from './archives/inspect-archive.ts'
 import type { ChangeFeed } from './runs/change-feed.ts'
 import type { RunHealer } from './runs/healer.ts'
@@ -28,14 +26,4 @@ export type AppDeps = {
   readonly archives?: LocalArchives | undefined
   /** Temporal's Web UI, for links to workflows; missing where it is not known. */
   readonly temporalUi?: TemporalUi | null | undefined
-}
-
-export type AppEnv = {
-  /** Of Node's server; missing where the app is called without one. */
-  Bindings: { incoming?: IncomingMessage }
-  Variables: {
-    /** Set by the authentication; reading it on a public route is a fault. */
-    principal: Principal
-    requestId: string
-  }
 }

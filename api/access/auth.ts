@@ -6,16 +6,13 @@ import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
 import { personBehind, useApiToken } from '../../db/access/api-tokens.ts'
 import { findSessionUser, touchUserSession } from '../../db/access/user-sessions.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { Db } from '../../db/database.ts'
+import type { Config } from '../../db/process/config.ts'
+import type { Logger } from '../../db/process/log.ts'
 import type { ConnectionReader } from '../http/client-connection.ts'
 import { Problem } from '../http/problem.ts'
-import {
-  PERMISSIONS,
-  type Permission,
-  type Principal,
-  permissionsOfToken,
-  ROLE_PERMISSIONS,
-} from './permissions.ts'
+import { PERMISSIONS, type Permission, permissionsOfToken, ROLE_PERMISSIONS } from './permissions.ts'
+import type { AppEnv, Principal } from './principal.ts'
 import { readSessionCookie, SESSION_IDLE_MS, secretHash } from './session-cookie.ts'
 
 const LOGIN_FORM = 'POST /login'
@@ -50,10 +47,14 @@ const RENEWAL_HEADER = 'x-renewal'
 /** Below this, a token can be found by trying. */
 const SHORTEST_API_TOKEN = 16
 
-export type AuthDeps = Pick<AppDeps, 'db' | 'config'> & { readonly connectionOf: ConnectionReader }
+export type AuthDeps = {
+  readonly db: Db
+  readonly config: Pick<Config, 'apiToken'>
+  readonly connectionOf: ConnectionReader
+}
 
 /** Every request passes here: it gets its principal, or is refused with 401 or 403. */
-export function authenticate(deps: AuthDeps & Pick<AppDeps, 'log'>): MiddlewareHandler<AppEnv> {
+export function authenticate(deps: AuthDeps & { readonly log: Logger }): MiddlewareHandler<AppEnv> {
   warnOfShortToken(deps)
   return async (c, next) => {
     const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
@@ -102,7 +103,7 @@ function isOfOpenTab(c: Context<AppEnv>): boolean {
   return isStream || c.req.header(RENEWAL_HEADER) !== undefined
 }
 
-function warnOfShortToken({ config, log }: Pick<AppDeps, 'config' | 'log'>): void {
+function warnOfShortToken({ config, log }: Pick<AuthDeps, 'config'> & { readonly log: Logger }): void {
   if (config.apiToken === null || config.apiToken.length >= SHORTEST_API_TOKEN) return
   log.warn(
     `API_TOKEN has fewer than ${SHORTEST_API_TOKEN} characters, and may do everything: choose a long random one`,

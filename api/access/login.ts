@@ -7,8 +7,8 @@ import { findUser, noteLogin } from '../../db/access/users.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { databaseNow } from '../../db/clock.ts'
 import type { Db } from '../../db/database.ts'
+import type { Logger } from '../../db/process/log.ts'
 import type { User } from '../../db/schema.ts'
-import type { AppDeps } from '../context.ts'
 import { networkOf } from '../http/client-connection.ts'
 import { Problem } from '../http/problem.ts'
 import { verifyPassword } from './passwords.ts'
@@ -19,7 +19,7 @@ const PER_ADDRESS: ThrottleRule = { free: 20, maxSeconds: 900 }
 
 export type Login = { readonly user: User; readonly secret: string; readonly expires_at: string }
 
-type LoginDeps = Pick<AppDeps, 'db' | 'log'>
+type LoginDeps = { readonly db: Db; readonly log: Logger }
 type Credentials = { readonly username: string; readonly password: string }
 
 /** Throws Problem 401 or 429. */

@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from './principal.ts'
 
 const NAME = 'cloud_sync_session'
 const TOKEN_BYTES = 32

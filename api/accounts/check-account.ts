@@ -5,9 +5,12 @@
 import type { z } from 'zod'
 import { type AccountDraft, deleteDraft, saveDraft } from '../../db/accounts/account-drafts.ts'
 import type { Account } from '../../db/accounts/accounts.ts'
+import type { Db } from '../../db/database.ts'
+import type { Config } from '../../db/process/config.ts'
 import type { AccountSettings } from '../../db/schema.ts'
-import type { AppDeps } from '../context.ts'
+import type { Vault } from '../../db/secrets/vault.ts'
 import { accountCheckSchema, type newAccountSchema } from '../schemas/accounts.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 
 /** A provider that does not answer must not hold the request for ever. */
 const CHECK_TIMEOUT_MS = 40_000
@@ -15,7 +18,12 @@ const WORKER_WITHIN_MS = 10_000
 
 export type AccountCheckAnswer = z.output<typeof accountCheckSchema>
 
-type TrialDeps = Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config'>
+type TrialDeps = {
+  readonly db: Db
+  readonly vault: Vault
+  readonly temporal: Pick<TemporalClient, 'runActivity'>
+  readonly config: Pick<Config, 'taskQueue'>
+}
 
 /** `accountId`: of an account or a draft. Throws what TemporalClient.runActivity throws. */
 export function checkAccount(

@@ -2,15 +2,19 @@
 // process has neither a provider's code nor opened credentials.
 
 import type { z } from 'zod'
+import type { Config } from '../../db/process/config.ts'
 import type { RetentionScope } from '../../workflows/types.ts'
-import type { AppDeps } from '../context.ts'
 import { prunePreviewSchema, remoteFilesSchema } from '../schemas/bindings.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 
 /** A folder of many thousand files takes a provider a while. */
 const LISTING_TIMEOUT_MS = 90_000
 const WORKER_WITHIN_MS = 10_000
 
-type AskDeps = Pick<AppDeps, 'temporal' | 'config'>
+type AskDeps = {
+  readonly temporal: Pick<TemporalClient, 'runActivity'>
+  readonly config: Pick<Config, 'taskQueue'>
+}
 
 export type PreviewOf = { readonly keep_last: number; readonly database?: string | null } & (
   | { readonly binding_id: string }

@@ -3,11 +3,13 @@
 // within two seconds the run is accepted without a pin, and says later what is wrong.
 
 import { z } from 'zod'
+import type { Config } from '../../db/process/config.ts'
+import type { Logger } from '../../db/process/log.ts'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'
 import { ERROR_CODES, type ErrorCode } from '../../workflows/errors.ts'
 import { archiveQueues } from '../../workflows/workflow-ids.ts'
-import type { AppDeps } from '../context.ts'
 import { inTime } from '../http/in-time.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 
 const LOOK_MS = 2_000
 
@@ -54,13 +56,19 @@ export type ArchiveToInspect = {
 /** `fault` null: nothing is wrong with the archive, or nobody could look. `kept` null: nobody keeps it, or it was pinned before. */
 export type ArchiveLook = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
 
-type Deps = Pick<AppDeps, 'temporal' | 'config' | 'log' | 'archives'>
+export type InspectDeps = {
+  readonly temporal: Pick<TemporalClient, 'runActivity'>
+  readonly config: Pick<Config, 'taskQueue'>
+  readonly log: Logger
+  /** The archives on this process's own disk; missing where it sees none, and a worker is asked. */
+  readonly archives?: LocalArchives | undefined
+}
 
 const UNSEEN: ArchiveLook = { fault: null, kept: null }
 
 /** With `canAsk` false no worker is asked: Temporal is known to be away. */
 export async function inspectArchive(
-  deps: Deps,
+  deps: InspectDeps,
   { archive_task_queue, ...question }: ArchiveToInspect,
   { canAsk = true }: { readonly canAsk?: boolean } = {},
 ): Promise<ArchiveLook> {
@@ -90,7 +98,7 @@ export async function inspectArchive(
 
 /** Removes a link that no row names, and never fails: what stays is found by the sweep. */
 export async function dropLink(
-  { temporal, config, log, archives }: Deps,
+  { temporal, config, log, archives }: InspectDeps,
   run: { readonly id: string; readonly archive_task_queue: string | null },
   kept: KeptArchive | null,
 ): Promise<void> {

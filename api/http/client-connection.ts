@@ -3,7 +3,7 @@
 
 import { BlockList, isIP } from 'node:net'
 import type { Context } from 'hono'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 
 export type ClientConnection = {
   readonly address: string

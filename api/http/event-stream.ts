@@ -6,7 +6,7 @@
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
 import type { Logger } from '../../db/process/log.ts'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 
 /** `data` is sent as JSON, but markup of a page as it is. */
 export type StreamMessage =

@@ -6,7 +6,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { z } from 'zod'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { invalidInput, Problem } from './problem.ts'
 
 const LONGEST_SEGMENT = 200

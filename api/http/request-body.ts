@@ -2,7 +2,7 @@
 // no text that PostgreSQL cannot store. hono's own body limit needs the global Request to be replaced, so it is not used.
 
 import type { MiddlewareHandler } from 'hono'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { Problem } from './problem.ts'
 
 /** The largest thing that anybody sends is the key file of a service account. */

@@ -1,7 +1,7 @@
 // Headers that every answer carries: nothing is framed, sniffed, cached by accident or loaded from elsewhere.
 
 import type { MiddlewareHandler } from 'hono'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import type { ConnectionReader } from './client-connection.ts'
 
 /** For JSON: nothing at all may be loaded. Pages set their own. */

@@ -3,8 +3,11 @@
 // and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
 
 import { sql } from 'kysely'
-import type { AppDeps } from '../context.ts'
+import type { Db } from '../../db/database.ts'
+import type { Logger } from '../../db/process/log.ts'
+import type { Vault } from '../../db/secrets/vault.ts'
 import { inTime } from '../http/in-time.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 import { NoWorkerAnswered } from '../temporal/client.ts'
 
 export interface HealthCheck {
@@ -24,7 +27,12 @@ export function createHealthCheck({
   vault,
   temporal,
   log,
-}: Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'log'>): HealthCheck {
+}: {
+  readonly db: Db
+  readonly vault: Vault
+  readonly temporal: Pick<TemporalClient, 'check' | 'countWorkers'>
+  readonly log: Logger
+}): HealthCheck {
   const underWay = new Map<string, Promise<unknown>>()
 
   function look(part: string, ask: () => Promise<unknown>): Promise<unknown> {

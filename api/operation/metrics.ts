@@ -2,9 +2,11 @@
 // of, and the traffic of this process. Labels are names and slugs, never IDs of runs: their number stays bounded.
 
 import type { MiddlewareHandler } from 'hono'
+import type { Db } from '../../db/database.ts'
 import { readSyncFigures } from '../../db/views/figures.ts'
 import { DESTINATION_STATUSES } from '../../workflows/types.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { ChangeFeed } from '../runs/change-feed.ts'
 
 type Labels = Readonly<Record<string, string>>
 type Sample = { readonly labels: Labels; readonly value: number; readonly suffix?: string }
@@ -73,7 +75,10 @@ function routeOf(routePath: string): string {
   return routePath === '/*' || routePath === '*' ? 'none' : routePath
 }
 
-export async function renderMetrics({ db, feed }: AppDeps, traffic: TrafficMeter): Promise<string> {
+export async function renderMetrics(
+  { db, feed }: { readonly db: Db; readonly feed: Pick<ChangeFeed, 'watcherCount'> },
+  traffic: TrafficMeter,
+): Promise<string> {
   const figures = await readSyncFigures(db)
   const named = figures.bindings.map(({ instance, account, provider, ...rest }) => ({
     labels: { instance, account, provider },

@@ -2,7 +2,8 @@
 // decided by the same authentication as for the API.
 
 import { Hono } from 'hono'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { AppDeps } from '../context.ts'
 import type { ConnectionReader } from '../http/client-connection.ts'
 import type { HealthCheck } from '../operation/health.ts'
 import { type ApiFetch, createApiCall } from '../ui/api-call.ts'

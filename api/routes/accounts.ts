@@ -14,10 +14,11 @@ import {
 } from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
 import { saveAccountCheck } from '../../db/views/accounts.ts'
-import { needs } from '../access/permissions.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { checkAccount } from '../accounts/check-account.ts'
 import { credentialsHint } from '../accounts/credentials-hint.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { AppDeps } from '../context.ts'
 import { type FieldError, invalidInput, notFound } from '../http/problem.ts'
 import { fieldErrors } from '../http/validation.ts'
 import {

@@ -2,8 +2,9 @@
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { listAudit } from '../../db/audit.ts'
-import { needs } from '../access/permissions.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { AppDeps } from '../context.ts'
 import { auditEntrySchema, auditQuery } from '../schemas/audit.ts'
 import { DEFAULT_PAGE_SIZE, json, pageOf, problems } from '../schemas/shared.ts'
 

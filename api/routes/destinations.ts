@@ -3,9 +3,10 @@
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { getBinding } from '../../db/instances/bindings.ts'
-import { needs } from '../access/permissions.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { listRemoteFiles, previewPrune } from '../accounts/remote-files.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { AppDeps } from '../context.ts'
 import { invalidField, notFound } from '../http/problem.ts'
 import {
   previewQuery,

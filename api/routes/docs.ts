@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { DOCS_CSP } from '../http/security-headers.ts'
 
 const ASSETS: Readonly<Record<string, string>> = {

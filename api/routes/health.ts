@@ -2,7 +2,7 @@
 // say nothing that an intruder could use.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { Problem } from '../http/problem.ts'
 import type { HealthCheck } from '../operation/health.ts'
 import { problem } from '../schemas/shared.ts'

@@ -10,8 +10,9 @@ import {
   updateInstance,
 } from '../../db/instances/instances.ts'
 import type { Instance } from '../../db/schema.ts'
-import { needs } from '../access/permissions.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { AppDeps } from '../context.ts'
 import { notFound } from '../http/problem.ts'
 import { instancePatchSchema, instanceSchema, newInstanceSchema } from '../schemas/instances.ts'
 import {

@@ -1,8 +1,9 @@
 // /metrics: for Prometheus, with a token that may read.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { needs } from '../access/permissions.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { AppDeps } from '../context.ts'
 import { renderMetrics, type TrafficMeter } from '../operation/metrics.ts'
 import { problems } from '../schemas/shared.ts'
 

@@ -1,8 +1,9 @@
 // /api/system: what runs here, for people who operate it. Keys are named by their fingerprints.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { needs } from '../access/permissions.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import { needs } from '../access/permission-check.ts'
+import type { AppEnv } from '../access/principal.ts'
+import type { AppDeps } from '../context.ts'
 import { PROGRAM_VERSION } from '../program.ts'
 import { json, problems } from '../schemas/shared.ts'
 

@@ -12,9 +12,11 @@ import {
   makerOf,
 } from '../../db/access/api-tokens.ts'
 import { appendAudit } from '../../db/audit.ts'
-import { needs, permissionsOfToken, refuseMoreThanOwn } from '../access/permissions.ts'
+import { needs, refuseMoreThanOwn } from '../access/permission-check.ts'
+import { permissionsOfToken } from '../access/permissions.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { newSecret, secretHash } from '../access/session-cookie.ts'
-import type { AppDeps, AppEnv } from '../context.ts'
+import type { AppDeps } from '../context.ts'
 import { notFound } from '../http/problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
 import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'

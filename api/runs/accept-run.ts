@@ -4,15 +4,16 @@
 import type { z } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
 import { DbConflict } from '../../db/conflict.ts'
+import type { Db } from '../../db/database.ts'
 import { listBindings } from '../../db/instances/bindings.ts'
 import { getInstance } from '../../db/instances/instances.ts'
+import type { Config } from '../../db/process/config.ts'
 import { auditPin, type KeptArchive, notePin } from '../../db/runs/kept-archives.ts'
 import { getRun } from '../../db/runs/runs.ts'
 import { recordRunToStart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'
-import { dropLink, inspectArchive } from '../archives/inspect-archive.ts'
-import type { AppDeps } from '../context.ts'
+import { dropLink, type InspectDeps, inspectArchive } from '../archives/inspect-archive.ts'
 import { invalidField } from '../http/problem.ts'
 import type { newRunSchema } from '../schemas/runs.ts'
 
@@ -26,11 +27,16 @@ export type RunToAccept = {
   readonly canAsk: boolean
 }
 
+export type AcceptDeps = InspectDeps & {
+  readonly db: Db
+  readonly config: Partial<Pick<Config, 'backupRoot'>>
+}
+
 /**
  * The recorded run, with its pin where the archive could be seen. Throws a 422 for an instance, account or archive that is
  * not there, and DbConflict as `recordRunToStart` does; no link is left behind by then.
  */
-export async function acceptRun(deps: AppDeps, wanted: RunToAccept): Promise<Run> {
+export async function acceptRun(deps: AcceptDeps, wanted: RunToAccept): Promise<Run> {
   const { id, seen, body, canAsk } = wanted
   const { archive, archive_task_queue = null } = body
   if (seen === null) await refuseBadReferences(deps, body)
@@ -47,7 +53,7 @@ export async function acceptRun(deps: AppDeps, wanted: RunToAccept): Promise<Run
 
 /** Records the run once. The link that was made for it is its pin, or is gone afterwards. */
 async function recordOnce(
-  deps: AppDeps,
+  deps: AcceptDeps,
   { id, actor, body }: RunToAccept,
   kept: KeptArchive | null,
 ): Promise<Run> {
@@ -84,7 +90,7 @@ async function recordOnce(
 }
 
 /** The pin of a run that is recorded stands; where it has none it gets this one. Resolves with the run as it is then. */
-export async function noteOrDrop(deps: AppDeps, run: Run, kept: KeptArchive, actor: string): Promise<Run> {
+export async function noteOrDrop(deps: AcceptDeps, run: Run, kept: KeptArchive, actor: string): Promise<Run> {
   const isNoted =
     isUnkept(run) &&
     isSameFile(run, kept) &&
@@ -103,7 +109,7 @@ function isSameFile({ size, archive_mtime_ns }: Run, kept: KeptArchive): boolean
   return size === kept.size && archive_mtime_ns === kept.archive_mtime_ns
 }
 
-async function refuseBadReferences(deps: AppDeps, body: z.output<typeof newRunSchema>): Promise<void> {
+async function refuseBadReferences(deps: AcceptDeps, body: z.output<typeof newRunSchema>): Promise<void> {
   const { instance, account_ids } = body
   if ((await getInstance(deps.db, instance)) === null) {
     throw invalidField('instance', `there is no instance "${instance}"`, 'unknown_instance')

@@ -2,10 +2,11 @@
 // is read at most once a second; a watcher that is slow misses states in between, never the last one, and holds no
 // more memory than that one.
 
+import type { Db } from '../../db/database.ts'
 import { listenForChanges, type SetupChange } from '../../db/notifications.ts'
+import type { Logger } from '../../db/process/log.ts'
 import { getRunsById } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
-import type { AppDeps } from '../context.ts'
 
 export type FeedEvent =
   | { readonly type: 'run'; readonly run: Run }
@@ -28,7 +29,7 @@ const READ_EVERY_MS = 1_000
 
 type Watching = { readonly watcher: Watcher; readonly runId: string | undefined }
 
-export function createChangeFeed({ db, log }: Pick<AppDeps, 'db' | 'log'>): ChangeFeed {
+export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: Logger }): ChangeFeed {
   const watching = new Set<Watching>()
   const changed = new Set<string>()
   let timer: NodeJS.Timeout | null = null

@@ -4,11 +4,14 @@
 // after a start that failed, and once a minute. Any number of API processes may do it at once: a start is made under
 // the lock of its row, a run is settled only as it was seen, and Temporal takes one workflow for an archive.
 
+import type { Db } from '../../db/database.ts'
+import type { Config } from '../../db/process/config.ts'
+import type { Logger } from '../../db/process/log.ts'
 import { settleLost } from '../../db/runs/settling.ts'
 import { owedStarts, quietRuns, requestRestart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
-import type { AppDeps } from '../context.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 import { isAway, isRefusal, TemporalUnavailable } from '../temporal/client.ts'
 import { sweepOrphans, sweepPins } from './pin-sweep.ts'
 import { startOwed } from './starter.ts'
@@ -40,10 +43,10 @@ const TIMES: HealerTimes = {
   pinsEveryMs: 3_600_000,
 }
 
-type HealerDeps = Pick<AppDeps, 'db' | 'temporal' | 'log'>
+type HealerDeps = { readonly db: Db; readonly temporal: TemporalClient; readonly log: Logger }
 
 export function startRunHealer(
-  deps: HealerDeps & Pick<AppDeps, 'config'>,
+  deps: HealerDeps & { readonly config: Pick<Config, 'taskQueue'> },
   times: HealerTimes = TIMES,
 ): RunHealer {
   const { log } = deps

@@ -2,11 +2,13 @@
 // from Temporal, and without it from the database's own (a few seconds older); `source` says which. The position is what the
 // upload saves every second: heartbeats reach Temporal later than that.
 
+import type { Db } from '../../db/database.ts'
+import type { Logger } from '../../db/process/log.ts'
 import type { Run } from '../../db/schema.ts'
 import { type AttemptProgress, listAttemptProgress } from '../../db/uploads/progress.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
-import type { AppDeps } from '../context.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 import { TemporalUnavailable } from '../temporal/client.ts'
 import type { PendingUpload } from '../temporal/pending-upload.ts'
 import { createRateMemory, type RateMemory } from './moving-rate.ts'
@@ -31,7 +33,11 @@ export type Live = {
 /** A page full of open runs must not become a thousand questions. */
 const MOST_QUESTIONS = 150
 
-type LiveDeps = Pick<AppDeps, 'db' | 'temporal' | 'log'>
+type LiveDeps = {
+  readonly db: Db
+  readonly temporal: Pick<TemporalClient, 'pendingUpload'>
+  readonly log: Logger
+}
 
 /** Of the runs that are open, by run ID. */
 export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promise<ReadonlyMap<string, Live>> {
@@ -125,9 +131,9 @@ function rateOf(position: number, progress: AttemptProgress | undefined, window:
 }
 
 /** One memory for each database, like its pool: every page and stream of this process looks into it. */
-const memories = new WeakMap<AppDeps['db'], RateMemory>()
+const memories = new WeakMap<Db, RateMemory>()
 
-function memoryOf(db: AppDeps['db']): RateMemory {
+function memoryOf(db: Db): RateMemory {
   const memory = memories.get(db) ?? createRateMemory()
   memories.set(db, memory)
   return memory

@@ -4,9 +4,12 @@
 
 import { z } from 'zod'
 import { databaseNow } from '../../db/clock.ts'
+import type { Db } from '../../db/database.ts'
+import type { Config } from '../../db/process/config.ts'
+import type { Logger } from '../../db/process/log.ts'
 import { pinsDue, queuesOfHosts } from '../../db/runs/kept-archives.ts'
 import { archiveQueues } from '../../workflows/workflow-ids.ts'
-import type { AppDeps } from '../context.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 import { ActivityRefused, NoWorkerAnswered } from '../temporal/client.ts'
 
 /** The sweep of a disk ends by itself earlier. */
@@ -14,7 +17,12 @@ const SWEEP_MS = 60_000
 const RELEASE_MS = 30_000
 const WORKER_WITHIN_MS = 5_000
 
-type Deps = Pick<AppDeps, 'db' | 'temporal' | 'log' | 'config'>
+type Deps = {
+  readonly db: Db
+  readonly temporal: Pick<TemporalClient, 'runActivity'>
+  readonly log: Logger
+  readonly config: Pick<Config, 'taskQueue'>
+}
 
 const releasedSchema = z.object({ is_released: z.boolean() })
 

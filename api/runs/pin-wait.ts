@@ -1,8 +1,9 @@
 // Waiting until the archive of a run is kept, so that whoever made it may delete its own name of the file.
 
+import type { Db } from '../../db/database.ts'
 import { getRun } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
-import type { AppDeps } from '../context.ts'
+import type { ChangeFeed } from './change-feed.ts'
 
 export const LONGEST_PIN_WAIT_S = 30
 
@@ -11,7 +12,7 @@ export const LONGEST_PIN_WAIT_S = 30
  * database's announcements, which are read once a second at most.
  */
 export async function waitForPin(
-  { db, feed }: Pick<AppDeps, 'db' | 'feed'>,
+  { db, feed }: { readonly db: Db; readonly feed: Pick<ChangeFeed, 'watch'> },
   run: Run,
   { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<Run> {

@@ -4,13 +4,14 @@
 
 import { endPause } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
+import type { Db } from '../../db/database.ts'
 import type { Run } from '../../db/schema.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
-import type { AppDeps } from '../context.ts'
 import { Problem } from '../http/problem.ts'
+import type { TemporalClient } from '../temporal/client.ts'
 import type { PendingUpload } from '../temporal/pending-upload.ts'
 
-type RetryDeps = Pick<AppDeps, 'db' | 'temporal'>
+type RetryDeps = { readonly db: Db; readonly temporal: Pick<TemporalClient, 'pendingUpload' | 'retryNow'> }
 type OpenDestination = {
   readonly accountId: string
   readonly workflowId: string
@@ -40,7 +41,7 @@ export async function endWaits({ db, temporal }: RetryDeps, run: Run, actor: str
 }
 
 async function openDestinations(
-  temporal: AppDeps['temporal'],
+  temporal: RetryDeps['temporal'],
   run: Run,
 ): Promise<readonly OpenDestination[]> {
   if (run.cloud_status !== 'pending') return []

@@ -2,10 +2,10 @@
 // the start out and confirms it. What was written but not started, because the process or Temporal went away in
 // between, is found and carried out later by api/runs/healer.ts with the same function.
 
+import type { Db } from '../../db/database.ts'
 import { confirmStart, hasStarted, takeOwedStart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
-import type { AppDeps } from '../context.ts'
-import type { SyncStart } from '../temporal/client.ts'
+import type { SyncStart, TemporalClient } from '../temporal/client.ts'
 
 export type StartOutcome = 'started' | 'already_open' | 'not_owed'
 
@@ -15,7 +15,7 @@ export type StartOutcome = 'started' | 'already_open' | 'not_owed'
  * Throws TemporalUnavailable; the start stays owed then.
  */
 export async function startOwed(
-  { db, temporal }: Pick<AppDeps, 'db' | 'temporal'>,
+  { db, temporal }: { readonly db: Db; readonly temporal: Pick<TemporalClient, 'startSync'> },
   seen: Pick<Run, 'id' | 'start_requested_at'>,
 ): Promise<StartOutcome> {
   if (seen.start_requested_at === null) return 'not_owed'

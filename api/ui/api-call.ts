@@ -3,7 +3,7 @@
 
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import type { FieldError } from '../http/problem.ts'
 
 export type ApiProblem = {

@@ -2,8 +2,7 @@
 // where to go, or a message in the page that asked by htmx.
 
 import type { Context } from 'hono'
-import type { Principal } from '../access/permissions.ts'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv, Principal } from '../access/principal.ts'
 import type { Problem } from '../http/problem.ts'
 import { layout, messageBox, STANDSTILL_PATH } from './layout.ts'
 import { html } from './markup.ts'

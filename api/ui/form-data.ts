@@ -2,7 +2,7 @@
 // was typed.
 
 import type { Context } from 'hono'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import { Problem } from '../http/problem.ts'
 
 export interface FormFields {

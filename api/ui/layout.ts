@@ -1,6 +1,6 @@
 // The one frame of all pages: head, navigation, the place for messages. Pages bring their title and body.
 
-import type { Principal } from '../access/permissions.ts'
+import type { Principal } from '../access/principal.ts'
 import { assetPaths } from './assets.ts'
 import { type IconName, icon, sprite } from './icons.ts'
 import { html, type Markup, type Part } from './markup.ts'

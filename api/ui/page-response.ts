@@ -5,7 +5,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Context } from 'hono'
-import type { AppEnv } from '../context.ts'
+import type { AppEnv } from '../access/principal.ts'
 import type { ProblemStatus } from '../http/problem.ts'
 import type { Markup } from './markup.ts'
 

@@ -4,28 +4,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { PROVIDER_KINDS, type ProviderKind } from '../../workflows/types.ts'
+import { PROVIDER_KINDS } from '../../workflows/types.ts'
 import { GIB, MIB } from './archives.ts'
 import { createBenchFolder } from './bench-folder.ts'
+import type { BenchContext, BenchOptions } from './context.ts'
 import { crash } from './crash.ts'
 import { history } from './history.ts'
 import { memory } from './memory.ts'
 import { note, say } from './report.ts'
 import { resets } from './resets.ts'
 import { throughput } from './throughput.ts'
-
-export type BenchOptions = {
-  readonly sizeBytes: number | undefined
-  readonly rounds: number
-  readonly clouds: readonly ProviderKind[] | undefined
-}
-
-export type BenchContext = {
-  readonly folder: string
-  readonly options: BenchOptions
-  /** What is to be ended or closed afterwards, the last one first. */
-  atEnd(stop: () => Promise<unknown>): void
-}
 
 const BENCHES = { throughput, memory, resets, crash, history } as const
 const DEADLINE_MS = 1_800_000

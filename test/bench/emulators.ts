@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { ProviderKind } from '../../workflows/types.ts'
 import { createTestAuthority, type TestAuthority, writeAuthority } from '../clouds/certificates.ts'
-import type { BenchContext } from './bench.ts'
+import type { BenchContext } from './context.ts'
 import {
   type CloudFacts,
   type CloudState,

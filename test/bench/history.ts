@@ -10,7 +10,7 @@ import { createLogger } from '../../db/process/log.ts'
 import { tableLines } from '../demo/screen/table.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { testVault } from '../support/rows.ts'
-import type { BenchContext } from './bench.ts'
+import type { BenchContext } from './context.ts'
 import { median, note, say } from './report.ts'
 
 const RUNS = 1_000_000

@@ -23,7 +23,7 @@ import { startTemporalServer } from '../../temporal-dev/server/server.ts'
 import type { cloudSyncWorkflow } from '../../workflows/cloud-sync.ts'
 import { CLOUD_SYNC_WORKFLOW } from '../../workflows/messages.ts'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'
-import type { BenchContext } from './bench.ts'
+import type { BenchContext } from './context.ts'
 import type { CloudFacts } from './emulator-messages.ts'
 import { plainEnvironment } from './environment.ts'
 

@@ -1,6 +1,6 @@
 // Logging in, and the change of one's own password, the first of which cannot be put off.
 
-import type { Principal } from '../../access/permissions.ts'
+import type { Principal } from '../../access/principal.ts'
 import { type ApiProblem, faultOf } from '../../ui/api-call.ts'
 import { inputField } from '../../ui/forms.ts'
 import { icon } from '../../ui/icons.ts'

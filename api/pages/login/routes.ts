@@ -1,7 +1,7 @@
 // /login, /logout and /password: the pages of a login. The work is done by the API's session operations.
 
 import { Hono } from 'hono'
-import type { AppEnv } from '../../context.ts'
+import type { AppEnv } from '../../access/principal.ts'
 import type { ApiCall, ApiProblem } from '../../ui/api-call.ts'
 import { formOf } from '../../ui/form-data.ts'
 import { redirectTo, sendPage } from '../../ui/page-response.ts'

@@ -1,10 +1,6 @@
 // One run: each destination with its progress, what was tried, what stands in the audit trail, and what can be done now.
 
-import type { Attempt, AuditEntry, Run } from '../../../db/schema.ts'
-import type { DeletedCopy } from '../../../db/uploads/deleted-copies.ts'
-import type { AttemptProgress } from '../../../db/uploads/progress.ts'
-import type { BindingView } from '../../../db/views/bindings.ts'
-import type { Principal } from '../../access/permissions.ts'
+import type { Run } from '../../../db/schema.ts'
 import type { Live } from '../../runs/live-progress.ts'
 import { bytes, duration, secondsBetween } from '../../ui/formats.ts'
 import { actionButton } from '../../ui/forms.ts'
@@ -17,6 +13,7 @@ import { runAudit } from '../audit/table.ts'
 import { attemptsCard } from './attempts.ts'
 import { destinationCard, faultBox } from './destination-card.ts'
 import { reuploadCard } from './reupload.ts'
+import type { RunView, WorkflowLink } from './view.ts'
 
 const texts = {
   back: 'Run History',
@@ -55,25 +52,6 @@ const texts = {
   copy: 'Copy',
   copied: 'Copied',
 } as const
-
-export type RunView = {
-  readonly run: Run
-  readonly live: Live | null
-  readonly attempts: readonly Attempt[]
-  readonly progress: readonly AttemptProgress[]
-  readonly audit: readonly AuditEntry[]
-  readonly bindings: readonly BindingView[]
-  readonly copies: readonly DeletedCopy[]
-  readonly principal: Principal
-  readonly workflow: WorkflowLink | null
-}
-
-/** The workflow in Temporal's Web UI. */
-export type WorkflowLink = {
-  readonly url: string
-  /** It names the machine of the program itself, and the page is read on another one. */
-  readonly isElsewhere: boolean
-}
 
 export function runTitle(run: Run): string {
   return `${run.instance_slug}: ${fileName(run.archive)}`

@@ -7,7 +7,7 @@ import { checkbox } from '../../ui/forms.ts'
 import { html, type Markup, type Part } from '../../ui/markup.ts'
 import { DESTINATION_LOOKS, deletedAt } from '../../ui/status-words.ts'
 import { timeTag } from '../../ui/time-tag.ts'
-import type { RunView } from './page.ts'
+import type { RunView } from './view.ts'
 
 const texts = {
   title: 'Re-upload',

@@ -11,16 +11,11 @@ import { describeFolders } from './contract/folders.ts'
 import { score } from './contract/scoreboard.ts'
 import { describeSessions } from './contract/sessions.ts'
 import { describeStatuses } from './contract/statuses.ts'
+import type { Suite } from './contract/suite.ts'
 import { describeTokens } from './contract/tokens.ts'
 import type { ProviderTraits } from './contract/traits.ts'
 import { describeTrouble } from './contract/trouble.ts'
 import { describeUploads } from './contract/uploads.ts'
-
-export type Suite = {
-  readonly traits: ProviderTraits
-  /** A test on the bench, in a folder of its own, whose bytes are counted for the table. */
-  scenario(name: string, run: (bench: Bench) => Promise<void>): void
-}
 
 export function describeProviderContract(name: string, traits: ProviderTraits): void {
   describe(`${name} keeps the provider contract`, () => {

@@ -1,9 +1,9 @@
 // One account: its check, its tokens shared by parallel uploads, and a machine whose clock is wrong.
 
 import assert from 'node:assert/strict'
-import type { Suite } from '../contract.ts'
 import { assertClean, never } from './bench.ts'
 import { startGate } from './gate.ts'
+import type { Suite } from './suite.ts'
 
 const HOUR_MS = 3_600_000
 

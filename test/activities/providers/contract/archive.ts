@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import type { ErrorCode } from '../../../../workflows/errors.ts'
-import type { Suite } from '../contract.ts'
 import { randomBytesOf } from './bench.ts'
+import type { Suite } from './suite.ts'
 
 const CHANGES: readonly [what: string, change: (path: string, size: number) => void, code: ErrorCode][] = [
   ['grows', (path) => appendFileSync(path, 'more'), 'archive_changed'],

@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict'
 import { createTestAuthority } from '../../../clouds/certificates.ts'
 import type { FaultAction } from '../../../clouds/faults.ts'
-import type { Suite } from '../contract.ts'
 import { type Bench, type Course, diceOf, never } from './bench.ts'
 import { startGate } from './gate.ts'
+import type { Suite } from './suite.ts'
 import type { Way } from './traits.ts'
 
 const RESETS = 20

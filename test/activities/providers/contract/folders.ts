@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import type { Provider, RemoteFile } from '../../../../activities/providers/provider.ts'
-import type { Suite } from '../contract.ts'
 import { never } from './bench.ts'
+import type { Suite } from './suite.ts'
 
 const MANY = 10_000
 const PAGE = 1_000

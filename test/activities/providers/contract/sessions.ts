@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { providerSession } from '../../../../activities/uploads/kept-session.ts'
-import type { Suite } from '../contract.ts'
 import { createMemoryStore, never } from './bench.ts'
+import type { Suite } from './suite.ts'
 
 export function describeSessions({ traits, scenario }: Suite): void {
   const way = traits.largeWay

@@ -1,8 +1,8 @@
 // Refusals that pass by themselves: 408, 429 and 5xx, with and without a pause that the provider asks for.
 
 import assert from 'node:assert/strict'
-import type { Suite } from '../contract.ts'
 import { withEveryStep } from './connections.ts'
+import type { Suite } from './suite.ts'
 
 export function describeStatuses({ traits, scenario }: Suite): void {
   for (const status of [408, 425, 429, 500, 502, 503, 504]) {

@@ -2,7 +2,7 @@
 // Only the token endpoint says that credentials are of no use (the check of bad credentials, in account.ts).
 
 import assert from 'node:assert/strict'
-import type { Suite } from '../contract.ts'
+import type { Suite } from './suite.ts'
 
 /** Within one call, beyond what one call renews, and over several attempts. */
 const REFUSALS = [1, 2, 3, 7] as const

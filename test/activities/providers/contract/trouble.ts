@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict'
 import type { FaultAction } from '../../../clouds/faults.ts'
-import type { Suite } from '../contract.ts'
 import { diceOf } from './bench.ts'
+import type { Suite } from './suite.ts'
 
 /** CONTRACT_SEEDS plays more than the usual. */
 const SEEDS = Number(process.env.CONTRACT_SEEDS ?? 12)

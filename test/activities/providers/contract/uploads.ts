@@ -1,8 +1,8 @@
 // What can be uploaded, under which name, and that a run never leaves a second copy.
 
 import assert from 'node:assert/strict'
-import type { Suite } from '../contract.ts'
 import { createMemoryStore, randomBytesOf } from './bench.ts'
+import type { Suite } from './suite.ts'
 
 const NAMES = [
   'with  several   spaces inside.dump',
