@@ -165,6 +165,33 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
+  it('goes on to tell its run what it had not been told yet when it begins anew', async () => {
+    const begun = Promise.withResolvers<string>()
+    const isTold = Promise.withResolvers<void>()
+    const upload = failing(10, async (attempt) => {
+      if (attempt === 11) await isTold.promise
+      if (attempt !== 10) return
+      const child = temporal.client.workflow.getHandle(await begun.promise)
+      // The first is passed on at once, and the others have to wait.
+      for (const bytes_sent of [1, 2, 3])
+        await child.signal('destination_changed', { account_id: 'a1', state: { bytes_sent } })
+    })
+    const worker = await startDestinationWorker(temporal, { uploadArchive: upload.uploadArchive })
+    try {
+      const { run, childId } = await worker.startRun()
+      begun.resolve(childId)
+      await until('the run is told of the last', async () => {
+        const { a1 } = await run.query<CloudSyncStatus>('cloud_sync_status')
+        return a1?.bytes_sent === 3 ? true : null
+      })
+      isTold.resolve()
+      await run.result()
+    } finally {
+      isTold.resolve()
+      await worker.stop()
+    }
+  })
+
   it('tells its run of many changes in few signals, and of the latest in the end', async () => {
     const held = Promise.withResolvers<void>()
     const upload = failing(0, () => held.promise)
