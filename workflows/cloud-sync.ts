@@ -27,16 +27,10 @@ import { bindingSyncWorkflow, FIRST_STEP } from './binding-sync.ts'
 import { isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
 import { keepArchiveWorkflow } from './keep-archive.ts'
-import {
-  backupRunIdKey,
-  cloudAccountKey,
-  cloudSyncStatusKey,
-  cloudSyncStatusQuery,
-  destinationChangedSignal,
-  odooInstanceKey,
-} from './messages.ts'
+import { cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
 import { type Destination, describeDestinations } from './runs/destination.ts'
 import { parseCloudSyncInput } from './runs/input.ts'
+import { backupRunIdKey, cloudAccountKey, cloudSyncStatusKey, odooInstanceKey } from './search-attributes.ts'
 import type {
   CloudSyncInput,
   CloudSyncResult,

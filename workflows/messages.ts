@@ -1,6 +1,5 @@
-// Queries, signals and search attributes: the names that outside clients see (design.md, "Contract: Temporal").
+// Queries, signals and workflow types: the names that outside clients see (design.md, "Contract: Temporal").
 
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 import { defineQuery, defineSignal } from '@temporalio/workflow'
 import type { CloudSyncStatus, DestinationState } from './types.ts'
 
@@ -10,11 +9,6 @@ export const cloudSyncStatusQuery = defineQuery<CloudSyncStatus>('cloud_sync_sta
 /** What changed at one destination; sent by the upload activity and from child to parent, for queries to answer. */
 export type DestinationChange = { readonly account_id: string; readonly state: Partial<DestinationState> }
 export const destinationChangedSignal = defineSignal<[DestinationChange]>('destination_changed')
-
-export const odooInstanceKey = defineSearchAttributeKey('OdooInstance', SearchAttributeType.KEYWORD)
-export const backupRunIdKey = defineSearchAttributeKey('BackupRunId', SearchAttributeType.KEYWORD)
-export const cloudAccountKey = defineSearchAttributeKey('CloudAccount', SearchAttributeType.KEYWORD)
-export const cloudSyncStatusKey = defineSearchAttributeKey('CloudSyncStatus', SearchAttributeType.KEYWORD)
 
 export const CLOUD_SYNC_WORKFLOW = 'cloudSyncWorkflow'
 export const ASK_WORKER_WORKFLOW = 'askWorkerWorkflow'

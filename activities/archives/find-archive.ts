@@ -5,7 +5,7 @@ import { type BigIntStats, constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { errnoOf } from '../../db/machine/errno.ts'
-import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
+import { isArchiveName } from '../../workflows/archives/archive-name.ts'
 import { StepError } from '../failures.ts'
 
 /** Where accepted archives are linked to until they are safe. */

@@ -1,7 +1,7 @@
 // Which provider is made for which kind: the one line that a further provider adds.
 
 import { accountShapes } from '../../db/accounts/account-shapes.ts'
-import type { OpenAccount } from '../../db/accounts/accounts.ts'
+import type { OpenAccount } from '../../db/accounts/credentials.ts'
 import type { Endpoints } from '../../db/process/config.ts'
 import type { HttpClient } from '../http/client.ts'
 import { createDropbox } from './dropbox/index.ts'

@@ -3,7 +3,7 @@
 
 import type { DbOrTransaction } from '../../db/database.ts'
 import { getBinding } from '../../db/instances/bindings.ts'
-import { resolveFolder } from '../../workflows/archives/remote-name.ts'
+import { resolveFolder } from '../../workflows/archives/remote-folder.ts'
 import type { RetentionScope } from '../../workflows/types.ts'
 
 export type RetentionRule = {

@@ -1,6 +1,7 @@
 // What a run leaves in the database at its beginning. The first activity of every workflow records the run, so that any
 // Temporal client may start one with nothing in the database but the instance and its bindings.
 
+import { type AccountName, accountNames } from '../../db/accounts/accounts.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
 import { listBindings } from '../../db/instances/bindings.ts'
@@ -8,7 +9,7 @@ import { getInstance } from '../../db/instances/instances.ts'
 import { beginSync, finishSync, openSync } from '../../db/runs/destinations.ts'
 import { getRun, recordRun } from '../../db/runs/runs.ts'
 import type { Binding, PinKind, Run } from '../../db/schema.ts'
-import { resolveFolder } from '../../workflows/archives/remote-name.ts'
+import { resolveFolder } from '../../workflows/archives/remote-folder.ts'
 import { type Destination, pendingState } from '../../workflows/runs/destination.ts'
 import type { CloudSyncInput, CloudSyncStatus, DestinationState, StatusError } from '../../workflows/types.ts'
 import { pinForRun } from '../archives/pin-archive.ts'
@@ -126,11 +127,14 @@ async function planDestinations(
   bindings: readonly Binding[],
   run: Run,
 ): Promise<Planned> {
-  const names = await accountNames(trx, bindings)
+  const accounts = await accountNames(
+    trx,
+    bindings.map((binding) => binding.account_id),
+  )
   const destinations: Destination[] = []
   const states: Record<string, DestinationState> = {}
   for (const binding of bindings) {
-    const account = names.get(binding.account_id)
+    const account = accounts.get(binding.account_id)
     if (account === undefined) continue
     const destination = toDestination(binding, account, run.database)
     if (destination.folder === null) {
@@ -190,31 +194,16 @@ async function chosenBindings(db: DbOrTransaction, input: CloudSyncInput): Promi
   )
 }
 
-type AccountName = Pick<Destination, 'account' | 'provider'>
-
-async function accountNames(
-  db: DbOrTransaction,
-  bindings: readonly Binding[],
-): Promise<Map<string, AccountName>> {
-  if (bindings.length === 0) return new Map()
-  const ids = bindings.map((binding) => binding.account_id)
-  const rows = await db
-    .selectFrom('cloud_accounts')
-    .select(['id', 'name', 'provider'])
-    .where('id', 'in', ids)
-    .execute()
-  return new Map(rows.map((row) => [row.id, { account: row.name, provider: row.provider }]))
-}
-
 function toDestination(
   binding: Binding,
-  account: AccountName,
+  { name, provider }: AccountName,
   database: string | null,
 ): Omit<Destination, 'folder'> & { folder: string | null } {
   return {
     account_id: binding.account_id,
     binding_id: binding.id,
-    ...account,
+    account: name,
+    provider,
     folder: resolveFolder(binding.remote_path, binding.instance_slug, database),
     keep_last: binding.keep_last,
     retention_scope: binding.retention_scope,

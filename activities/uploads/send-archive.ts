@@ -2,7 +2,7 @@
 // copy is proven.
 
 import { assertClaim, ClaimLost, type SessionClaim, saveArchiveHash } from '../../db/uploads/sessions.ts'
-import { namesForRun } from '../../workflows/archives/remote-name.ts'
+import { namesForRun } from '../../workflows/archives/archive-name.ts'
 import type { FileHash } from '../../workflows/types.ts'
 import { type OpenArchive, openArchiveSource } from '../archives/archive-source.ts'
 import type { ActivityDeps } from '../dependencies.ts'

@@ -2,6 +2,7 @@
 // provider is given up, and nothing at the destination or in the ledger is touched. A binding that is only disabled lets
 // the archive that is on its way arrive.
 
+import { accountExists } from '../../db/accounts/accounts.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
 import { getBinding } from '../../db/instances/bindings.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
@@ -16,12 +17,7 @@ type Upload = { readonly run_id: string; readonly account_id: string; readonly b
 export async function refuseUnwanted(db: DbOrTransaction, upload: Upload): Promise<void> {
   // No account goes before its bindings.
   if ((await getBinding(db, upload.binding_id)) !== null) return
-  const account = await db
-    .selectFrom('cloud_accounts')
-    .select('id')
-    .where('id', '=', upload.account_id)
-    .executeTakeFirst()
-  if (account !== undefined)
+  if (await accountExists(db, upload.account_id))
     throw new StepError('binding_deleted', 'the binding was deleted while the upload was under way')
   throw new StepError(
     'unknown_account',

@@ -1,7 +1,7 @@
 // What people may see of an account's credentials: whose they are. Never a part of a secret.
 
 import { z } from 'zod'
-import type { Credentials } from '../../db/accounts/accounts.ts'
+import type { Credentials } from '../../db/accounts/credentials.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 
 const keyFile = z.object({ client_email: z.string() })

@@ -2,8 +2,8 @@
 // wrong with a part stands in the log alone. A part that hangs is one that is away: no look waits longer than its deadline,
 // and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
 
-import { sql } from 'kysely'
 import type { Db } from '../../db/database.ts'
+import { pingDatabase } from '../../db/database-server.ts'
 import type { Logger } from '../../db/process/log.ts'
 import type { Vault } from '../../db/secrets/vault.ts'
 import { inTime } from '../http/in-time.ts'
@@ -54,7 +54,7 @@ export function createHealthCheck({
   }
 
   return {
-    database: () => isUp('database', () => sql`select 1`.execute(db)),
+    database: () => isUp('database', () => pingDatabase(db)),
     temporal: () => isUp('temporal', () => temporal.check()),
     key: () => isUp('key', async () => vault.open('health', 'probe', vault.seal('health', 'probe', 'ok'))),
     workers: () =>

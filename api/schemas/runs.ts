@@ -2,7 +2,7 @@
 // check of workflows/runs/input.ts says what is wrong with them.
 
 import { z } from '@hono/zod-openapi'
-import { isArchiveName } from '../../workflows/retention/plan-prune.ts'
+import { isArchiveName } from '../../workflows/archives/archive-name.ts'
 import { parseCloudSyncInput } from '../../workflows/runs/input.ts'
 import {
   CLOUD_STATUSES,

@@ -19,13 +19,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig'
 import type { z } from 'zod'
 import type { WorkerQuestion } from '../../workflows/ask-worker.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
-import {
-  ASK_WORKER_WORKFLOW,
-  backupRunIdKey,
-  CLOUD_SYNC_WORKFLOW,
-  cloudSyncStatusKey,
-  odooInstanceKey,
-} from '../../workflows/messages.ts'
+import { ASK_WORKER_WORKFLOW, CLOUD_SYNC_WORKFLOW } from '../../workflows/messages.ts'
+import { backupRunIdKey, cloudSyncStatusKey, odooInstanceKey } from '../../workflows/search-attributes.ts'
 import type { CloudSyncInput } from '../../workflows/types.ts'
 import { detailsText, summaryText } from '../../workflows/web-ui-text.ts'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'

@@ -14,7 +14,7 @@ import {
   openAccount,
   openCredentials,
   sealedCredentials,
-} from './accounts.ts'
+} from './credentials.ts'
 
 const LIFE_MINUTES = 15
 

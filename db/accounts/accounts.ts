@@ -1,5 +1,5 @@
-// Cloud accounts. Credentials go in and are sealed; only `openAccount`, for the activities, gets them out
-// again. No shape that is meant for the API has a place for them.
+// Cloud accounts. Credentials go in and are sealed; db/accounts/credentials.ts opens them for the activities. No shape that
+// is meant for the API has a field for them.
 
 import { type Selectable, sql } from 'kysely'
 import { z } from 'zod'
@@ -7,8 +7,9 @@ import type { ProviderKind } from '../../workflows/types.ts'
 import { DbConflict, withConflicts } from '../conflict.ts'
 import { type DbOrTransaction, newId } from '../database.ts'
 import { decodeCursor, encodeCursor, type Page, pageSize, toPage } from '../page.ts'
-import type { AccountSettings, CloudAccountRow, CloudAccountsTable } from '../schema.ts'
+import type { AccountSettings, CloudAccountsTable } from '../schema.ts'
 import type { Vault } from '../secrets/vault.ts'
+import { type Credentials, sealedCredentials } from './credentials.ts'
 
 export type Account = {
   readonly id: string
@@ -22,20 +23,6 @@ export type Account = {
   readonly created_at: string
   readonly updated_at: string
 }
-
-export type Credentials = Readonly<Record<string, unknown>>
-
-/** For activities only: never logged, never returned from one. */
-export type OpenAccount = {
-  readonly id: string
-  readonly name: string
-  readonly provider: ProviderKind
-  readonly settings: AccountSettings
-  readonly credentials: Credentials
-}
-
-const CREDENTIALS_FIELD = 'credentials'
-const credentialsSchema = z.record(z.string(), z.unknown())
 
 const publicColumns = [
   'id',
@@ -53,16 +40,6 @@ type PublicRow = Pick<Selectable<CloudAccountsTable>, (typeof publicColumns)[num
 function publicAccount(row: PublicRow, vault: Vault): Account {
   const { key_fingerprint, ...rest } = row
   return { ...rest, has_credentials: true, needs_credentials: !vault.fingerprints.includes(key_fingerprint) }
-}
-
-/** Credentials as they may lie in a row of this ID. */
-export function sealedCredentials(vault: Vault, id: string, credentials: Credentials): string {
-  return vault.seal(id, CREDENTIALS_FIELD, JSON.stringify(credentials))
-}
-
-/** Throws VaultError. For activities only. */
-export function openCredentials(vault: Vault, id: string, sealed: string): Credentials {
-  return credentialsSchema.parse(JSON.parse(vault.open(id, CREDENTIALS_FIELD, sealed)))
 }
 
 function sealCredentials(vault: Vault, id: string, credentials: Credentials) {
@@ -178,17 +155,24 @@ export async function deleteAccount(db: DbOrTransaction, id: string): Promise<bo
   return result.numDeletedRows > 0n
 }
 
-/** Null when there is no such account; throws VaultError when its credentials do not open. */
-export async function openAccount(
-  db: DbOrTransaction,
-  vault: Vault,
-  id: string,
-): Promise<OpenAccount | null> {
-  const row = await db.selectFrom('cloud_accounts').selectAll().where('id', '=', id).executeTakeFirst()
-  return row === undefined ? null : openRow(vault, row)
+/** Also true of an account whose credentials do not open. */
+export async function accountExists(db: DbOrTransaction, id: string): Promise<boolean> {
+  const row = await db.selectFrom('cloud_accounts').select('id').where('id', '=', id).executeTakeFirst()
+  return row !== undefined
 }
 
-function openRow(vault: Vault, row: CloudAccountRow): OpenAccount {
-  const { id, name, provider, settings } = row
-  return { id, name, provider, settings, credentials: openCredentials(vault, id, row.sealed_credentials) }
+export type AccountName = Pick<Account, 'name' | 'provider'>
+
+/** By ID; those that do not exist are left out. */
+export async function accountNames(
+  db: DbOrTransaction,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, AccountName>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('cloud_accounts')
+    .select(['id', 'name', 'provider'])
+    .where('id', 'in', ids)
+    .execute()
+  return new Map(rows.map(({ id, name, provider }) => [id, { name, provider }]))
 }

@@ -3,8 +3,7 @@
 // operator does the same by the documented commands.
 import type { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
-
-export const SEARCH_ATTRIBUTES = ['OdooInstance', 'BackupRunId', 'CloudAccount', 'CloudSyncStatus'] as const
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts'
 
 /** temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD */
 const KEYWORD = 2

@@ -6,7 +6,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { DefaultLogger, type NativeConnection, Runtime } from '@temporalio/worker'
 import { findTemporalCli } from '../../temporal-dev/cli/find-cli.ts'
-import { SEARCH_ATTRIBUTES } from '../../temporal-dev/server/search-attributes.ts'
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts'
 import { searchHistories } from './secrets/secret-search.ts'
 
 export type TestTemporal = {

@@ -1,6 +1,8 @@
 // Which remote archives a prune deletes: a pure function of the listing (design.md, rule 4). The guard lives here
 // and nowhere else; the preview in the API uses the same function.
 
+import { isArchiveName } from '../archives/archive-name.ts'
+
 export type ListedFile = {
   readonly id: string
   readonly name: string
@@ -19,13 +21,6 @@ export type PrunePlan = {
   /** Archives that stay, newest first. */
   readonly keep: readonly ListedFile[]
   readonly skipped: PruneSkip | null
-}
-
-const ARCHIVE_NAME = /\.(zip|dump|tar\.gz)$/i
-
-/** True for the file types that this program uploads, counts and deletes: .zip, .dump and .tar.gz. */
-export function isArchiveName(name: string): boolean {
-  return ARCHIVE_NAME.test(name)
 }
 
 /**

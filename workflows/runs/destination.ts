@@ -6,6 +6,7 @@ import type {
   DestinationState,
   ProviderKind,
   RetentionResult,
+  RetentionScope,
 } from '../types.ts'
 
 /** What a sync needs to know of one destination; IDs and names only, no credential. */
@@ -18,7 +19,7 @@ export type Destination = {
   /** The binding's folder, placeholders filled in. */
   readonly folder: string
   readonly keep_last: number | null
-  readonly retention_scope: 'folder' | 'own'
+  readonly retention_scope: RetentionScope
 }
 
 export function pendingState(destination: Destination): DestinationState {

@@ -3,7 +3,7 @@
 
 import type { Account } from '../../../db/accounts/accounts.ts'
 import type { Binding } from '../../../db/schema.ts'
-import { DATABASE_PLACEHOLDER, resolveFolder } from '../../../workflows/archives/remote-name.ts'
+import { DATABASE_PLACEHOLDER, resolveFolder } from '../../../workflows/archives/remote-folder.ts'
 import { html, type Markup } from '../../ui/markup.ts'
 
 export type RemotePlace = {

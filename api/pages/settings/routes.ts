@@ -2,11 +2,11 @@
 // answers.
 
 import { type Context, Hono } from 'hono'
-import { sql } from 'kysely'
 import { z } from 'zod'
 import { listApiTokens } from '../../../db/access/api-tokens.ts'
 import { listUsers } from '../../../db/access/users.ts'
 import { listAudit } from '../../../db/audit.ts'
+import { serverVersion } from '../../../db/database-server.ts'
 import { withNames } from '../../../db/views/audit-names.ts'
 import { requires } from '../../access/permission-check.ts'
 import type { AppEnv } from '../../access/principal.ts'
@@ -64,7 +64,7 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall, health: HealthChe
       countedWorkers(),
       health.key(),
       maySeeAccess ? Promise.all([listUsers(db), listApiTokens(db)]) : null,
-      serverVersion(),
+      serverVersion(db),
     ])
     const body = settingsPage({
       health: { database, temporal, workers: workers !== null && workers > 0, key },
@@ -97,11 +97,6 @@ export function settingsPages(deps: AppDeps, callApi: ApiCall, health: HealthChe
       log.warn({ err, part: 'workers' }, 'not ready')
       return null
     }
-  }
-
-  async function serverVersion(): Promise<string> {
-    const { rows } = await sql<{ server_version: string }>`show server_version`.execute(db)
-    return rows[0]?.server_version ?? ''
   }
 
   app.get('/settings', requires('read'), (c) => show(c))

@@ -7,13 +7,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { type Api, startApi } from '../../../api/server.ts'
 import { connectTemporal } from '../../../api/temporal/client.ts'
-import {
-  createAccount,
-  deleteAccount,
-  listAccounts,
-  openAccount,
-  updateAccount,
-} from '../../../db/accounts/accounts.ts'
+import { createAccount, deleteAccount, listAccounts, updateAccount } from '../../../db/accounts/accounts.ts'
+import { openAccount } from '../../../db/accounts/credentials.ts'
 import type { Db } from '../../../db/database.ts'
 import { listBindings } from '../../../db/instances/bindings.ts'
 import { createLogger } from '../../../db/process/log.ts'

@@ -6,9 +6,9 @@ import {
   deleteAccount,
   getAccount,
   listAccounts,
-  openAccount,
   updateAccount,
 } from '../../../db/accounts/accounts.ts'
+import { openAccount } from '../../../db/accounts/credentials.ts'
 import { DbConflict } from '../../../db/conflict.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { newFernetKey } from '../../../db/secrets/fernet.ts'

@@ -1,7 +1,7 @@
 // Whether everything is as it must be, seen from the clouds' side: each archive there once, of equal size and hash, the
 // right copies kept, nothing left half sent. Pure.
 
-import { isArchiveName } from '../../../workflows/retention/plan-prune.ts'
+import { isArchiveName } from '../../../workflows/archives/archive-name.ts'
 import { deletedCount, formatBytes } from '../../../workflows/runs/destination.ts'
 import type { CloudDouble } from '../../clouds/cloud-double.ts'
 import type { ApiRun, ApiState } from '../api.ts'

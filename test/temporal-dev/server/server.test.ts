@@ -13,8 +13,9 @@ import { after, before, describe, it } from 'node:test'
 import { Client, Connection } from '@temporalio/client'
 import { isAlive } from '../../../db/machine/process-identity.ts'
 import { findTemporalCli } from '../../../temporal-dev/cli/find-cli.ts'
-import { prepareNamespace, SEARCH_ATTRIBUTES } from '../../../temporal-dev/server/search-attributes.ts'
+import { prepareNamespace } from '../../../temporal-dev/server/search-attributes.ts'
 import { startTemporalServer } from '../../../temporal-dev/server/server.ts'
+import { SEARCH_ATTRIBUTES } from '../../../workflows/search-attributes.ts'
 
 const said: string[] = []
 const log = { info: (message: string) => said.push(message), warn: (message: string) => said.push(message) }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { isArchiveName, type ListedFile, planPrune } from '../../../workflows/retention/plan-prune.ts'
+import { isArchiveName } from '../../../workflows/archives/archive-name.ts'
+import { type ListedFile, planPrune } from '../../../workflows/retention/plan-prune.ts'
 
 const file = (id: string, uploaded_at: string, name = `${id}.dump`): ListedFile => ({
   id,

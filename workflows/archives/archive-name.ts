@@ -1,22 +1,13 @@
-// Names at the destination: the binding's folder with its placeholders filled in, and the archive's own name or,
-// where another file holds that, one with the run's short ID in it (design.md, rule 2 and "A binding's remote_path").
+// What an archive may be called: the file types that are taken, and the names at the destination, which are the archive's
+// own or, where another file has that one, one with the run's ID in it (docs/design.md, rule 2).
 
 import { plainRunId, shortRunId } from '../workflow-ids.ts'
 
-export const DATABASE_PLACEHOLDER = '{database}'
+const ARCHIVE_TYPE = /\.(zip|dump|tar\.gz)$/i
 
-/** '/odoo-backups/acme/' and the like → '/odoo-backups/acme'. Null when the path needs a database and there is none. */
-export function resolveFolder(
-  remotePath: string,
-  instanceSlug: string,
-  database: string | null,
-): string | null {
-  if (remotePath.includes(DATABASE_PLACEHOLDER) && database === null) return null
-  const filled = remotePath
-    .replaceAll('{instance_slug}', instanceSlug)
-    // By a function: '$&' and the like in the name of a database are to stay as they are.
-    .replaceAll(DATABASE_PLACEHOLDER, () => database ?? '')
-  return `/${filled.split('/').filter(Boolean).join('/')}`
+/** True for the file types that this program uploads, counts and deletes: .zip, .dump and .tar.gz. */
+export function isArchiveName(name: string): boolean {
+  return ARCHIVE_TYPE.test(name)
 }
 
 /** Names up to this length (UTF-16 units) are taken everywhere; a mark must not make one longer. */
@@ -28,7 +19,7 @@ const MAX_NAME_LENGTH = 255
  * make a name longer than 255 characters, the end of its stem gives way.
  */
 export function namesForRun(name: string, runId: string): readonly string[] {
-  const type = /\.(zip|dump|tar\.gz)$/i.exec(name)?.[0] ?? ''
+  const type = ARCHIVE_TYPE.exec(name)?.[0] ?? ''
   const stem = name.slice(0, name.length - type.length)
   const marks = new Set([shortRunId(runId), plainRunId(runId)])
   const marked = [...marks].map((mark) => {

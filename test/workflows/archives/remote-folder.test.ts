@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { namesForRun, resolveFolder } from '../../../workflows/archives/remote-name.ts'
-import { isArchiveName } from '../../../workflows/retention/plan-prune.ts'
+import { isArchiveName, namesForRun } from '../../../workflows/archives/archive-name.ts'
+import { resolveFolder } from '../../../workflows/archives/remote-folder.ts'
 
 describe("a binding's folder", () => {
   it('has its placeholders filled in, one slash before and none behind', () => {
