@@ -19,6 +19,7 @@ import {
   type UploadTarget,
 } from '../providers/provider.ts'
 import { keptForm, readKept } from './kept-session.ts'
+import { withLateSignal } from './late-signal.ts'
 
 /** Where the session is kept between attempts; every write is refused once another attempt has claimed it. */
 export interface SessionStore {
@@ -76,6 +77,11 @@ const HASH_PATIENCE_MS = 600_000
 /** A provider that forgets session after session is not to be fed for ever. */
 const MOST_RESTARTS = 3
 const MOST_RESTARTS_OF_AGE = 1
+/**
+ * So long a cancelled attempt goes on to wait for the answer to an opening: only it names the session, and what nobody can name
+ * nobody can give up.
+ */
+const OPENING_MS = 10_000
 
 export async function transfer(options: TransferOptions): Promise<Transferred> {
   const { provider, source, sessions, events, signal } = options
@@ -219,11 +225,13 @@ async function openOrResume(options: TransferOptions, refused: Set<string>): Pro
   if (place.kind === 'present') return place
   const target = { ...about, folder, name: place.name }
   const before = forgotten?.name === place.name ? forgotten.session : undefined
-  const session = await provider.openSession(target, signal, before).catch((error: unknown) => {
+  const opening = withLateSignal(signal, OPENING_MS, (late) => provider.openSession(target, late, before))
+  const session = await opening.catch((error: unknown) => {
     if (isNameTaken(error)) refused.add(place.name)
     throw error
   })
   await sessions.save(ofTarget(target, session))
+  signal.throwIfAborted()
   // Its file has come to be in the meantime: asking finds it.
   if (session === before) return openOrResume(options, refused)
   return { kind: 'open', target, session, offset: 0 }

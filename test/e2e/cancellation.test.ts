@@ -27,6 +27,7 @@ const WAYS = [
 ] as const
 /** The look of the proof. */
 const PROOF = { google_drive: 'get', dropbox: 'metadata', onedrive: 'get' } as const
+const CANCELLATION_HEARD_MS = 3_000
 
 describe('a cancelled run', () => {
   let system: TestSystem
@@ -103,6 +104,26 @@ describe('a cancelled run', () => {
     const { items } = await listAudit(system.db, { run_id: run.runId, limit: 200 })
     const told = items.filter(({ event }) => event === 'upload_cancelled')
     assert.equal(new Set(told.map(({ account_id }) => account_id)).size, 3)
+  })
+
+  it('gives up the sessions that were being opened at that very moment', async () => {
+    const clouds = system.clouds.filter(({ kind }) => kind !== 'dropbox')
+    const given = await aRun(LARGE, clouds)
+    const gates = clouds.map((cloud) => {
+      const gate = createGate()
+      cloud.server.faults.clear()
+      cloud.server.faults.add({ operation: 'open', action: { kind: 'hold', at: 'answer', gate } })
+      return gate
+    })
+    const run = await system.start({ instance: given.slug, archive: given.archive })
+    await Promise.all(gates.map(({ reached }) => reached))
+    await run.cancel()
+    // By then the attempts know of it: they hear of a cancellation with a heartbeat, once a second.
+    await delay(CANCELLATION_HEARD_MS)
+    for (const { open } of gates) open()
+    await run.result().catch(() => null)
+    assert.deepEqual(await assertKnown(given, run.runId), ['cancelled', 'cancelled'])
+    for (const cloud of clouds) assert.equal(cloud.openSessions(), 0, cloud.kind)
   })
 
   for (const { size, last } of WAYS) {

@@ -4,9 +4,11 @@ import { appendFile, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { openArchiveSource } from '../../../activities/archives/archive-source.ts'
 import { ProviderError, type UploadSession } from '../../../activities/providers/provider.ts'
+import { readKept } from '../../../activities/uploads/kept-session.ts'
 import { type TransferNote, type Transferred, transfer } from '../../../activities/uploads/transfer.ts'
 import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
 
@@ -108,6 +110,23 @@ describe('bringing an archive to a destination', () => {
     }
     await upload.attempt()
     assert.ok(saved !== null)
+  })
+
+  it('keeps the session that was being opened when the attempt was cancelled, and sends nothing', async () => {
+    const upload = start()
+    const { provider } = upload
+    const cancelled = new AbortController()
+    const open = provider.openSession
+    provider.openSession = async (target, signal) => {
+      cancelled.abort(new Error('cancelled'))
+      await delay(20, undefined, { signal })
+      return open(target, signal)
+    }
+    await assert.rejects(upload.attempt(cancelled.signal), /cancelled/)
+    assert.deepEqual([provider.openSessions(), provider.calls.send], [1, 0])
+    const stored = upload.sessions.load() ?? assert.fail('nobody knows the session')
+    await provider.abortSession(readKept(stored).session, AbortSignal.timeout(1_000))
+    assert.equal(provider.openSessions(), 0)
   })
 
   it('goes on where the provider stands, through any breaks and any attempts, to one whole file (design.md, rules 1 to 3)', async () => {
