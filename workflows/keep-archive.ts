@@ -6,7 +6,7 @@ import { proxyActivities, sleep } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { keptArchiveOptions } from './activity-options.ts'
 
-/** The clocks of two hosts may differ. */
+/** A worker that takes its time for over and does not let go must not be asked without end. */
 const SHORTEST_PAUSE_MS = 1_000
 
 export type KeepArchiveInput = {
@@ -21,10 +21,9 @@ export async function keepArchiveWorkflow(input: KeepArchiveInput): Promise<void
   for (;;) {
     await sleep(pause)
     // A sync of the run may be open again just now, or may have failed again since: then its time begins anew.
-    const { is_released, kept_until } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
+    const { is_released, kept_for_ms } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
     if (is_released) return
     // Null while a sync is open, and left out by workers of earlier versions.
-    pause =
-      kept_until == null ? input.keep_for : Math.max(SHORTEST_PAUSE_MS, Date.parse(kept_until) - Date.now())
+    pause = kept_for_ms == null ? input.keep_for : Math.max(SHORTEST_PAUSE_MS, kept_for_ms)
   }
 }

@@ -31,12 +31,12 @@ export type PinActivities = {
   pinArchive(input: { run_id: string }): Promise<PinnedArchive>
   /**
    * Unlinks; with `only_when_due` not before `kept_until`, and never while a sync is open. What is not released yet says
-   * until when it is kept, as far as that is known.
+   * how much longer it is kept, as far as that is known: a time would be compared with the clock of whoever asks.
    */
   releaseArchive(input: {
     run_id: string
     only_when_due?: boolean
-  }): Promise<{ is_released: boolean; kept_until?: string | null }>
+  }): Promise<{ is_released: boolean; kept_for_ms?: number | null }>
 }
 
 export function createPinActivities(deps: ActivityDeps): PinActivities {
@@ -49,9 +49,10 @@ export function createPinActivities(deps: ActivityDeps): PinActivities {
       db.transaction().execute(async (trx) => {
         const run = await lockRun(trx, run_id)
         const { kept_until, instance_slug, archive } = run
-        if (run.cloud_status === 'pending') return { is_released: false, kept_until }
-        const isEarly = kept_until !== null && Date.parse(kept_until) > (await databaseNow(trx))
-        if (only_when_due === true && isEarly) return { is_released: false, kept_until }
+        if (run.cloud_status === 'pending') return { is_released: false, kept_for_ms: null }
+        const kept_for_ms = kept_until === null ? null : Date.parse(kept_until) - (await databaseNow(trx))
+        if (only_when_due === true && kept_for_ms !== null && kept_for_ms > 0)
+          return { is_released: false, kept_for_ms }
         if (run.pin_path !== null) await removeLinksOfRun(run.pin_path)
         if (await releasePin(trx, run_id)) {
           const about = { actor: 'workflow', instance_slug, run_id }
