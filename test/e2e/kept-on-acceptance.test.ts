@@ -12,9 +12,11 @@ import { createApp } from '../../api/app.ts'
 import { healRuns } from '../../api/runs/healer.ts'
 import { TemporalUnavailable } from '../../api/temporal/client.ts'
 import { pauseAccount } from '../../db/accounts/account-pauses.ts'
+import { databaseNow } from '../../db/clock.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { getRun } from '../../db/runs/runs.ts'
 import { type Answer, type ApiFixture, askOf, createApiFixture, TOKEN, text } from '../api/fixture.ts'
+import { createGate } from '../clouds/faults.ts'
 import { EMULATORS } from '../support/clouds.ts'
 import { randomName, testVault } from '../support/rows.ts'
 import type { TestSystem } from '../support/system.ts'
@@ -95,12 +97,8 @@ describe('an archive', () => {
 
   it('of a workflow that somebody else starts may be deleted after its first activity', async () => {
     const { slug, bindings } = await system.bind()
-    await pauseAccount(
-      api.db,
-      bindings[0]?.account_id ?? '',
-      new Date(Date.now() + 3_000).toISOString(),
-      'rests',
-    )
+    const rested = new Date((await databaseNow(api.db)) + 3_000).toISOString()
+    await pauseAccount(api.db, bindings[0]?.account_id ?? '', rested, 'rests')
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const run = await system.start({ instance: slug, archive })
     const handle = system.temporal.client.workflow.getHandle(`cloud-sync/${slug}/${run.runId}`)
@@ -122,6 +120,10 @@ describe('an archive', () => {
     const queue = randomName('cloud-host7')
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const body = { instance: slug, archive, run_id: randomName('run'), archive_task_queue: queue }
+    // Whoever waits for the pin is answered after an upload that ends at once as well, when the pin is let go already.
+    const upload = createGate()
+    const hold = { kind: 'hold', at: 'request', gate: upload } as const
+    api.clouds[0]?.server.faults.add({ operation: 'upload', action: hold })
     const early = await api.ask('POST', '/api/runs?wait=pinned&wait_seconds=1', body)
     assert.deepEqual([early.status, early.body.pin], [202, null], early.text)
     const waiting = api.ask('GET', `/api/runs/${body.run_id}?wait=pinned`)
@@ -139,8 +141,10 @@ describe('an archive', () => {
       const answer = await waiting
       assert.deepEqual([answer.status, answer.body.pin], [200, 'linked'], answer.text)
       await rm(inRoot(archive))
+      upload.open()
       assert.equal((await settled(body.run_id)).cloud_status, 'uploaded')
     } finally {
+      upload.open()
       await host.stop()
       await connection.close()
     }

@@ -1,5 +1,6 @@
 // A real Temporal server for one test file: the CLI's development server, in memory, on ports of its own, with the
 // search attributes of the contract. One a file; a task queue of its own for each test.
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Client, Connection } from '@temporalio/client'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
@@ -64,6 +65,13 @@ export async function createTestTemporal({
       }
     },
   }
+}
+
+/** When the workflow ended, by Temporal's own clock: the one to compare with what Temporal has planned. */
+export async function endOf(client: Client, workflowId: string): Promise<Date> {
+  const handle = client.workflow.getHandle(workflowId)
+  await handle.result()
+  return (await handle.describe()).closeTime ?? assert.fail(`${workflowId} has no end`)
 }
 
 /** Errors only, from the SDK and its core: a test that provokes failures fills no screen. Once a process. */

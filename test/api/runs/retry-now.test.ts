@@ -9,6 +9,7 @@ import type { CloudDouble } from '../../clouds/cloud-double.ts'
 import { EMULATORS } from '../../support/clouds.ts'
 import { someRun } from '../../support/rows.ts'
 import type { TestSystem } from '../../support/system.ts'
+import { endOf } from '../../support/temporal.ts'
 import { until } from '../../support/until.ts'
 import { type ApiFixture, assertProblem, at, createApiFixture, list, text } from '../fixture.ts'
 
@@ -67,7 +68,7 @@ describe('retry now', () => {
       assert.equal((await api.ask('POST', `/api/runs/${id}/retry-now`)).status, 202)
       const run = await settled(id)
       assert.equal(run.cloud_status, 'uploaded', cloud.kind)
-      assert.ok(text(at(run, 'cloud_sync_status', accountId).finished_at) < next)
+      assert.ok((await endOf(system.temporal.client, text(run.workflow_id))) < new Date(next))
       assert.equal(await accountPause(api.db, accountId), null)
       const trail = list((await api.ask('GET', `/api/audit?run_id=${id}&event=retry_requested`)).body)
       assert.deepEqual(at(trail[0] ?? null, 'details').account_ids, [accountId])
