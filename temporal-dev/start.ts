@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { createLocalArchives } from '../activities/archives/inspect-archive.ts'
+import { abortable } from '../activities/http/abortable.ts'
 import { connectWorker, installRuntime } from '../activities/worker/temporal-runtime.ts'
 import { startWorkers, workerPoolSize } from '../activities/worker/workers.ts'
 import { startApi } from '../api/server.ts'
@@ -23,7 +24,7 @@ import { findTemporalCli } from './cli/find-cli.ts'
 import { lockDataDir } from './data-lock.ts'
 import { prepareNamespace } from './server/search-attributes.ts'
 import { startTemporalServer } from './server/server.ts'
-import { createStops, Interrupted, onStopSignals, type Stops, unless } from './stops.ts'
+import { createStops, Interrupted, onStopSignals, type Stops } from './stops.ts'
 
 /** As a shell counts an end by SIGINT. */
 const INTERRUPTED = 130
@@ -81,11 +82,11 @@ async function start(config: Config, log: Logger, stops: Stops, signal: AbortSig
   // Pages and event streams do not wait for the uploads' connections, nor these for them.
   const apiDb = openDatabase(databaseUrl, { log, applicationName: 'cloud-sync-api' })
   stops.push({ what: 'database connections of the API', stop: () => apiDb.destroy() })
-  const vault = await unless(signal, prepareDatabase(config, db, log))
+  const vault = await abortable(() => prepareDatabase(config, db, log), signal)
 
   installRuntime(log)
   const embedded = config.temporalAddress === null ? await embeddedTemporal(embeddedDeps) : null
-  const temporal = await unless(signal, connectWorker(embedded?.address ?? null))
+  const temporal = await abortable(() => connectWorker(embedded?.address ?? null), signal)
   stops.push({ what: 'Temporal connection', stop: () => temporal.connection.close() })
   const workers = await startWorkers({ config, db, vault, log, temporal })
   stops.push({ what: 'workers', stop: workers.stop })
@@ -143,7 +144,10 @@ async function embeddedDatabase({ config, log, plainLog, stops, signal }: Embedd
 }
 
 async function embeddedTemporal({ config, log, plainLog, stops, signal }: EmbeddedDeps) {
-  const cli = await unless(signal, findTemporalCli({ environment: process.env, log: plainLog, signal }))
+  const cli = await abortable(
+    () => findTemporalCli({ environment: process.env, log: plainLog, signal }),
+    signal,
+  )
   const server = await startTemporalServer({
     cli,
     directory: join(config.dataDir, 'temporal'),

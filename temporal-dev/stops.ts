@@ -1,6 +1,5 @@
 // What a start brings up, and how it is taken down again: in the reverse order, each thing once, whatever happens meanwhile.
 
-import { once } from 'node:events'
 import type { Logger } from '../db/process/log.ts'
 
 export type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
@@ -62,18 +61,5 @@ export function onStopSignals(log: Logger, stop: () => void): void {
         process.exit(AT_ONCE)
       }
     })
-  }
-}
-
-/** For a step that cannot be interrupted itself: it is left behind. Rejects with the signal's reason. */
-export async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted()
-  const done = new AbortController()
-  const aborted = once(signal, 'abort', { signal: done.signal }).then(() => Promise.reject(signal.reason))
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    done.abort()
-    aborted.catch(() => undefined)
   }
 }

@@ -2,6 +2,7 @@
 // The wire's shapes are read here only (unions tagged with '.tag', providers.md 2.2); nothing of a body goes further.
 
 import { z } from 'zod'
+import { retryAfterMs } from '../../http/retry-after.ts'
 import type { RemoteFile } from '../provider.ts'
 
 /** A refusal. `reason` is the path of tags in the error union, such as 'path/conflict/file'; '' where there is none. */
@@ -23,6 +24,8 @@ export type DropboxFailure = {
 export type DropboxAnswer<T> =
   | { readonly ok: true; readonly result: T; readonly date: string | null }
   | { readonly ok: false; readonly failure: DropboxFailure }
+
+const DAY_MS = 86_400_000
 
 const objectSchema = z.record(z.string(), z.unknown())
 const tagSchema = z.string().regex(/^[a-z0-9_]{1,60}$/)
@@ -46,7 +49,7 @@ export function failureFrom(
         .string()
         .regex(/^[a-z_.]{1,60}$/)
         .safeParse(error?.required_scope).data ?? null,
-    retryAfterMs: retryAfterOf(headerOf('retry-after'), now) ?? secondsOf(error?.retry_after),
+    retryAfterMs: shortOf(retryAfterMs(headerOf('retry-after'), now)) ?? pauseOf(error?.retry_after),
     requestId: requestId !== undefined && /^[\w-]{1,80}$/.test(requestId) ? requestId : undefined,
     isTokenMalformed: status === 400 && typeof body === 'string' && /access token|authorization/i.test(body),
     isCut: typeof body === 'string' && body.startsWith('{'),
@@ -90,17 +93,15 @@ function findNumber(union: Record<string, unknown>, name: string): number | unde
   return undefined
 }
 
-function secondsOf(value: unknown): number | undefined {
-  const seconds = z.number().nonnegative().max(86_400).safeParse(value).data
-  return seconds === undefined ? undefined : seconds * 1000
+/** A pause in seconds, as the error union names it; in milliseconds. */
+function pauseOf(seconds: unknown): number | undefined {
+  const pause = z.number().nonnegative().safeParse(seconds).data
+  return pause === undefined ? undefined : shortOf(pause * 1000)
 }
 
-/** Seconds or an HTTP date (RFC 9110, section 10.2.3). */
-function retryAfterOf(header: string | undefined, now: number): number | undefined {
-  if (header === undefined || header.trim() === '') return undefined
-  if (/^\s*\d+\s*$/.test(header)) return secondsOf(Number(header))
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+/** A pause of more than a day is no answer of Dropbox's. */
+function shortOf(ms: number | undefined): number | undefined {
+  return ms !== undefined && ms <= DAY_MS ? ms : undefined
 }
 
 const timestampSchema = z.iso.datetime()

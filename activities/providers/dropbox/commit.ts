@@ -1,6 +1,7 @@
 // The last step of every session: finish, one at a time for the account (Dropbox locks it for writing), never
 // overwriting and never renaming. Repeating it is safe: identical content at the path counts as no conflict.
 
+import { abortable } from '../../http/abortable.ts'
 import type { ArrivedFile, RemoteFile, UploadTarget } from '../provider.ts'
 import { fileSchema, remoteFileOf } from './answers.ts'
 import type { DropboxConnection } from './connection.ts'
@@ -34,24 +35,10 @@ export type Turns = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<
 export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   return (work, signal) => {
-    const mine = abortable(last, signal).then(work)
+    const mine = abortable(() => last, signal).then(work)
     // Whoever gives up waiting does not end the turn of the one before.
     last = Promise.allSettled([last, mine])
     return mine
-  }
-}
-
-async function abortable(turn: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  let stop = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    await Promise.race([turn, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -9,7 +9,7 @@ import { ProviderError } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'
 import { accountSchema, type DropboxAccount, type DropboxAnswer, failureFrom } from './answers.ts'
 import { errorOf } from './errors.ts'
-import { type DropboxTokens, headerText, parseJson, tokenRefused } from './tokens.ts'
+import { type DropboxTokens, headerText, jsonOrText, tokenRefused } from './tokens.ts'
 
 /** The library's own addresses, which are replaced by the configured root. */
 const LIBRARY_ROOT = 'https://api.dropboxapi.com'
@@ -79,7 +79,7 @@ export function createDropboxConnection(deps: {
         if (response.status !== 401) return { response, isRefused: false }
         const text = await response.text()
         const again = new Response(text, { status: 401, headers: response.headers })
-        return { response: again, isRefused: isTokenRefused(parseJson(text)) }
+        return { response: again, isRefused: isTokenRefused(jsonOrText(text)) }
       }
       const signal = init.signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS)
       const { response, isRefused } = await withRenewal(tokens, ask, (answer) => answer.isRefused, signal)
@@ -178,7 +178,7 @@ export function createDropboxConnection(deps: {
         onSent: call.onSent,
         answerTimeoutMs: call.answerTimeoutMs ?? CALL_TIMEOUT_MS,
       })
-      return { ...answer, json: parseJson(answer.body.toString('utf8')) }
+      return { ...answer, json: jsonOrText(answer.body.toString('utf8')) }
     }
     const isRefused = ({ status, json }: Awaited<ReturnType<typeof once>>) =>
       status === 401 && isTokenRefused(json)

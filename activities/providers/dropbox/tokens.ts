@@ -4,7 +4,9 @@
 import { z } from 'zod'
 import type { DropboxCredentials } from '../../../db/accounts/account-shapes.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
+import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { failureFrom } from './answers.ts'
@@ -58,7 +60,7 @@ export function createDropboxTokens(deps: {
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
       body: form.toString(),
     })
-    const body = parseJson(answer.body.toString('utf8'))
+    const body = jsonOrText(answer.body.toString('utf8'))
     if (answer.status !== 200) {
       const failure = failureFrom(answer.status, (name) => headerText(answer.headers[name]), body, now())
       if (answer.status === 401 && !GRANT_REFUSALS.has(failure.reason)) throw tokenRefused(failure.requestId)
@@ -89,11 +91,11 @@ export function createDropboxTokens(deps: {
     isRenewable: true,
     current: async (signal) => {
       signal.throwIfAborted()
-      if (token === undefined) return (await unlessAborted(renew(), signal)).value
+      if (token === undefined) return (await abortable(renew, signal)).value
       if (now() < token.renewAt) return token.value
       const held = token
       try {
-        return (await unlessAborted(renew(), signal)).value
+        return (await abortable(renew, signal)).value
       } catch (cause) {
         // A passing fault at the token endpoint does not matter while the old token is still good.
         const isPassing = cause instanceof ProviderError && isRetryable(cause.code)
@@ -104,7 +106,7 @@ export function createDropboxTokens(deps: {
     renewed: async (refused, signal) => {
       signal.throwIfAborted()
       if (token !== undefined && token.value !== refused) return token.value
-      return (await unlessAborted(renew(), signal)).value
+      return (await abortable(renew, signal)).value
     },
   }
 }
@@ -117,22 +119,10 @@ export function tokenRefused(requestId: string | undefined): ProviderError {
   })
 }
 
-/** The shared work goes on for the others when one caller gives up. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}
-
 /** JSON, or the text as it is. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+export function jsonOrText(text: string): unknown {
+  const json = parseJson(text)
+  return json === undefined ? text : json
 }
 
 /** A header's value where it stands once. */

@@ -11,7 +11,9 @@ import {
   type ServiceAccount,
   serviceAccountSchema,
 } from '../../../db/accounts/account-shapes.ts'
+import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { tokenError } from './errors.ts'
@@ -82,7 +84,7 @@ export function createGoogleAuth(deps: {
     }
     throw new ProviderError('unexpected_answer', "Google's token service answered without a token")
   }
-  const token = (signal: AbortSignal) => orAborted(fresh, signal)
+  const token = (signal: AbortSignal) => abortable(fresh, signal)
   const refuse = (bad: string) => {
     // The library would hand it out again until it expires by the clock.
     if (jwt.credentials.access_token === bad) jwt.credentials = { ...jwt.credentials, expiry_date: 1 }
@@ -133,13 +135,9 @@ function configured(url: string, endpoints: GoogleEndpoints): string {
   return endpoints.apiRoot.replace(/\/+$/, '') + url.slice(GOOGLE_API_ROOT.length)
 }
 
+/** Null where it is none: the first use says what is wrong. */
 function parseAccount(text: string): ServiceAccount | null {
-  try {
-    return serviceAccountSchema.parse(JSON.parse(text))
-  } catch {
-    // The causes quote the key. The first use says what is wrong.
-    return null
-  }
+  return serviceAccountSchema.safeParse(parseJson(text)).data ?? null
 }
 
 function isUsableKey(pem: string): boolean {
@@ -148,19 +146,5 @@ function isUsableKey(pem: string): boolean {
   } catch {
     // OpenSSL's words help nobody: a key that cannot be read is malformed.
     return false
-  }
-}
-
-/** Starts the work and waits for it, but no longer than the signal allows; rejects then with its reason. */
-export async function orAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const listening = new AbortController()
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: listening.signal })
-  })
-  try {
-    return await Promise.race([work(), aborted])
-  } finally {
-    listening.abort()
   }
 }

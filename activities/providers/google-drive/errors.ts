@@ -3,6 +3,8 @@
 
 import { z } from 'zod'
 import { type ErrorCode, isRetryable } from '../../../workflows/errors.ts'
+import { parseJson } from '../../http/json.ts'
+import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 
 export type GoogleAnswer = {
@@ -96,7 +98,7 @@ export function reasonsOf(body: unknown): readonly string[] {
 export function driveError(answer: GoogleAnswer): ProviderError {
   const { status } = answer
   const reasons = reasonsOf(answer.body)
-  const more = { httpStatus: status, retryAfterMs: retryAfterMs(answer.retryAfter) }
+  const more = { httpStatus: status, retryAfterMs: retryAfterMs(answer.retryAfter, Date.now()) }
   const named = reasons
     .map((reason) => [reason, DRIVE_REASONS[reason]] as const)
     .find(([, row]) => row !== undefined)
@@ -145,7 +147,7 @@ const tokenErrorSchema = z.object({ error: z.string(), error_description: z.stri
 /** An answer of the token endpoint that is no success. */
 export function tokenError(answer: GoogleAnswer, subject: string | undefined): ProviderError {
   const { status } = answer
-  const more = { httpStatus: status, retryAfterMs: retryAfterMs(answer.retryAfter) }
+  const more = { httpStatus: status, retryAfterMs: retryAfterMs(answer.retryAfter, Date.now()) }
   if (status === 429)
     return new ProviderError('rate_limited', "Google's token service asks for a pause (429)", more)
   if (status >= 500 || status === 408) {
@@ -200,21 +202,4 @@ function tokenRow(error: string, description: string, hasSubject: boolean): Row 
     return ['credentials_refused', 'the service account is disabled or deleted']
   }
   return ['credentials_refused', 'Google refuses the credentials']
-}
-
-/** Milliseconds from a Retry-After header: seconds, or an HTTP date. */
-export function retryAfterMs(header: string | null | undefined, now = Date.now()): number | undefined {
-  if (header === null || header === undefined || header.trim() === '') return undefined
-  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000
-  const at = Date.parse(header)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Not JSON: the schema refuses it, and the caller takes it for an answer of somebody else.
-    return undefined
-  }
 }

@@ -3,9 +3,9 @@
 // left where it is: somebody with an older search result may be uploading into it.
 
 import { z } from 'zod'
+import { abortable } from '../../http/abortable.ts'
 import { ProviderError, type RemoteFolder } from '../provider.ts'
 import type { DriveApi } from './api.ts'
-import { orAborted } from './auth.ts'
 import { byAge, type DriveFile, FILE_FIELDS, FOLDER_TYPE, fileSchema } from './files.ts'
 import type { Listing } from './listing.ts'
 import { quoted } from './names.ts'
@@ -167,7 +167,7 @@ export function createFolders(
     const before = underway.get(key)
     if (before !== undefined) {
       // Whatever became of the other one, it is looked up again: its signal and its failure are not ours.
-      await orAborted(() => Promise.allSettled([before]), signal)
+      await abortable(() => Promise.allSettled([before]), signal)
       return ensureOnce(parentId, name, signal)
     }
     const own = ensureChild(parentId, name, signal).finally(() => underway.delete(key))

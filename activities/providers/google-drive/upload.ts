@@ -3,7 +3,9 @@
 // does not take such an ID, the file is found again by the marks it carries.
 
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
 import { type Provider, ProviderError, type RemoteFile, type UploadTarget } from '../provider.ts'
+import { httpsAddress, isTrustedHost } from '../trusted-host.ts'
 import type { DriveApi } from './api.ts'
 import { byAge, fileSchema, remoteFileOf } from './files.ts'
 import { generateId, readItem } from './folders.ts'
@@ -19,7 +21,6 @@ import {
   sessionSchema,
   storedBytes,
 } from './session.ts'
-import { isTrustedUpload } from './upload-host.ts'
 
 /** Of a token that is refused with the bytes, in one attempt: each costs the time of sending. */
 const MOST_RENEWALS = 2
@@ -63,7 +64,7 @@ export function createUploads(deps: {
     fileId: string | null,
     signal: AbortSignal,
   ): Promise<RemoteFile> => {
-    const parsed = fileSchema.safeParse(jsonOf(answer.body))
+    const parsed = fileSchema.safeParse(parseJson(answer.body))
     const stated = parsed.success ? remoteFileOf(parsed.data) : null
     if (stated?.hashes.some(({ algorithm }) => algorithm === 'sha256')) return stated
     const file = (await locate(target, stated?.id ?? fileId, signal)) ?? stated
@@ -165,7 +166,7 @@ export function createUploads(deps: {
       const uri = URL.parse(answer.headers.location ?? '', apiRoot)?.href
       if (answer.headers.location === undefined || uri === undefined)
         throw new ProviderError('unexpected_answer', 'Google Drive opened no upload session')
-      if (!isTrustedUpload(uri, apiRoot)) {
+      if (!isUploadAddress(uri, apiRoot)) {
         throw new ProviderError(
           'insecure_redirect',
           'Google Drive sends the upload to a host that is not known',
@@ -185,6 +186,12 @@ export function createUploads(deps: {
   }
 }
 
+/** Taken are Google's own hosts, and those near the configured root. */
+function isUploadAddress(address: string, apiRoot: string): boolean {
+  const url = httpsAddress(address)
+  return url !== null && isTrustedHost(url, new URL(apiRoot), ['.googleapis.com'])
+}
+
 /** The session is not there any more, or the file already is. */
 function isMissing({ status }: HttpAnswer): boolean {
   return status === 404 || status === 410 || status === 409
@@ -192,13 +199,4 @@ function isMissing({ status }: HttpAnswer): boolean {
 
 function sessionExpired(httpStatus?: number): ProviderError {
   return new ProviderError('session_expired', 'Google Drive has forgotten the upload session', { httpStatus })
-}
-
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString())
-  } catch {
-    // An answer that was cut off: the file is asked for by its ID instead.
-    return undefined
-  }
 }

@@ -5,6 +5,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { HttpAnswer } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
+import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 
 /** What was asked for: decides what a 404 or 409 means. */
@@ -204,28 +206,9 @@ export function graphError(answer: HttpAnswer, subject: Subject, now: number): P
   const quoted = [`HTTP ${answer.status}`, ...new Set(codes)].join(' ')
   return new ProviderError(rule.error, `${rule.says} (${quoted})`, {
     httpStatus: answer.status,
-    retryAfterMs: retryAfter(answer.headers, now) ?? defaultPause(answer.status),
+    retryAfterMs: retryAfterMs(answer.headers['retry-after'], now) ?? defaultPause(answer.status),
     requestId: header(answer.headers, 'request-id') ?? read.requestId,
   })
-}
-
-/** Milliseconds that Retry-After asks for (seconds or an HTTP date), if it is there. */
-export function retryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
-  const value = headers['retry-after']
-  if (value === undefined) return undefined
-  if (/^\d+$/.test(value.trim())) return Number(value) * 1000
-  const at = Date.parse(value)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-/** The body as JSON, or undefined where it is none. */
-export function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    // A proxy's HTML page or a cut answer: the status alone speaks.
-    return undefined
-  }
 }
 
 function ruleFor(status: number, subject: Subject, read: GraphErrorBody): Rule | undefined {

@@ -4,9 +4,10 @@
 
 import type { z } from 'zod'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'
-import { graphError, hasCode, parseJson, type Subject } from './errors.ts'
+import { graphError, hasCode, type Subject } from './errors.ts'
 import { checkPageUrl, graphBase } from './hosts.ts'
 import type { TokenSource } from './token.ts'
 

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'
+import { parseJson } from '../../http/json.ts'
 import { type AccountCheck, type ArchiveSource, ProviderError, type RemoteFolder } from '../provider.ts'
 import type { Drive, DriveSource } from './drive.ts'
 import type { Folders } from './folders.ts'
@@ -141,13 +142,8 @@ function explanation(code: ErrorCode, roles: readonly string[] | null): string {
 
 const claimsSchema = z.object({ roles: z.array(z.string().regex(/^[\w.]{1,80}$/)).default([]) })
 
-/** The `roles` claim, unverified and for diagnosis only; null where the token cannot be read. */
+/** The `roles` claim, unverified and for diagnosis only; null where the token cannot be read, which Microsoft does not promise. */
 function rolesOf(token: string): readonly string[] | null {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
-  try {
-    return claimsSchema.safeParse(JSON.parse(payload)).data?.roles ?? null
-  } catch {
-    // Microsoft promises no readable token.
-    return null
-  }
+  return claimsSchema.safeParse(parseJson(payload)).data?.roles ?? null
 }

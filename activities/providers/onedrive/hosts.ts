@@ -2,6 +2,7 @@
 // token: neither may lead to a host that is not Microsoft's, nor near the configured root, and never to plain HTTP.
 
 import { ProviderError } from '../provider.ts'
+import { httpsAddress, isNear, isTrustedHost } from '../trusted-host.ts'
 
 const GRAPH_HOSTS = [
   'graph.microsoft.com',
@@ -22,8 +23,6 @@ const UPLOAD_SUFFIXES = [
   '.microsoftpersonalcontent.com',
 ]
 
-const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]']
-
 /** The address of Graph's REST interface, from the configured root. */
 export function graphBase(root: string): string {
   const bare = root.replace(/\/+$/, '')
@@ -38,38 +37,23 @@ export function graphScope(root: string): string {
 
 /** Throws `insecure_redirect` unless the upload URL may be used. */
 export function checkUploadUrl(url: string, root: string): void {
-  const parsed = parse(url)
-  const isKnown = UPLOAD_SUFFIXES.some((suffix) => parsed?.hostname.endsWith(suffix))
-  if (parsed !== null && (isKnown || isNear(parsed, new URL(root)))) return
+  const parsed = httpsAddress(url)
+  if (parsed !== null && isTrustedHost(parsed, new URL(root), UPLOAD_SUFFIXES)) return
   throw refused('an upload address', parsed)
 }
 
 /** Throws `insecure_redirect` unless the next page may be asked with our token. */
 export function checkPageUrl(url: string, root: string): void {
-  const parsed = parse(url)
+  const parsed = httpsAddress(url)
   if (parsed !== null && (GRAPH_HOSTS.includes(parsed.host) || parsed.host === new URL(root).host)) return
   throw refused('a next page', parsed)
 }
 
 /** Throws `insecure_redirect` unless the client secret may be sent there. */
 export function checkSignInUrl(url: string, root: string): void {
-  const parsed = parse(url)
+  const parsed = httpsAddress(url)
   if (parsed !== null && isNear(parsed, new URL(root))) return
   throw refused('a sign-in address', parsed)
-}
-
-/** The same host, a host with the same parent domain, or loopback where the root is loopback. */
-function isNear(url: URL, root: URL): boolean {
-  if (url.hostname === root.hostname) return true
-  if (LOOPBACK_HOSTS.includes(root.hostname)) return LOOPBACK_HOSTS.includes(url.hostname)
-  const parent = root.hostname.split('.').slice(1)
-  const isName = /[a-z]/i.test(parent.at(-1) ?? '')
-  return isName && parent.length >= 2 && url.hostname.endsWith(`.${parent.join('.')}`)
-}
-
-function parse(url: string): URL | null {
-  const parsed = URL.parse(url)
-  return parsed?.protocol === 'https:' ? parsed : null
 }
 
 function refused(what: string, url: URL | null): ProviderError {

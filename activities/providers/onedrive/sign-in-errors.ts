@@ -4,8 +4,9 @@
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { HttpAnswer } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
+import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
-import { parseJson, retryAfter } from './errors.ts'
 
 type Meaning = { readonly error: ErrorCode; readonly says: string }
 
@@ -76,7 +77,8 @@ export function signInError(answer: HttpAnswer, now: number): ProviderError {
   const isPause = meaning.error === 'rate_limited'
   return new ProviderError(meaning.error, `${meaning.says} (${quoted})`, {
     httpStatus: answer.status,
-    retryAfterMs: retryAfter(answer.headers, now) ?? (isPause ? DEFAULT_PAUSE_MS : undefined),
+    retryAfterMs:
+      retryAfterMs(answer.headers['retry-after'], now) ?? (isPause ? DEFAULT_PAUSE_MS : undefined),
     requestId: body?.correlation_id,
   })
 }

@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
 import type { OneDriveCredentials } from '../../../db/accounts/account-shapes.ts'
+import { abortable } from '../../http/abortable.ts'
 import type { HttpAnswer, HttpClient } from '../../http/client.ts'
+import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
-import { parseJson } from './errors.ts'
 import { checkSignInUrl, graphScope } from './hosts.ts'
 import { signInError } from './sign-in-errors.ts'
 
@@ -112,8 +113,8 @@ export function createTokenSource(deps: Deps): TokenSource {
   }
 
   return {
-    get: (signal) => withSignal(getShared(), signal),
-    renew: (refused, signal) => withSignal(current === refused ? renewShared() : getShared(), signal),
+    get: (signal) => abortable(getShared, signal),
+    renew: (refused, signal) => abortable(current === refused ? renewShared : getShared, signal),
   }
 }
 
@@ -175,14 +176,4 @@ function plainHeaders(answer: HttpAnswer): Record<string, string> {
   for (const [name, value] of Object.entries(answer.headers))
     if (typeof value === 'string') plain[name] = value
   return plain
-}
-
-/** The shared result for one caller: its signal ends its own waiting, not the request of the others. */
-function withSignal<T>(shared: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

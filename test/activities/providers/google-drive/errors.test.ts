@@ -2,13 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  driveError,
-  reasonsOf,
-  retryAfterMs,
-  tokenError,
-} from '../../../../activities/providers/google-drive/errors.ts'
-import { isTrustedUpload } from '../../../../activities/providers/google-drive/upload-host.ts'
+import { driveError, reasonsOf, tokenError } from '../../../../activities/providers/google-drive/errors.ts'
 import type { ErrorCode } from '../../../../workflows/errors.ts'
 import { driveErrorBody } from '../../../clouds/google/drive-error.ts'
 import { assertClean } from './harness.ts'
@@ -135,44 +129,4 @@ describe('an error of the token service', () => {
       assert.equal(tokenError({ status, body: '<html>' }, undefined).code, 'unexpected_answer')
     }
   })
-})
-
-describe('Retry-After', () => {
-  it('is read in seconds and as a date', () => {
-    const now = Date.parse('2026-11-23T12:00:00Z')
-    assert.equal(retryAfterMs('120', now), 120_000)
-    assert.equal(retryAfterMs('Mon, 23 Nov 2026 12:00:30 GMT', now), 30_000)
-    assert.equal(retryAfterMs('Mon, 23 Nov 2026 11:00:00 GMT', now), 0)
-    for (const header of ['', ' ', 'soon', undefined, null])
-      assert.equal(retryAfterMs(header, now), undefined)
-    assert.equal(driveError({ status: 503, body: '', retryAfter: '5' }).retryAfterMs, 5000)
-  })
-})
-
-describe('the host of an upload', () => {
-  const google = 'https://www.googleapis.com'
-  const cases: readonly (readonly [address: string, root: string, isTrusted: boolean])[] = [
-    ['https://www.googleapis.com/upload?upload_id=1', google, true],
-    ['https://storage.googleapis.com/upload', google, true],
-    ['http://www.googleapis.com/upload', google, false],
-    ['https://googleapis.com.evil.example/', google, false],
-    ['https://evilgoogleapis.com/', google, false],
-    ['https://www.googleapis.com@evil.example/', google, false],
-    ['https://user@www.googleapis.com/', google, false],
-    ['https://127.0.0.1:4000/', google, false],
-    ['https://127.0.0.1:4000/', 'https://127.0.0.1:3000', true],
-    ['https://localhost:4000/', 'https://127.0.0.1:3000', true],
-    ['https://evil.example/', 'https://127.0.0.1:3000', false],
-    ['https://gateway.example.org/u', 'https://gateway.example.org/google', true],
-    ['https://uploads.example.org/u', 'https://gateway.example.org/google', true],
-    ['https://www.googleapis.com/u', 'https://gateway.example.org/google', true],
-    ['https://evil.org/u', 'https://example.org', false],
-    ['https://10.0.0.2/u', 'https://11.0.0.2', false],
-    ['no address', google, false],
-  ]
-  for (const [address, root, isTrusted] of cases) {
-    it(`${address} is ${isTrusted ? 'taken' : 'refused'} under ${root}`, () => {
-      assert.equal(isTrustedUpload(address, root), isTrusted)
-    })
-  }
 })
