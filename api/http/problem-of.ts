@@ -5,7 +5,7 @@ import { HTTPException } from 'hono/http-exception'
 import { DbConflict } from '../../db/conflict.ts'
 import { isDatabaseAway, isRefusedValue } from '../../db/database-errors.ts'
 import type { Logger } from '../../db/process/log.ts'
-import { ActivityRefused, NoWorkerAnswered, TemporalUnavailable } from '../temporal/client.ts'
+import { ActivityRefused, NoWorkerAnswered, TemporalUnavailable } from '../temporal/failures.ts'
 import { isProblemStatus, Problem } from './problem.ts'
 
 const RETRY_AFTER = { 'retry-after': '5' }

@@ -8,7 +8,7 @@ import type { Logger } from '../../db/process/log.ts'
 import type { Vault } from '../../db/secrets/vault.ts'
 import { inTime } from '../http/in-time.ts'
 import type { TemporalClient } from '../temporal/client.ts'
-import { NoWorkerAnswered } from '../temporal/client.ts'
+import { NoWorkerAnswered } from '../temporal/failures.ts'
 
 export interface HealthCheck {
   database(): Promise<boolean>

@@ -19,7 +19,7 @@ import { runResource } from '../runs/resource.ts'
 import { endWaits } from '../runs/retry-now.ts'
 import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
 import { json, problems } from '../schemas/shared.ts'
-import { isAway } from '../temporal/client.ts'
+import { isAway } from '../temporal/failures.ts'
 import { startOrExplain } from './runs.ts'
 
 const tags = ['Runs']

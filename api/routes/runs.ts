@@ -29,7 +29,7 @@ import {
   runSchema,
 } from '../schemas/runs.ts'
 import { created, DEFAULT_PAGE_SIZE, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
-import { isAway, TemporalUnavailable } from '../temporal/client.ts'
+import { isAway, TemporalUnavailable } from '../temporal/failures.ts'
 
 const tags = ['Runs']
 

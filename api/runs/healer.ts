@@ -12,7 +12,7 @@ import { owedStarts, quietRuns, requestRestart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
 import type { TemporalClient } from '../temporal/client.ts'
-import { isAway, isRefusal, TemporalUnavailable } from '../temporal/client.ts'
+import { isAway, isRefusal, TemporalUnavailable } from '../temporal/failures.ts'
 import { sweepOrphans, sweepPins } from './pin-sweep.ts'
 import { startOwed } from './starter.ts'
 

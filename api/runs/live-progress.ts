@@ -9,8 +9,8 @@ import { type AttemptProgress, listAttemptProgress } from '../../db/uploads/prog
 import type { DestinationState } from '../../workflows/types.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { TemporalClient } from '../temporal/client.ts'
-import { TemporalUnavailable } from '../temporal/client.ts'
-import type { PendingUpload } from '../temporal/pending-upload.ts'
+import { TemporalUnavailable } from '../temporal/failures.ts'
+import type { PendingActivity } from '../temporal/pending-activity.ts'
 import { createRateMemory, type RateMemory } from './moving-rate.ts'
 
 export type LiveDestination = {
@@ -35,7 +35,7 @@ const MOST_QUESTIONS = 150
 
 type LiveDeps = {
   readonly db: Db
-  readonly temporal: Pick<TemporalClient, 'pendingUpload'>
+  readonly temporal: Pick<TemporalClient, 'pendingActivity'>
   readonly log: Logger
 }
 
@@ -77,11 +77,11 @@ type Question = { readonly run: Run; readonly accountId: string }
 async function askTemporal(
   { temporal, log }: LiveDeps,
   questions: readonly Question[],
-): Promise<readonly (PendingUpload | null)[] | null> {
+): Promise<readonly (PendingActivity | null)[] | null> {
   try {
     return await Promise.all(
       questions.map(({ run, accountId }) =>
-        temporal.pendingUpload(bindingWorkflowId(run.instance_slug, run.id, accountId)),
+        temporal.pendingActivity(bindingWorkflowId(run.instance_slug, run.id, accountId)),
       ),
     )
   } catch (err) {
@@ -93,7 +93,7 @@ async function askTemporal(
 
 function liveDestination(
   state: DestinationState,
-  upload: PendingUpload | null,
+  upload: PendingActivity | null,
   progress: AttemptProgress | undefined,
   window: RateWindow,
 ): LiveDestination {

@@ -10,7 +10,7 @@ import type { Logger } from '../../db/process/log.ts'
 import { pinsDue, queuesOfHosts } from '../../db/runs/kept-archives.ts'
 import { archiveQueues } from '../../workflows/workflow-ids.ts'
 import type { TemporalClient } from '../temporal/client.ts'
-import { ActivityRefused, NoWorkerAnswered } from '../temporal/client.ts'
+import { ActivityRefused, NoWorkerAnswered } from '../temporal/failures.ts'
 
 /** The sweep of a disk ends by itself earlier. */
 const SWEEP_MS = 60_000

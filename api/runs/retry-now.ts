@@ -9,13 +9,13 @@ import type { Run } from '../../db/schema.ts'
 import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import { Problem } from '../http/problem.ts'
 import type { TemporalClient } from '../temporal/client.ts'
-import type { PendingUpload } from '../temporal/pending-upload.ts'
+import type { PendingActivity } from '../temporal/pending-activity.ts'
 
-type RetryDeps = { readonly db: Db; readonly temporal: Pick<TemporalClient, 'pendingUpload' | 'retryNow'> }
+type RetryDeps = { readonly db: Db; readonly temporal: Pick<TemporalClient, 'pendingActivity' | 'retryNow'> }
 type OpenDestination = {
   readonly accountId: string
   readonly workflowId: string
-  readonly pending: PendingUpload | null
+  readonly pending: PendingActivity | null
 }
 
 /** Throws Problem 409 with the reason when nothing waits; TemporalUnavailable, and a second call is safe then. */
@@ -51,13 +51,13 @@ async function openDestinations(
   return Promise.all(
     accountIds.map(async (accountId) => {
       const workflowId = bindingWorkflowId(run.instance_slug, run.id, accountId)
-      return { accountId, workflowId, pending: await temporal.pendingUpload(workflowId) }
+      return { accountId, workflowId, pending: await temporal.pendingActivity(workflowId) }
     }),
   )
 }
 
 /** A first attempt that is not running waits for a worker, and no wait can be ended there. */
-function isBackingOff({ state, next_attempt_at, attempt }: PendingUpload): boolean {
+function isBackingOff({ state, next_attempt_at, attempt }: PendingActivity): boolean {
   return state === 'waiting' && next_attempt_at !== null && attempt > 1
 }
 

@@ -5,7 +5,8 @@
 import type { Db } from '../../db/database.ts'
 import { confirmStart, hasStarted, takeOwedStart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
-import type { SyncStart, TemporalClient } from '../temporal/client.ts'
+import type { TemporalClient } from '../temporal/client.ts'
+import type { SyncStart } from '../temporal/runs.ts'
 
 export type StartOutcome = 'started' | 'already_open' | 'not_owed'
 

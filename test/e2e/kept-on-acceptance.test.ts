@@ -10,7 +10,7 @@ import { createLocalArchives } from '../../activities/archives/inspect-archive.t
 import { startWorkers } from '../../activities/worker/workers.ts'
 import { createApp } from '../../api/app.ts'
 import { healRuns } from '../../api/runs/healer.ts'
-import { TemporalUnavailable } from '../../api/temporal/client.ts'
+import { TemporalUnavailable } from '../../api/temporal/failures.ts'
 import { pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { databaseNow } from '../../db/clock.ts'
 import { createLogger } from '../../db/process/log.ts'

@@ -145,7 +145,7 @@ describe('a stream', () => {
     // Temporal is asked about open runs alone: what is looked up of this one waits until it is long settled.
     const temporal: ApiFixture['temporal'] = {
       ...api.temporal,
-      pendingUpload: async () => {
+      pendingActivity: async () => {
         asked += 1
         await held
         return null

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../../api/app.ts'
-import { ActivityRefused } from '../../../api/temporal/client.ts'
+import { ActivityRefused } from '../../../api/temporal/failures.ts'
 import { someAccount, someInstance } from '../../support/rows.ts'
 import { type ApiFixture, askOf, assertProblem, at, createApiFixture, list, TOKEN, text } from '../fixture.ts'
 

@@ -96,7 +96,7 @@ describe('an API whose clock is not that of the database', () => {
       api.db,
     )
     const run = (await getRun(api.db, id)) ?? assert.fail()
-    const temporal = { ...api.temporal, pendingUpload: async () => null }
+    const temporal = { ...api.temporal, pendingActivity: async () => null }
     const live = await withClockOff(HOUR_MS, () => liveProgress({ ...api, temporal }, [run]))
     const rate = live.get(id)?.destinations[account]?.bytes_per_second ?? 0
     assert.ok(rate > BYTES_PER_SECOND / 2 && rate <= BYTES_PER_SECOND, `${rate} bytes per second`)

@@ -12,7 +12,7 @@ import { createLocalArchives } from '../../../activities/archives/inspect-archiv
 import { createApp } from '../../../api/app.ts'
 import type { LocalArchives } from '../../../api/archives/inspect-archive.ts'
 import type { AppDeps } from '../../../api/context.ts'
-import { TemporalUnavailable } from '../../../api/temporal/client.ts'
+import { TemporalUnavailable } from '../../../api/temporal/failures.ts'
 import { listAudit } from '../../../db/audit.ts'
 import { loadConfig } from '../../../db/process/config.ts'
 import { getRun } from '../../../db/runs/runs.ts'

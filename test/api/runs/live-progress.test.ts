@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { liveProgress } from '../../../api/runs/live-progress.ts'
 import { createRateMemory, movingRate, type Sample, withSample } from '../../../api/runs/moving-rate.ts'
-import type { PendingUpload } from '../../../api/temporal/pending-upload.ts'
+import type { PendingActivity } from '../../../api/temporal/pending-activity.ts'
 import { beginSync } from '../../../db/runs/destinations.ts'
 import { getRun } from '../../../db/runs/runs.ts'
 import { startAttempt } from '../../../db/uploads/attempts.ts'
@@ -65,19 +65,17 @@ describe('live progress', () => {
   })
   after(() => api.close())
 
-  const pending = (change: Partial<PendingUpload>): PendingUpload => ({
+  const pending = (change: Partial<PendingActivity>): PendingActivity => ({
     activity: 'uploadArchive',
     activity_id: '1',
     state: 'running',
     attempt: 1,
-    bytes_sent: null,
-    heartbeat_at: null,
     next_attempt_at: null,
     last_error: null,
     ...change,
   })
   /** 8 MiB were sent, and 1 MiB of them has the provider. */
-  const show = async (state: Partial<DestinationState>, upload: PendingUpload) => {
+  const show = async (state: Partial<DestinationState>, upload: PendingActivity) => {
     const { id: account } = await someAccount(api.db)
     const run = await someRun(api.db)
     const shown = pendingDestination({ size: 100 * MIB, bytes_sent: 8 * MIB, attempt: 1, ...state })
@@ -93,7 +91,7 @@ describe('live progress', () => {
     await saveProgress(api.db, session, { stored_bytes: MIB, sent_bytes: 8 * MIB })
     const open = await getRun(api.db, run.id)
     assert.ok(open !== null)
-    const temporal = { ...api.temporal, pendingUpload: async () => upload }
+    const temporal = { ...api.temporal, pendingActivity: async () => upload }
     const live = await liveProgress({ ...api, temporal }, [open])
     const destination = live.get(run.id)?.destinations[account]
     assert.ok(destination !== undefined)
@@ -101,7 +99,7 @@ describe('live progress', () => {
   }
 
   it('shows of an upload that waits what the provider has, without a rate', async () => {
-    const waiting = pending({ state: 'waiting', attempt: 3, bytes_sent: 8 * MIB })
+    const waiting = pending({ state: 'waiting', attempt: 3 })
     for (const status of ['retrying', 'uploading'] as const) {
       const live = await show({ status }, waiting)
       assert.equal(live.bytes_sent, MIB)
@@ -112,8 +110,8 @@ describe('live progress', () => {
   })
 
   it('shows of an upload that sends how far it is', async () => {
-    const live = await show({ status: 'uploading' }, pending({ bytes_sent: 40 * MIB }))
-    assert.equal(live.bytes_sent, 8 * MIB, 'what is saved every second, not what a heartbeat said before')
+    const live = await show({ status: 'uploading' }, pending({}))
+    assert.equal(live.bytes_sent, 8 * MIB, 'what is saved every second')
     assert.equal(live.state, 'running')
   })
 
@@ -135,11 +133,11 @@ describe('live progress', () => {
       runs.push(run)
     }
     let questions = 0
-    const pendingUpload = async () => {
+    const pendingActivity = async () => {
       questions += 1
       return pending({ state: 'waiting', next_attempt_at: '2026-11-23T00:00:00Z' })
     }
-    const live = await liveProgress({ ...api, temporal: { ...api.temporal, pendingUpload } }, runs)
+    const live = await liveProgress({ ...api, temporal: { ...api.temporal, pendingActivity } }, runs)
     const shown = runs.map(({ id }) => live.get(id))
     assert.equal(questions, 150)
     assert.deepEqual(
