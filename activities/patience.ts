@@ -2,7 +2,7 @@
 // given, because a test need not be as patient as a provider is slow.
 
 export type Patience = {
-  /** For a hash that the provider has not computed: minutes (providers.md 3.3). */
+  /** For a hash that the provider has not computed: minutes (docs/providers.md, 3.3). */
   readonly hashMs: number
   /** For a file that the provider took: it can be read by its ID at once, or after seconds where its parts do not agree yet. */
   readonly fileMs: number

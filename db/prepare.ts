@@ -1,5 +1,5 @@
 // What every process does with the database before anything else: see that the key file opens what is sealed, and only
-// then bring the tables up to date (design.md, SECRET_KEY_FILE: a wrong key changes nothing).
+// then bring the tables up to date (docs/design.md, "The key file": a wrong key changes nothing).
 
 import { sql } from 'kysely'
 import { appendAudit } from './audit.ts'

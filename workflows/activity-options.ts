@@ -1,6 +1,7 @@
-// One options object a kind of activity, each with its reasons (temporal-practice.md, section 4).
+// One options object per kind of activity, each with its reasons. What the timeouts count:
+// https://docs.temporal.io/encyclopedia/detecting-activity-failures
 // Every activity waits for its cancellation to be completed: the default tells the workflow "cancelled" while the
-// upload still runs.
+// upload still runs (https://github.com/temporalio/sdk-typescript/issues/2442).
 
 import type { ActivityOptions } from '@temporalio/workflow'
 import { summaryText } from './web-ui-text.ts'

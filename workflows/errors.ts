@@ -1,6 +1,6 @@
 // The one vocabulary of errors: status, audit, API, UI and Temporal failures all name these codes.
 // Data, not classes. `permanent` codes stop at once; the others are retried until 24 hours have passed
-// without a byte of progress (design.md, rule 8).
+// without a byte of progress (docs/design.md, rule 8).
 
 type ErrorRule = {
   /** True when trying again without a person's help cannot succeed. */

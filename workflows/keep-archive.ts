@@ -1,5 +1,5 @@
 // keepArchiveWorkflow: keeps the linked archive of a run that did not reach every destination, so that a re-upload finds
-// it, and lets it go when its time is over (design.md, rule 6). It outlives the run's own workflow.
+// it, and lets it go when its time is over (docs/design.md, rule 6). It outlives the run's own workflow.
 
 import type { Duration } from '@temporalio/common'
 import { proxyActivities, sleep } from '@temporalio/workflow'

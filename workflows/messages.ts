@@ -1,4 +1,4 @@
-// Queries, signals and workflow types: the names that outside clients see (design.md, "Contract: Temporal").
+// Queries, signals and workflow types: the names that outside clients see (docs/design.md, "Contract: Temporal").
 
 import { defineQuery, defineSignal } from '@temporalio/workflow'
 import type { CloudSyncStatus, DestinationState } from './types.ts'

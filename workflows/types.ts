@@ -1,4 +1,4 @@
-// The shapes that leave the process: workflow input, status and result (design.md, "Contract: Temporal").
+// The shapes that leave the process: workflow input, status and result (docs/design.md, "Contract: Temporal").
 // Names are snake_case because they are used as they are stored and sent; nothing maps them.
 
 export const PROVIDER_KINDS = ['google_drive', 'dropbox', 'onedrive'] as const

@@ -1,4 +1,4 @@
-// Workflow IDs of the contract (design.md, "Contract: Temporal"): built and parsed here only.
+// Workflow IDs of the contract (docs/design.md, "Contract: Temporal"): built and parsed here only.
 
 import type { CloudSyncInput } from './types.ts'
 

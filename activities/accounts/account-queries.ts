@@ -1,5 +1,5 @@
-// What the API wants to know of a provider, run as standalone activities, so that the API process holds no
-// provider code and opens no credentials (temporal-practice.md, section 3).
+// What the API wants to know of a provider, run as standalone activities (https://docs.temporal.io/standalone-activity),
+// so that the API process holds no provider code and opens no credentials.
 
 import { Context } from '@temporalio/activity'
 import { getBinding } from '../../db/instances/bindings.ts'

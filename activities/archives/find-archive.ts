@@ -1,5 +1,5 @@
-// The archive on disk: which file is meant, that it lies under BACKUP_ROOT with every symlink resolved (field.md, S12),
-// that it is of a kind we take, and what identifies it while it is read.
+// The archive on disk: which file is meant, that it lies under BACKUP_ROOT with every symlink resolved (docs/security.md,
+// S12), that it is of a kind we take, and what identifies it while it is read.
 
 import { type BigIntStats, constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'

@@ -1,5 +1,5 @@
-// Keeping the archive while it is owed (design.md, rule 6), so that the orchestrator's own retention may delete its name of
-// the file: noting the link in the run's row, and letting it go.
+// Keeping the archive while it is owed (docs/design.md, rule 6), so that the orchestrator's own retention may delete its
+// name of the file: noting the link in the run's row, and letting it go.
 
 import { stat } from 'node:fs/promises'
 import { appendAudit } from '../../db/audit.ts'

@@ -1,6 +1,7 @@
 // How long a proof is waited for that the provider does not give yet: a file that it does not show, a hash that it has not
-// computed (providers.md 3.3). What counts is how often and how long the provider was really asked in vain: tries that never
-// reached it say nothing. It travels from attempt to attempt in the heartbeat; should it get lost, the wait begins anew.
+// computed (docs/providers.md, 3.3). What counts is how often and how long the provider was really asked in vain: tries
+// that never reached it say nothing. It travels from attempt to attempt in the heartbeat; should it get lost, the wait
+// begins anew.
 
 import { z } from 'zod'
 import type { Patience } from '../patience.ts'

@@ -1,5 +1,5 @@
 // The last way to prove a copy: where a provider states no hash, what stands there is read back and hashed here. It costs the
-// whole file once more, so a large one is read only when the hash has stayed away for long (providers.md 3.3).
+// whole file once more, so a large one is read only when the hash has stayed away for long (docs/providers.md, 3.3).
 
 import type { FileHash } from '../../workflows/types.ts'
 import { createArchiveHash } from '../archives/archive-hash.ts'

@@ -1,6 +1,6 @@
-// The proof (design.md, rule 1): the provider itself states the file with the archive's size and the hash of the bytes that
-// were read; OneDrive's copies without a hash are read back instead. Only this step marks a destination as uploaded. A copy
-// that differs is removed here, by its ID.
+// The proof (docs/design.md, rule 1): the provider itself states the file with the archive's size and the hash of the bytes
+// that were read; OneDrive's copies without a hash are read back instead. Only this step marks a destination as uploaded. A
+// copy that differs is removed here, by its ID.
 
 import { Context } from '@temporalio/activity'
 import { saveDestination } from '../../db/runs/destinations.ts'

@@ -1,6 +1,6 @@
 // A provider that asks for a pause means the account, not just the upload that heard it: other uploads of the account wait as
 // well, visibly and without holding a slot; other accounts go on. Drive's daily cap looks like an ordinary rate limit
-// (providers.md 1.7), so it is told apart by what the account has sent within a day.
+// (docs/providers.md, 1.7), so it is told apart by what the account has sent within a day.
 
 import { accountPause, pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
@@ -16,7 +16,7 @@ import { type Cause, causeOf, LONGEST_PAUSE_MS, StepError } from '../failures.ts
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
-/** Drive takes 750 GB a user and day (providers.md 1.7, Google's page on limits). */
+/** Drive takes 750 GB per user and day (docs/providers.md, 1.7). */
 const DRIVE_DAILY_BYTES = 750e9
 /** From here on a rate limit that lasts is taken for the daily cap: others may upload as the same user. */
 const SUSPECT_BYTES = 600e9

@@ -30,7 +30,7 @@ export function archiveOf(run: Run): ArchiveToSend {
   }
 }
 
-/** Throws StepError `archive_too_large`, which is known before the first byte (providers.md, section 0). */
+/** Throws StepError `archive_too_large`, which is known before the first byte (docs/providers.md, 0). */
 export function refuseTooLarge(size: number, provider: Provider): void {
   const { maxFileBytes } = provider.limits
   if (size <= maxFileBytes) return

@@ -13,7 +13,7 @@ import type { UploadProgress } from './progress.ts'
 import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
 
 const HOUR_MS = 3_600_000
-/** Tried for this long without a byte of progress an upload is given up (design.md, rule 8). */
+/** Tried for this long without a byte of progress an upload is given up (docs/design.md, rule 8). */
 const PATIENCE_MS = 24 * HOUR_MS
 /** The pauses between attempts that bring nothing, twice as long each time. After one that brought bytes it begins anew. */
 const FIRST_PAUSE_MS = 2_000

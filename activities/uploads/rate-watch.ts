@@ -1,5 +1,5 @@
 // Whether an upload can be finished within the life of its session at the rate that is measured, said while it runs and not
-// when a day's work is lost (OneDrive's upload address dies 24 hours after it was made: providers.md 3.2).
+// when a day's work is lost (OneDrive's upload address dies 24 hours after it was made: docs/providers.md, 3.2).
 
 import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { DestinationState } from '../../workflows/types.ts'

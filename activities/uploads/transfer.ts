@@ -72,7 +72,7 @@ const TRIES_WITHOUT_PROGRESS = 2
 /** How often, and how far apart, the hash of a standing file of equal size is asked for. */
 const HASH_TRIES = 3
 const HASH_PAUSE_MS = 2_000
-/** A hash that is not there by then never comes (providers.md 3.3). */
+/** A hash that is not there by then never comes (docs/providers.md, 3.3). */
 const HASH_PATIENCE_MS = 600_000
 /** A provider that forgets session after session is not to be fed for ever. */
 const MOST_RESTARTS = 3

@@ -1,6 +1,7 @@
 // The Workers of one process: workflows and activities that need no archive on TASK_QUEUE; where this process sees the shared
 // archives, the two queues of work on them; and, where this host has archives of its own, its two queues besides. Uploads
-// have queues of their own, because they hold a slot for hours (temporal-practice.md, section 7).
+// have queues of their own, because they hold a slot for hours: on one queue, as many uploads as there are slots would stop all
+// bookkeeping, verification and clean-up (https://docs.temporal.io/develop/worker-performance).
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-// Lets go of archives that are kept longer than they should be (design.md, rule 6), because the workflow that was to do
+// Lets go of archives that are kept longer than they should be (docs/design.md, rule 6), because the workflow that was to do
 // it never began, was lost, or has waited for its host in vain, and of links that belong to no run. The API knows no disk:
 // workers of each queue of archives are asked.
 

@@ -1,4 +1,4 @@
-// What an account of each provider consists of (design.md, "Credentials by provider"). The API checks input with these
+// What an account of each provider consists of (docs/design.md, "Credentials by provider"). The API checks input with these
 // schemas and activities read the opened credentials with them, so that a wrong shape is refused at one edge only.
 
 import { z } from 'zod'

@@ -1,5 +1,5 @@
-// Archives that are kept while they are owed (design.md, rule 6): how a run's row comes to name its pin, and which are still
-// linked although their run is settled. A workflow of its own lets each of those go; here is found what has no such
+// Archives that are kept while they are owed (docs/design.md, rule 6): how a run's row comes to name its pin, and which are
+// still linked although their run is settled. A workflow of its own lets each of those go; here is found what has no such
 // workflow, or has lost it.
 
 import { sql } from 'kysely'

@@ -1,6 +1,6 @@
 // Settling what is open of a run: its destinations, for whoever ends them, and the run as a whole from outside of its
 // workflow, one that ended without saying so or that was cancelled before it began. All that the end of a run leaves is
-// written in one transaction: its destinations, itself, how long its archive is kept (design.md, rule 6), and the word of
+// written in one transaction: its destinations, itself, how long its archive is kept (docs/design.md, rule 6), and the word of
 // the audit.
 
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'

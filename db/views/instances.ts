@@ -1,6 +1,6 @@
 // Instances as people look at them: whether the newest backup has a whole copy off-site, and since when there is none.
-// "Safe" means that at least one destination of the newest run is uploaded, which takes a proven copy (design.md, rule 1), and
-// that retention has not deleted this copy since.
+// "Safe" means that at least one destination of the newest run is uploaded, which takes a proven copy (docs/design.md, rule
+// 1), and that retention has not deleted this copy since.
 
 import { sql } from 'kysely'
 import { z } from 'zod'

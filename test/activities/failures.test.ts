@@ -17,7 +17,7 @@ function listeningLog() {
 }
 
 describe('the failure of an activity', () => {
-  it('has the code as its type, and is retried only where that can heal (design.md, rule 8)', () => {
+  it('has the code as its type, and is retried only where that can heal (docs/design.md, rule 8)', () => {
     for (const code of ERROR_CODES) {
       const failure = toFailure(causeOf(new StepError(code, 'x')))
       assert.deepEqual([failure.type, failure.nonRetryable], [code, !isRetryable(code)])
@@ -65,7 +65,7 @@ describe('the failure of an activity', () => {
     assert.notEqual(category('provider_unavailable'), ApplicationFailureCategory.BENIGN)
   })
 
-  it('holds no secret and no cause (design.md, rule 5)', () => {
+  it('holds no secret and no cause (docs/design.md, rule 5)', () => {
     const secret = 'ya29.a0AfH6SMBverysecretvalue'
     const error = new Error(`GET https://user:geheim@host/?access_token=${secret} failed`, {
       cause: new Error(secret),

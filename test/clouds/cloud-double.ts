@@ -28,7 +28,7 @@ export type CloudOptions = {
 export interface CloudDouble {
   readonly kind: ProviderKind
   readonly server: CloudServer
-  /** Endpoint variables (design.md, "Endpoints") that point the program to this emulator. */
+  /** Endpoint variables (docs/design.md, "Endpoints") that point the program to this emulator. */
   readonly env: Readonly<Record<string, string>>
   /** Credentials and settings of an account that works. */
   readonly credentials: Record<string, unknown>

@@ -1,4 +1,4 @@
-// The emulated Dropbox refuses what the real one refuses (providers.md 2, "Emulator must"), asked by bare requests.
+// The emulated Dropbox refuses what the real one refuses (docs/providers.md, 2.7), asked by bare requests.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

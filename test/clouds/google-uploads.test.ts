@@ -1,4 +1,4 @@
-// The emulated Google Drive is honest: it refuses what the real one refuses (providers.md 1, "Emulator must"), so that
+// The emulated Google Drive is honest: it refuses what the real one refuses (docs/providers.md, 1.8), so that
 // a client that passes here does not pass by luck. Upload sessions.
 
 import assert from 'node:assert/strict'

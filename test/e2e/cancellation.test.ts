@@ -1,5 +1,5 @@
 // Cancelling a run: nothing is left at any destination that is not known. What arrived whole is proven and `uploaded`, the rest
-// is `cancelled` and its session given up, whatever the moment (design.md, "Contract: Temporal").
+// is `cancelled` and its session given up, whatever the moment (docs/design.md, "Contract: Temporal").
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -16,7 +16,7 @@ describe('the error codes', () => {
       assert.equal(isErrorCode(value), false, String(value))
   })
 
-  it('stop at once what no retry can heal (design.md, rule 8)', () => {
+  it('stop at once what no retry can heal (docs/design.md, rule 8)', () => {
     const permanent: readonly ErrorCode[] = [
       'credentials_malformed',
       'credentials_refused',
@@ -33,7 +33,7 @@ describe('the error codes', () => {
     for (const code of permanent) assert.equal(isRetryable(code), false, code)
   })
 
-  it('go on with what can heal (design.md, rule 8)', () => {
+  it('go on with what can heal (docs/design.md, rule 8)', () => {
     const healing: readonly ErrorCode[] = [
       'rate_limited',
       'provider_unavailable',

@@ -1,4 +1,4 @@
-// Which remote archives a prune deletes: a pure function of the listing (design.md, rule 4). The guard lives here
+// Which remote archives a prune deletes: a pure function of the listing (docs/design.md, rule 4). The guard lives here
 // and nowhere else; the preview in the API uses the same function.
 
 import { isArchiveName } from '../archives/archive-name.ts'

@@ -1,6 +1,6 @@
 // Dropbox's content_hash: SHA-256 of each 4 MiB block, and SHA-256 over those digests, as lower-case hex. Once for
 // bytes that come in order, once for bytes that come in any order (concurrent upload sessions).
-// See https://www.dropbox.com/developers/reference/content-hash and providers.md 2.4.
+// See https://www.dropbox.com/developers/reference/content-hash and docs/providers.md, 2.4.
 
 import { createHash, type Hash } from 'node:crypto'
 

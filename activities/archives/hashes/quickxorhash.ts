@@ -1,4 +1,4 @@
-// QuickXorHash, the only content hash that Graph states for every drive (providers.md 3.3): byte i of the file is
+// QuickXorHash, the only content hash that Graph states for every drive (docs/providers.md, 3.3): byte i of the file is
 // XORed into a 160-bit state at bit (11·i) mod 160, then the length as a 64-bit little-endian number into the last
 // eight bytes; base64. As 11·160 is a multiple of 160, bytes that lie 160 apart meet at the same bit: the stream is
 // XORed into a ring of 160 bytes, whole words at a time, and folded into 20 bytes once, at the end.

@@ -1,5 +1,5 @@
 // Tries an account for real: token, account, clock, space, listing the folder, and a tiny file that is written and removed
-// again (providers.md 2.5, "Health"). Never rejects but for the signal.
+// again (docs/providers.md, 2.5). Never rejects but for the signal.
 
 import { randomUUID } from 'node:crypto'
 import type { ErrorCode } from '../../../workflows/errors.ts'

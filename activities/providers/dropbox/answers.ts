@@ -1,5 +1,5 @@
 // What Dropbox answers, as data: either the parsed result or a failure reduced to the parts that decide what to do.
-// The wire's shapes are read here only (unions tagged with '.tag', providers.md 2.2); nothing of a body goes further.
+// The wire's shapes are read here only (unions tagged with '.tag', docs/providers.md, 2.2); nothing of a body goes further.
 
 import { z } from 'zod'
 import { retryAfterMs } from '../../http/retry-after.ts'

@@ -9,7 +9,7 @@ import { covers, errorOf } from './errors.ts'
 import { findEntry } from './folders.ts'
 import { fileIn } from './names.ts'
 
-/** A commit of hundreds of gigabytes takes minutes (providers.md 2.3). */
+/** A commit of hundreds of gigabytes takes minutes (docs/providers.md, 2.3). */
 const FINISH_TIMEOUT_MS = 600_000
 /** How far this machine's clock may be off when a file is taken for one of this upload. */
 const CLOCK_SLACK_MS = 600_000

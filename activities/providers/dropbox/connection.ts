@@ -200,7 +200,7 @@ export function createDropboxConnection(deps: {
   }
 }
 
-/** JSON for a header: everything outside of printable ASCII as \uXXXX (providers.md 2.2). */
+/** JSON for a header: everything outside of printable ASCII as \uXXXX (docs/providers.md, 2.2). */
 export function headerSafeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,

@@ -1,4 +1,4 @@
-// What each refusal of Dropbox means here, row by row (providers.md 2.1 and 2.5). Messages say what happened and what
+// What each refusal of Dropbox means here, row by row (docs/providers.md, 2.1 and 2.5). Messages say what happened and what
 // to do.
 
 import type { ErrorCode } from '../../../workflows/errors.ts'

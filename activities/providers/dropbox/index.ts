@@ -1,4 +1,4 @@
-// Dropbox, API v2 (https://www.dropbox.com/developers/documentation/http; facts and their evidence: providers.md 2).
+// Dropbox, API v2 (https://www.dropbox.com/developers/documentation/http; facts and their evidence: docs/providers.md, 2).
 //
 // Two hosts: RPC calls go to the API root as JSON, calls with bytes to the content root with their arguments in the
 // header Dropbox-API-Arg. Refusals of a call are HTTP 409 with a tagged union. A refresh token is exchanged for access

@@ -4,7 +4,7 @@
 
 import { ProviderError } from '../provider.ts'
 
-/** Characters (UTF-16 units) of one path component (providers.md 2.5). */
+/** Characters (UTF-16 units) of one path component (docs/providers.md, 2.5). */
 const MAX_NAME_LENGTH = 255
 
 /** Names that Dropbox answers with disallowed_name, whatever their case. */

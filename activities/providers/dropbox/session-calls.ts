@@ -1,5 +1,5 @@
 // The calls that a sequential and a concurrent upload session have in common: append, finish, and what it means when
-// Dropbox does not know the session any more (providers.md 2.3).
+// Dropbox does not know the session any more (docs/providers.md, 2.3).
 
 import { z } from 'zod'
 import type { ChunkPace } from '../chunk-pace.ts'

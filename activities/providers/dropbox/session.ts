@@ -1,6 +1,6 @@
 // What is kept of an upload between attempts. Small files need no session at Dropbox; middle ones go into a sequential
 // session, whose offset can be asked; large ones into a concurrent session, for which Dropbox tells nobody which
-// chunks have arrived, so that a ledger of acknowledged chunks is part of what is saved (providers.md 2.3).
+// chunks have arrived, so that a ledger of acknowledged chunks is part of what is saved (docs/providers.md, 2.3).
 
 import { z } from 'zod'
 import { DROPBOX_BLOCK_BYTES } from '../../archives/hashes/dropbox-content-hash.ts'

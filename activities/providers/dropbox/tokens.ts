@@ -1,5 +1,5 @@
 // Access tokens. A refresh token is exchanged by a form in the body of the request: the library would put it and the
-// app secret into the URL, where proxies log it (providers.md 2.6). All callers share one exchange.
+// app secret into the URL, where proxies log it (docs/providers.md, 2.6). All callers share one exchange.
 
 import { z } from 'zod'
 import type { DropboxCredentials } from '../../../db/accounts/account-shapes.ts'

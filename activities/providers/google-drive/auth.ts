@@ -1,6 +1,6 @@
-// Access tokens for a service account (RFC 7523, providers.md 1.1): google-auth-library signs and caches, our HTTP client
-// carries. The library's token address is a constant, so the request is sent to the configured one on its way out; the
-// audience in the assertion stays Google's. Keys and tokens stay in this file's closures.
+// Access tokens for a service account (RFC 7523, docs/providers.md, 1.1): google-auth-library signs and caches, our HTTP
+// client carries. The library's token address is a constant, so the request is sent to the configured one on its way out;
+// the audience in the assertion stays Google's. Keys and tokens stay in this file's closures.
 
 import { createPrivateKey } from 'node:crypto'
 import { JWT } from 'google-auth-library'

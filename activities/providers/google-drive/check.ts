@@ -1,5 +1,5 @@
-// Tries the account for real: token, clock, folder, a file of one byte written and removed, space (providers.md 1.7,
-// "Health"). Says exactly what is wrong, because most set-ups fail at one of these steps.
+// Tries the account for real: token, clock, folder, a file of one byte written and removed, space (docs/providers.md,
+// 1.7). Says exactly what is wrong, because most set-ups fail at one of these steps.
 
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-// Removes one file by its ID: for good where the account may, else into the trash, and says which (providers.md 1.6).
+// Removes one file by its ID: for good where the account may, else into the trash, and says which (docs/providers.md, 1.6).
 
 import { z } from 'zod'
 import { type DeleteOutcome, ProviderError } from '../provider.ts'

@@ -1,4 +1,4 @@
-// The one place where answers of Google become errors of ours: status and reason by table (providers.md 1.1 and 1.7).
+// The one place where answers of Google become errors of ours: status and reason by table (docs/providers.md, 1.1 and 1.7).
 // Nothing of an answer gets into a message but Google's short reason.
 
 import { z } from 'zod'
@@ -25,7 +25,7 @@ const ITEMS: Row = [
   'the folder or shared drive holds as many items or levels as Google allows',
 ]
 
-/** What a service account without storage of its own is told (providers.md 1.2). */
+/** What a service account without storage of its own is told (docs/providers.md, 1.2). */
 const NO_STORAGE =
   'Google Drive has no storage for this upload: service accounts own none. Use a folder in a shared drive of which the ' +
   'service account is a member, or act for a user by the setting "subject"; otherwise that drive is full'

@@ -1,5 +1,5 @@
 // Listings: every page or none. An answer that Drive itself calls incomplete is an error where retention decides by what is
-// in it. A search may lag behind by minutes (providers.md 1.5): never conclude from it that a file is missing.
+// in it. A search may lag behind by minutes (docs/providers.md, 1.5): never conclude from it that a file is missing.
 
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'

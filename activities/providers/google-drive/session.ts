@@ -1,4 +1,4 @@
-// The requests of a resumable session (providers.md 1.3): open, ask, give up. The session's address is a credential of
+// The requests of a resumable session (docs/providers.md, 1.3): open, ask, give up. The session's address is a credential of
 // its own: it goes nowhere but into the sealed session, and a token goes along only after Google has asked for one.
 
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-// One file through a resumable session (providers.md 1.3 and 1.4). The file's ID is made before the session, and kept in
+// One file through a resumable session (docs/providers.md, 1.3 and 1.4). The file's ID is made before the session, and kept in
 // it, so that the file can be found whatever answer gets lost, and a repeated end cannot make a second one. Where Drive
 // does not take such an ID, the file is found again by the marks it carries.
 
@@ -82,7 +82,7 @@ export function createUploads(deps: {
     const answer = await requests.status(uri, target.size, signal)
     if (answer.status === 308) return { kind: 'open', offset: storedBytes(answer) }
     if (isSuccess(answer)) return { kind: 'complete', file: await finished(target, answer, fileId, signal) }
-    // Whatever else is refused to a session, it cannot be gone on with (providers.md 1.3, item 7).
+    // Whatever else is refused to a session, it cannot be gone on with (docs/providers.md, 1.3).
     const isGone = isMissing(answer) || errorOf(answer).code === 'request_refused'
     if (!isGone) throw errorOf(answer)
     const file = await locate(target, fileId, signal)

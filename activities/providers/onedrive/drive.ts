@@ -1,5 +1,5 @@
 // Which drive an account means: a user's OneDrive, a drive by its ID, or a site's document library. Resolved once,
-// then addressed by its ID. Never `/me`: an application has no drive of its own (providers.md 3.1).
+// then addressed by its ID. Never `/me`: an application has no drive of its own (docs/providers.md, 3.1).
 
 import { z } from 'zod'
 import type { OneDriveSettings } from '../../../db/accounts/account-shapes.ts'

@@ -1,4 +1,4 @@
-// Graph's answers in the codes of workflows/errors.ts, once, by table (providers.md 3.4). Messages quote Graph's own
+// Graph's answers in the codes of workflows/errors.ts, once, by table (docs/providers.md, 3.4). Messages quote Graph's own
 // short code and the HTTP status, never its message, which may name people and addresses.
 
 import type { IncomingHttpHeaders } from 'node:http'

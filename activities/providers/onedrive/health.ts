@@ -1,4 +1,4 @@
-// Tries an account for real (providers.md 3.4, "Health"): token, drive, folder, and a tiny file that goes through an
+// Tries an account for real (docs/providers.md, 3.4): token, drive, folder, and a tiny file that goes through an
 // upload session and is deleted again, because permissions may allow a session and refuse its bytes. The roles in the
 // token only explain a refusal; they decide nothing.
 

@@ -1,4 +1,4 @@
-// OneDrive and SharePoint through Microsoft Graph (providers.md 3), with an application's own credentials.
+// OneDrive and SharePoint through Microsoft Graph (docs/providers.md, 3), with an application's own credentials.
 //
 // A token comes from Microsoft Entra by client credentials (MSAL); with it the account's drive is found once and then
 // addressed by its ID. Folders are made level by level. A file of at most 4 MiB goes in one PUT to `…:/content` with

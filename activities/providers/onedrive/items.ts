@@ -1,4 +1,4 @@
-// Files and folders as Graph shows them (providers.md 3.3): by ID, by name in a folder, page by page; and deletion
+// Files and folders as Graph shows them (docs/providers.md, 3.3): by ID, by name in a folder, page by page; and deletion
 // of exactly one revision. A DELETE moves to the recycle bin, where the file counts against the quota for up to 93
 // days; `permanentDelete` is not used, because a wrong retention could then not be undone.
 

@@ -1,11 +1,11 @@
-// Names as SharePoint takes them (providers.md 3.4). What it refuses is written as %XX (upper-case hex of the
+// Names as SharePoint takes them (docs/providers.md, 3.4). What it refuses is written as %XX (upper-case hex of the
 // character), and a percent sign before two hex digits as %25, so that `decodeName` gives every name back exactly.
 // Encoded are: " * : < > ? / \ | and control characters; a space at either end; a leading ~; a trailing dot; the
 // first character of a reserved word (CON, desktop.ini, .lock …); the first _ of every _vti_.
 
 import { ProviderError } from '../provider.ts'
 
-/** Characters of a whole decoded path, from the root of the drive (providers.md 3.4). */
+/** Characters of a whole decoded path, from the root of the drive (docs/providers.md, 3.4). */
 export const MAX_PATH_CHARACTERS = 400
 
 const REFUSED_CHARACTERS = /["*:<>?/\\|\p{Cc}]/gu

@@ -1,4 +1,4 @@
-// Opening, asking and giving up an upload session (providers.md 3.2), and telling after a lost answer whether the
+// Opening, asking and giving up an upload session (docs/providers.md, 3.2), and telling after a lost answer whether the
 // file is there. An upload URL is asked without a token: Graph refuses one there.
 //
 // Which name a session gets: the final one. A session shows nothing before its last byte, so the file appears whole

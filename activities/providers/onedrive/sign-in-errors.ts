@@ -1,5 +1,5 @@
 // What Microsoft Entra says when it gives no token, in the codes of workflows/errors.ts, by its AADSTS number
-// (providers.md 3.1). The text of an answer is not passed on: it names tenants, applications and addresses.
+// (docs/providers.md, 3.1). The text of an answer is not passed on: it names tenants, applications and addresses.
 
 import { z } from 'zod'
 import type { ErrorCode } from '../../../workflows/errors.ts'

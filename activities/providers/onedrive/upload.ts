@@ -1,4 +1,4 @@
-// Sends the bytes (providers.md 3.2): fragments in ascending order, each streamed from the disk to the socket with
+// Sends the bytes (docs/providers.md, 3.2): fragments in ascending order, each streamed from the disk to the socket with
 // its Content-Length, no token on the upload URL. Where the next fragment begins is always what OneDrive says.
 
 import type { HttpAnswer, HttpClient } from '../../http/client.ts'
@@ -20,7 +20,7 @@ import { nextOffset, type Sessions } from './sessions.ts'
 
 /** Every fragment but the last is a multiple of this. */
 export const FRAGMENT_UNIT_BYTES = 320 * 1024
-/** Microsoft recommends 10 MiB and a good line earns more; a broken fragment is lost as a whole (providers.md 3.2). */
+/** Microsoft recommends 10 MiB and a good line earns more; a broken fragment is lost as a whole (docs/providers.md, 3.2). */
 const START_BYTES = 32 * FRAGMENT_UNIT_BYTES
 const BROKEN_BYTES = 8 * FRAGMENT_UNIT_BYTES
 /** How long OneDrive may think after a fragment; committing a large file takes minutes. */

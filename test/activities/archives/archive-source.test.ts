@@ -127,7 +127,7 @@ describe('the archive while it is sent', () => {
     ['is removed', 'archive_missing', (path) => rm(path)],
   ]
   for (const [what, code, change] of changes) {
-    it(`that ${what} while it is read fails before its last piece is handed out (design.md, rule 1)`, async () => {
+    it(`that ${what} while it is read fails before its last piece is handed out (docs/design.md, rule 1)`, async () => {
       const archive = await anArchive()
       const source = await openArchiveSource(archive, 'md5')
       let handedOut = 0

@@ -26,7 +26,7 @@ import type { Run } from '../../../db/schema.ts'
 import { createTestDeps, type TestDeps, unprivileged } from '../../support/activity-deps.ts'
 import { randomName, someInstance } from '../../support/rows.ts'
 
-describe('keeping the archive (design.md, rule 6)', () => {
+describe('keeping the archive (docs/design.md, rule 6)', () => {
   let deps: TestDeps
   before(async () => {
     deps = await createTestDeps()

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createQuickXorHash } from '../../../activities/archives/hashes/quickxorhash.ts'
 
-/** The definition of providers.md 3.3, bit by bit. */
+/** The definition of docs/providers.md, 3.3, bit by bit. */
 function byDefinition(bytes: Uint8Array): string {
   const state = new Uint8Array(20)
   const flip = (bit: number) => {

@@ -46,7 +46,7 @@ describe('what broke a request', () => {
       assert.equal(failureOf(error, 'host'), error)
   })
 
-  it('names the host and the code, and nothing of the address (design.md, rule 5)', () => {
+  it('names the host and the code, and nothing of the address (docs/design.md, rule 5)', () => {
     const failure = failureOf(withCode('ECONNRESET'), 'host.example')
     assert.ok(failure instanceof ProviderError)
     assert.equal(failure.message, 'host.example: ECONNRESET')

@@ -280,7 +280,7 @@ describe('the record of a run', () => {
     assert.deepEqual(await events(run_id), ['run_recorded', 'sync_started'])
   })
 
-  it('keeps the linked archive for 7 days after a failure (design.md, rule 6)', async () => {
+  it('keeps the linked archive for 7 days after a failure (docs/design.md, rule 6)', async () => {
     for (const pin of ['linked', 'original'] as const) {
       const { slug, accounts } = await anInstance([{}])
       const input = inputFor(slug)

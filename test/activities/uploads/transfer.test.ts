@@ -101,7 +101,7 @@ describe('bringing an archive to a destination', () => {
     assert.deepEqual([upload.told.sent, upload.told.continued, upload.events()], [SIZE, [0], []])
   })
 
-  it('saves the session before the first byte (design.md, rule 3)', async () => {
+  it('saves the session before the first byte (docs/design.md, rule 3)', async () => {
     const upload = start()
     let saved: UploadSession | null = null
     upload.provider.onSend = (session) => {
@@ -129,7 +129,7 @@ describe('bringing an archive to a destination', () => {
     assert.equal(provider.openSessions(), 0)
   })
 
-  it('goes on where the provider stands, through any breaks and any attempts, to one whole file (design.md, rules 1 to 3)', async () => {
+  it('goes on where the provider stands, through any breaks and any attempts, to one whole file (docs/design.md, rules 1 to 3)', async () => {
     const anyBreak = fc.record({
       stored: fc.oneof(fc.nat(SIZE), fc.constantFrom(0, 1, SIZE - 1, SIZE)),
       lost: fc.oneof(fc.constant(0), fc.nat(300_000)),
@@ -196,7 +196,7 @@ describe('bringing an archive to a destination', () => {
     assert.deepEqual([upload.provider.calls.send, upload.told.sent, result.already_present], [1, SIZE, false])
   })
 
-  it('counts a file of equal content as uploaded and sends nothing (design.md, rule 2)', async () => {
+  it('counts a file of equal content as uploaded and sends nothing (docs/design.md, rule 2)', async () => {
     for (const name of NAMES) {
       const upload = start()
       if (name !== NAMES[0]) upload.provider.put(NAMES[0], Buffer.from('other'))
@@ -212,7 +212,7 @@ describe('bringing an archive to a destination', () => {
     }
   })
 
-  it('never overwrites other content: the run ID comes into the name, and it is said (design.md, rule 2)', async () => {
+  it('never overwrites other content: the run ID comes into the name, and it is said (docs/design.md, rule 2)', async () => {
     for (const other of [Buffer.from('other'), randomBytes(SIZE)]) {
       const upload = start()
       const standing = upload.provider.put(NAMES[0], other)
@@ -305,7 +305,7 @@ describe('bringing an archive to a destination', () => {
     assert.deepEqual([upload.provider.files.size, upload.provider.openSessions()], [0, 1])
   })
 
-  it('makes no file of an archive that changes while it is sent (design.md, rule 1)', async () => {
+  it('makes no file of an archive that changes while it is sent (docs/design.md, rule 1)', async () => {
     const changing = join(folder, 'changing.dump')
     await writeFile(changing, content)
     const upload = anUpload(createMemoryProvider(), changing)

@@ -1,4 +1,4 @@
-// Archives of runs whose workflow is gone: kept for a re-upload, and let go in the end (design.md, rule 6).
+// Archives of runs whose workflow is gone: kept for a re-upload, and let go in the end (docs/design.md, rule 6).
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

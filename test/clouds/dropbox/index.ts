@@ -1,5 +1,5 @@
 // An emulated Dropbox: both API hosts and the token endpoint, over TLS, under Dropbox's own host names as well as under
-// overridden roots. Refuses what the real one refuses; the facts are those of providers.md 2.
+// overridden roots. Refuses what the real one refuses; the facts are those of docs/providers.md, 2.
 //
 // Operations for faults: 'token', 'account', 'space', 'check_user', 'list', 'list_continue', 'metadata',
 // 'create_folder', 'delete', 'upload' (files/upload), 'open' (session start), 'chunk' (append with bytes or close),
@@ -37,9 +37,9 @@ export type DropboxOptions = CloudOptions & {
   /** How far the Date header is off. */
   readonly clockOffsetMs?: number | undefined
   readonly brokenAppend?: 'discard' | 'keep' | undefined
-  /** Not verified (providers.md 6): a concurrent chunk that comes again. */
+  /** Not verified (docs/providers.md, 4): a concurrent chunk that comes again. */
   readonly resentChunk?: 'accept' | 'refuse' | undefined
-  /** Not verified (providers.md 6): finish on a session that was finished. */
+  /** Not verified (docs/providers.md, 4): finish on a session that was finished. */
   readonly refinish?: World['refinish'] | undefined
 }
 

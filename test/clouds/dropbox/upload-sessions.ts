@@ -1,5 +1,5 @@
 // Upload sessions with the rules of the real ones: offsets and their corrections, the 4 MiB rule of concurrent ones,
-// closing, what a broken request leaves behind, and the switches for what nobody could verify (providers.md 6).
+// closing, what a broken request leaves behind, and the switches for what nobody could verify (docs/providers.md, 4).
 
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { conflict } from './refusals.ts'

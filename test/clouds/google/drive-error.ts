@@ -1,4 +1,4 @@
-// Error bodies in the shapes of Drive and of Google's token endpoint (providers.md 1.1 and 1.7).
+// Error bodies in the shapes of Drive and of Google's token endpoint (docs/providers.md, 1.1 and 1.7).
 
 import type { CloudAnswer } from '../cloud-server.ts'
 

@@ -1,5 +1,5 @@
 // What the emulated Drive holds: a shared drive, a person's My Drive with a folder shared with the service account,
-// and who may do what there (providers.md 1.2, 1.5, 1.6).
+// and who may do what there (docs/providers.md, 1.2, 1.5, 1.6).
 
 import { createHash, randomBytes } from 'node:crypto'
 import { notFound, refuse, storageQuotaExceeded } from './drive-error.ts'

@@ -1,5 +1,5 @@
 // An emulated Google Drive: token endpoint, JSON API and resumable uploads behind one HTTPS server, under the real host
-// names as well as on localhost. Refuses what the real service refuses (providers.md 1, "Emulator must").
+// names as well as on localhost. Refuses what the real service refuses (docs/providers.md, 1.8).
 //
 // Operations: token, about, drives, generate_ids, list, get, create (a folder, an empty file), update (trash, rename),
 //   delete, open (of an upload session), chunk, status, abort, upload (multipart or media), other.
@@ -7,7 +7,7 @@
 //   flip_bit (the first byte is stored wrong); chunk or status → forget_session (404 or 410); list → stale_list
 //   (hides what is younger than `value` ms, default 1 h), incomplete_search, empty_page; get → omit_sha256 (in the next
 //   resource shown, also the final answer of an upload); any → expire_tokens (every token is void from this request on).
-// Switches for what nobody has verified (providers.md 6): takesIdsInSharedDrives, idInUseReason, sessionNeedsBearer,
+// Switches for what nobody has verified (docs/providers.md, 4): takesIdsInSharedDrives, idInUseReason, sessionNeedsBearer,
 //   goneStatus.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto'

@@ -1,5 +1,5 @@
 // Google's token endpoint for service accounts: the signed assertion is really verified (RFC 7523), and every refusal
-// has Google's own words (providers.md 1.1).
+// has Google's own words (docs/providers.md, 1.1).
 
 import { type KeyObject, randomBytes, verify } from 'node:crypto'
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-// Resumable upload sessions (providers.md 1.3): opened by POST or PATCH, filled by PUT with Content-Range, asked by
+// Resumable upload sessions (docs/providers.md, 1.3): opened by POST or PATCH, filled by PUT with Content-Range, asked by
 // an empty PUT with `bytes */N`. A file is visible only when its last byte has arrived.
 
 import { randomBytes } from 'node:crypto'

@@ -1,5 +1,5 @@
 // An emulated Microsoft 365 tenant: Entra's token endpoint, Graph, and SharePoint's upload hosts behind one HTTPS server,
-// under the real host names as well as on localhost. Refuses what the real service refuses (providers.md 3).
+// under the real host names as well as on localhost. Refuses what the real service refuses (docs/providers.md, 3.5).
 //
 // Operations: token, discovery, drive, site, find (by path), get (by ID), list, folder (made), open (of an upload session),
 //   chunk, status, abort, single (PUT of a whole file), rename, delete, permanent_delete, download, other.
@@ -9,7 +9,7 @@
 //   (value: host); get, find, list, chunk → omit_hashes (in the next file shown; `chunk` also for a single PUT); list →
 //   stale_list (hides what is younger than `value` ms, default 1 h), empty_page, foreign_next_link (value: host); token →
 //   aadsts (value: number); any → expire_tokens, date_offset (value: ms by which the `Date` of the answer is wrong).
-// Switches for what nobody has verified (providers.md 6): brokenFragments, unaligned, sessionsHoldNames,
+// Switches for what nobody has verified (docs/providers.md, 4): brokenFragments, unaligned, sessionsHoldNames,
 //   renamesToHeldName, missingRole, refusesFragments, refusesTokenOnUploads.
 
 import { randomUUID } from 'node:crypto'

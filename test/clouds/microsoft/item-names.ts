@@ -1,4 +1,4 @@
-// What SharePoint refuses as a name or path (providers.md 3.4).
+// What SharePoint refuses as a name or path (docs/providers.md, 3.4).
 
 import { refuse } from './graph-error.ts'
 

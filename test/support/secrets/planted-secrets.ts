@@ -1,4 +1,4 @@
-// Searching for what must stay secret (design.md, rule 5): the planted secrets themselves, and the forms that tokens and
+// Searching for what must stay secret (docs/design.md, rule 5): the planted secrets themselves, and the forms that tokens and
 // pre-authenticated addresses have. Whatever is planted in a test process is searched for in everything that its tests
 // leave behind (secret-search.ts).
 

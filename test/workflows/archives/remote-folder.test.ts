@@ -30,7 +30,7 @@ describe("a binding's folder", () => {
 })
 
 describe('the name with the run ID in it', () => {
-  it('keeps the type at its end, so that retention still counts the file (design.md, rule 2)', () => {
+  it('keeps the type at its end, so that retention still counts the file (docs/design.md, rule 2)', () => {
     assert.deepEqual(namesForRun('acme.dump', 'r-1a2b3c4d'), ['acme.dump', 'acme.r-1a2b3c4d.dump'])
     assert.deepEqual(namesForRun('acme.tar.gz', '3f2504e0-4f89-41d3-9a0c-0305e82c3301'), [
       'acme.tar.gz',

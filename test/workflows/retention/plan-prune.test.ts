@@ -102,7 +102,7 @@ describe('planPrune', () => {
     )
   })
 
-  it('does nothing when the file of this run is not listed (design.md, rule 4)', () => {
+  it('does nothing when the file of this run is not listed (docs/design.md, rule 4)', () => {
     const listing = [file('a', day(1)), file('b', day(2))]
     assert.deepEqual(planPrune(listing, 1, 'new'), {
       delete: [],
@@ -141,7 +141,7 @@ describe('planPrune', () => {
       )
     })
 
-  holds('never empties a folder (design.md, rule 4)', (listing, keepLast, uploaded) => {
+  holds('never empties a folder (docs/design.md, rule 4)', (listing, keepLast, uploaded) => {
     const plan = planPrune(listing, keepLast, uploaded)
     const archives = listing.filter(({ name }) => isArchiveName(name)).length
     assert.ok(plan.keep.length >= Math.min(archives, 1))
@@ -153,7 +153,7 @@ describe('planPrune', () => {
   })
 
   holds(
-    'never deletes what was just uploaded, nor what is no archive (design.md, rule 4)',
+    'never deletes what was just uploaded, nor what is no archive (docs/design.md, rule 4)',
     (listing, keepLast, uploaded) => {
       for (const doomed of planPrune(listing, keepLast, uploaded).delete) {
         assert.notEqual(doomed.id, uploaded)

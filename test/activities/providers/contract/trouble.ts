@@ -1,5 +1,5 @@
 // Mixed trouble: several faults of any kind at any step, chosen by a seed, so that each seed plays the same trouble again,
-// at services that behave in one way or another where the documents are silent (providers.md 6).
+// at services that behave in one way or another where the documents are silent (docs/providers.md, 4).
 // Whatever comes, one whole file is there in the end and no second copy.
 
 import assert from 'node:assert/strict'

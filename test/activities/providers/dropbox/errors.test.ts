@@ -1,4 +1,4 @@
-// The table of refusals (providers.md 2.1 and 2.5), row by row, as bodies of Dropbox's own shapes.
+// The table of refusals (docs/providers.md, 2.1 and 2.5), row by row, as bodies of Dropbox's own shapes.
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,5 +1,5 @@
 // The account check of Google Drive, and refusals that a person has to mend: each with its own reason
-// (providers.md 1.1, 1.2 and 1.7, "Health").
+// (docs/providers.md, 1.1, 1.2 and 1.7).
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'

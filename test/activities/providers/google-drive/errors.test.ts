@@ -1,4 +1,4 @@
-// The tables of providers.md 1.1 and 1.7, row by row: which answer of Google becomes which code.
+// The tables of docs/providers.md, 1.1 and 1.7, row by row: which answer of Google becomes which code.
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,4 +1,4 @@
-// Folders, names, listings and deletions on Google Drive (providers.md 1.5 and 1.6; design.md, rule 4).
+// Folders, names, listings and deletions on Google Drive (docs/providers.md, 1.5 and 1.6; docs/design.md, rule 4).
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,4 +1,4 @@
-// Uploads to Google Drive: whole, once, and never from zero (design.md, rules 1 to 3), against the emulator.
+// Uploads to Google Drive: whole, once, and never from zero (docs/design.md, rules 1 to 3), against the emulator.
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
