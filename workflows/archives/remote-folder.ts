@@ -1,5 +1,5 @@
-// The folder at the destination: the binding's remote path with its placeholders filled in (docs/design.md, "A binding's
-// remote_path").
+// The folder at the destination: the binding's remote path with its placeholders filled in (docs/design.md,
+// "Remote paths").
 
 export const DATABASE_PLACEHOLDER = '{database}'
 
