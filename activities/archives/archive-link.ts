@@ -56,11 +56,9 @@ export async function linkArchive(backupRoot: string, runId: string, original: s
 /** The link that a request for this run left which ended before its row was written; null when there is none. */
 export async function findLeftLink(backupRoot: string, runId: string, name: string): Promise<string | null> {
   const folder = linkFolder(backupRoot, runId)
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isGone(error)) return []
-    throw unreadable(error)
-  })
-  const found = names.find((entry) => entry === name || entry.replace(OWN_MARK, '') === name)
+  const found = (await namesIn(folder)).find(
+    (entry) => entry === name || entry.replace(OWN_MARK, '') === name,
+  )
   if (found === undefined) return null
   const path = join(folder, found)
   const is = await lookAt(path)
@@ -77,14 +75,20 @@ export async function removeLink(path: string): Promise<void> {
 export async function removeLinksOfRun(path: string): Promise<void> {
   const folder = dirname(path)
   const own = await lookAt(path)
-  const names = own === null ? [] : await readdir(folder).catch(() => [])
-  for (const name of names) {
+  for (const name of own === null ? [] : await namesIn(folder)) {
     const other = await lookAt(join(folder, name))
     if (other?.isFile() === true && other.ino === own?.ino && other.dev === own.dev) {
       await rm(join(folder, name), { force: true })
     }
   }
   await removeLink(path)
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (isGone(error)) return []
+    throw unreadable(error)
+  })
 }
 
 /** What is at the path, no symlink followed; null only when it is gone. Throws StepError `archive_unreadable`. */

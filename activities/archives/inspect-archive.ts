@@ -1,7 +1,6 @@
 // What the API asks of an archive's disk before it answers: is the archive right, and is it kept. Run as activities by a
 // worker that sees the archive, or called by the process itself where API and worker are one.
 
-import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'
 import { getRun } from '../../db/runs/runs.ts'
@@ -9,7 +8,7 @@ import type { ErrorCode } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError } from '../failures.ts'
 import { seesArchivesOf } from '../worker/archive-queues.ts'
-import { isLinkOf, removeLink } from './archive-link.ts'
+import { isLinkOf, lookAt, removeLink } from './archive-link.ts'
 import { findArchive } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
@@ -38,9 +37,9 @@ export function createArchiveInspectionActivities(deps: InspectionDeps): Archive
   const { db, config } = deps
   return {
     inspectArchive: async ({ archive, run_id = null, keep = false }) => {
-      const pinned = run_id === null ? null : await pinnedSize(deps, run_id)
-      if (pinned !== null) return { ok: true, size: pinned }
       try {
+        const pinned = run_id === null ? null : await pinnedSize(deps, run_id)
+        if (pinned !== null) return { ok: true, size: pinned }
         if (!keep || run_id === null)
           return { ok: true, size: (await findArchive(config.backupRoot, archive)).size }
         return await lookAndKeep(config.backupRoot, run_id, archive)
@@ -82,11 +81,10 @@ async function lookAndKeep(backupRoot: string, runId: string, archive: string): 
   }
 }
 
+/** Null where the run has no link, or its link is gone. Throws StepError `archive_unreadable`. */
 async function pinnedSize({ db }: InspectionDeps, runId: string): Promise<number | null> {
   const run = await getRun(db, runId)
   if (run?.pin_path == null) return null
-  return stat(run.pin_path).then(
-    (found) => found.size,
-    () => null,
-  )
+  const found = await lookAt(run.pin_path)
+  return found === null ? null : Number(found.size)
 }

@@ -1,11 +1,9 @@
 // Keeping the archive while it is owed (docs/design.md, rule 6), so that the orchestrator's own retention may delete its
 // name of the file: noting the link in the run's row, and letting it go.
 
-import { stat } from 'node:fs/promises'
 import { appendAudit } from '../../db/audit.ts'
 import { databaseNow } from '../../db/clock.ts'
 import type { Db, DbOrTransaction } from '../../db/database.ts'
-import { errnoOf, isMissing } from '../../db/machine/errno.ts'
 import { lockRun } from '../../db/runs/destinations.ts'
 import { type KeptArchive, notePin, releasePin } from '../../db/runs/kept-archives.ts'
 import { getRun } from '../../db/runs/runs.ts'
@@ -13,7 +11,7 @@ import type { PinKind, Run } from '../../db/schema.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'
 import { seesArchivesOf } from '../worker/archive-queues.ts'
-import { removeLink, removeLinksOfRun } from './archive-link.ts'
+import { lookAt, removeLink, removeLinksOfRun } from './archive-link.ts'
 import { identify } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
@@ -119,14 +117,7 @@ export async function knownRun(deps: { readonly db: DbOrTransaction }, runId: st
 /** The link of an earlier sync of this run, while it is the file that was recorded. */
 async function linkedArchive(run: Run): Promise<PinnedArchive | null> {
   if (run.pin !== 'linked' || run.pin_path === null) return null
-  const isThere = await stat(run.pin_path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false
-      throw new StepError('archive_unreadable', `the kept archive cannot be read (${errnoOf(error)})`)
-    },
-  )
-  if (!isThere) return null
+  if ((await lookAt(run.pin_path)) === null) return null
   const found = await identify(run.pin_path, run.archive)
   refuseOtherFile(run, found)
   return { size: found.size, pin: 'linked' }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { lookAt } from '../../../activities/archives/archive-link.ts'
+import { lookAt, removeLinksOfRun } from '../../../activities/archives/archive-link.ts'
 import { unprivileged } from '../../support/activity-deps.ts'
 
 describe('a look at the link of an archive', () => {
@@ -29,5 +29,38 @@ describe('a look at the link of an archive', () => {
       unprivileged(() => lookAt(join(closed, 'archive.zip'))),
       { code: 'archive_unreadable', message: 'the kept archives cannot be read (EACCES)' },
     )
+  })
+})
+
+describe('removing the links of a run', () => {
+  let folder: string
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cloud-sync-links-'))
+    await chmod(folder, 0o755)
+  })
+  after(() => rm(folder, { recursive: true }))
+
+  it('takes the second links of the same file along, and the folder when it is empty', async () => {
+    const run = join(folder, 'run-1')
+    await mkdir(run)
+    const own = join(run, 'archive.zip')
+    await writeFile(own, 'content')
+    await link(own, join(run, '0123abcd-archive.zip'))
+    await removeLinksOfRun(own)
+    assert.deepEqual(await readdir(folder), [])
+  })
+
+  it('fails where the folder cannot be listed, and removes nothing', async () => {
+    const run = join(folder, 'run-2')
+    await mkdir(run)
+    const own = join(run, 'archive.zip')
+    await writeFile(own, 'content')
+    // May be passed through, but not be listed.
+    await chmod(run, 0o311)
+    await assert.rejects(
+      unprivileged(() => removeLinksOfRun(own)),
+      { code: 'archive_unreadable', message: 'the kept archives cannot be read (EACCES)' },
+    )
+    assert.equal((await lookAt(own))?.isFile(), true)
   })
 })
