@@ -28,9 +28,9 @@ describe('what a cancelled upload has left', () => {
   let deps: TestDeps
   let memory: MemoryProvider
   let activities: ReturnType<typeof createActivities>
+  const accounts = { open: async (id: string) => ({ id, name: id, provider: memory }) }
   before(async () => {
     deps = await createTestDeps()
-    const accounts = { open: async (id: string) => ({ id, name: id, provider: memory }) }
     activities = createActivities({ ...deps, accounts })
   })
   beforeEach(() => {
@@ -73,6 +73,33 @@ describe('what a cancelled upload has left', () => {
     )
     const outcomes = (await listAttempts(deps.db, input.run_id)).map(({ outcome }) => outcome)
     assert.deepEqual(outcomes, ['uploaded', 'cancelled'])
+  })
+
+  it('is waited for after a lost worker, however little of it is known to have left', async () => {
+    const input = await aRun()
+    const copy = await upload(input)
+    await lose(input)
+    const { querySession } = memory
+    memory.querySession = async () => {
+      memory.querySession = querySession
+      return { kind: 'open', offset: 0 }
+    }
+    const left = await abort(input)
+    assert.equal(left.left === 'copy' && left.copy.remote_id, copy.remote_id)
+  })
+
+  it('is looked for once more after its session was given up', async () => {
+    const input = await aRun()
+    const copy = await upload(input)
+    const { querySession } = memory
+    memory.querySession = async () => ({ kind: 'open', offset: 0 })
+    memory.abortSession = async () => {
+      memory.querySession = querySession
+    }
+    const patience = { ...deps.patience, cutRequestMs: 0 }
+    const { abortUpload } = createActivities({ ...deps, accounts, patience })
+    const left = await run(abortUpload, input)
+    assert.equal(left.left === 'copy' && left.copy.remote_id, copy.remote_id)
   })
 
   it('needs no archive where the upload has read all of it', async () => {
