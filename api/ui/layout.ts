@@ -78,7 +78,7 @@ ${body}
 </html>`
 }
 
-/** Where the look at the parts behind the uploads is answered (ui/standstill-notice.ts). */
+/** Where the look at the parts behind the uploads is answered (overview/standstill-notice.ts). */
 export const STANDSTILL_PATH = '/live/standstill'
 
 /** Asks again while the page is open; what it shows goes along, so that nothing is read out twice. */

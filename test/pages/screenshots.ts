@@ -1,4 +1,4 @@
-// `npm run screenshots`: pictures of every page, light and dark, on a desktop and on a phone, into docs/screenshots (or the
+// `npm run screenshots`: pictures of every page, light and dark, on a desktop and on a phone, into `screenshots` in docs/ (or the
 // folder given as the argument; more arguments choose pages by name).
 
 import { mkdir } from 'node:fs/promises'
