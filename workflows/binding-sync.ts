@@ -10,22 +10,18 @@ import {
   continueAsNew,
   isCancellation,
   proxyActivities,
-  setCurrentDetails,
-  setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import type { VerifiedState } from '../activities/proofs/verify-upload.ts'
 import type { UploadedCopy } from '../activities/uploads/uploaded-copy.ts'
-import { recordOptions, turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
+import { turnOptions, uploadOptions, verifyOptions } from './activity-options.ts'
 import { statusErrorOf } from './failures.ts'
-import { cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
 import { pruneCopies } from './retention/prune-copies.ts'
-import { type Destination, describeDestination, pendingState } from './runs/destination.ts'
-import { createParentNews, NOTHING_TOLD, type Told, tellParent } from './runs/parent-news.ts'
-import { cloudSyncStatusKey } from './search-attributes.ts'
-import type { CloudSyncStatus, DestinationState } from './types.ts'
+import type { Destination } from './runs/destination.ts'
+import { type OpenDestination, openDestination } from './runs/open-destination.ts'
+import { NOTHING_TOLD, type Told, tellParent } from './runs/parent-news.ts'
+import type { DestinationState } from './types.ts'
 import { lastCopy, unseenError } from './uploads/cancelled-upload.ts'
 import { type PartEnd, uploadInParts } from './uploads/upload-parts.ts'
 
@@ -58,7 +54,6 @@ const LONG_HISTORY = 8_000
 /** Of these a destination is not told either: they are about the worker and its queue, and the next attempt may end them. */
 const NOT_SHOWN = ['account_busy', 'claim_lost', 'database_unavailable', 'worker_lost']
 
-const { saveDestination } = proxyActivities<Activities>(recordOptions)
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
 
@@ -66,85 +61,75 @@ const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
 const UPLOAD_ROUNDS = 2
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
-  const { run_id, destination } = input
-  const { account_id } = destination
-  const { step } = input
-  let state = step?.state ?? pendingState(destination)
-  const change = (patch: Partial<DestinationState>) => {
-    if (patch.status !== undefined && patch.status !== state.status) {
-      upsertSearchAttributes([{ key: cloudSyncStatusKey, value: patch.status }])
-    }
-    state = { ...state, ...patch }
-    setCurrentDetails(describeDestination(state))
-  }
-  setHandler(cloudSyncStatusQuery, (): CloudSyncStatus => ({ [account_id]: state }))
-  const news = step === undefined ? null : createParentNews(account_id, step.told, () => state)
-  setHandler(destinationChangedSignal, (signalled) => {
-    // A late word of an attempt must not undo what is settled.
-    if (state.finished_at !== null) return
-    change(signalled.state)
-    if (news === null) return tellParent(account_id, signalled.state)
-    news.changed()
-  })
-  if (step?.state != null) setCurrentDetails(describeDestination(state))
-  const settle = async (patch: Partial<DestinationState>) => {
-    change(patch)
-    await saveDestination({ run_id, account_id, state: patch })
-  }
-
-  /** Between two parts of the upload: nothing runs for this workflow then, and every signal that has come is handled. */
-  const betweenParts = async (round: number, end: NonNullable<PartEnd>) => {
-    if (!NOT_SHOWN.includes(end.error.code) && state.finished_at === null)
-      change({ status: 'retrying', error: end.error })
-    const { continueAsNewSuggested, historyLength } = workflowInfo()
-    if (news === null || !(continueAsNewSuggested || historyLength > LONG_HISTORY)) return
-    if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
-    await continueAsNew<typeof bindingSyncWorkflow>({
-      ...input,
-      step: { state, round, end, told: news.told() },
-    })
-  }
-
+  const { destination } = input
+  const open = openDestination(input, input.step)
   const sent: SentCopy = { copy: null }
   try {
-    const settled = await uploadAndVerify(input, sent, betweenParts)
-    news?.end()
-    change({ ...settled, status: 'uploaded', error: null })
+    const settled = await uploadAndVerify(input, sent, (round, end) => betweenParts(input, open, round, end))
+    open.news?.end()
+    open.change({ ...settled, status: 'uploaded', error: null })
   } catch (failure) {
     if (failure instanceof ContinueAsNew) throw failure
-    news?.end()
+    open.news?.end()
     // An activity that failed while it was being cancelled is not tried again: that is a cancellation, too.
     if (CancellationScope.current().consideredCancelled || isCancellation(failure)) {
-      const isProven = await CancellationScope.nonCancellable(async () => {
-        const last = await lastCopy(input, sent.copy)
-        if (last.kind === 'proven') change({ ...last.settled, status: 'uploaded', error: null })
-        else {
-          const error =
-            last.kind === 'unseen'
-              ? unseenError(destination, last.error)
-              : statusErrorOf(new CancelledFailure('cancelled'))
-          await settle({ status: 'cancelled', error, finished_at: now() })
-        }
-        return last.kind === 'proven'
-      })
+      const isProven = await CancellationScope.nonCancellable(() => endCancelled(input, open, sent.copy))
       if (!isProven) throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
-      await tellParent(account_id, state)
+      await tellParent(destination.account_id, open.state())
       await condition(allHandlersFinished)
-      return state
+      return open.state()
     }
     await CancellationScope.nonCancellable(() =>
-      settle({ status: 'failed', error: statusErrorOf(failure), finished_at: now() }),
+      open.settle({ status: 'failed', error: statusErrorOf(failure), finished_at: now() }),
     )
     await condition(allHandlersFinished)
-    return state
+    return open.state()
   }
-  await tellParent(account_id, state)
-  if (destination.keep_last !== null && state.remote_id !== null) {
-    const retention = await pruneCopies(input, destination.keep_last, state.remote_id)
-    await CancellationScope.nonCancellable(() => settle({ retention }))
+  await tellParent(destination.account_id, open.state())
+  const { remote_id } = open.state()
+  if (destination.keep_last !== null && remote_id !== null) {
+    const retention = await pruneCopies(input, destination.keep_last, remote_id)
+    await CancellationScope.nonCancellable(() => open.settle({ retention }))
   }
   await condition(allHandlersFinished)
-  return state
+  return open.state()
+}
+
+/** Between two parts of the upload, nothing runs for this workflow and every signal that has come is handled. */
+async function betweenParts(
+  input: BindingSyncInput,
+  { state, news, change }: OpenDestination,
+  round: number,
+  end: NonNullable<PartEnd>,
+): Promise<void> {
+  if (!NOT_SHOWN.includes(end.error.code) && state().finished_at === null)
+    change({ status: 'retrying', error: end.error })
+  const { continueAsNewSuggested, historyLength } = workflowInfo()
+  if (news === null || !(continueAsNewSuggested || historyLength > LONG_HISTORY)) return
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
+  await continueAsNew<typeof bindingSyncWorkflow>({
+    ...input,
+    step: { state: state(), round, end, told: news.told() },
+  })
+}
+
+/** True when the copy that was sent before the cancellation is proven: the destination is uploaded then. */
+async function endCancelled(
+  input: BindingSyncInput,
+  { change, settle }: OpenDestination,
+  copy: UploadedCopy | null,
+): Promise<boolean> {
+  const last = await lastCopy(input, copy)
+  if (last.kind === 'proven') {
+    change({ ...last.settled, status: 'uploaded', error: null })
+    return true
+  }
+  const error =
+    last.kind === 'unseen'
+      ? unseenError(input.destination, last.error)
+      : statusErrorOf(new CancelledFailure('cancelled'))
+  await settle({ status: 'cancelled', error, finished_at: now() })
+  return false
 }
 
 /** What was sent and awaits its proof. */
