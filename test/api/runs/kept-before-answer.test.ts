@@ -12,10 +12,12 @@ import { createLocalArchives } from '../../../activities/archives/inspect-archiv
 import { createApp } from '../../../api/app.ts'
 import type { LocalArchives } from '../../../api/archives/inspect-archive.ts'
 import type { AppDeps } from '../../../api/context.ts'
+import { waitForPin } from '../../../api/runs/pin-wait.ts'
 import { TemporalUnavailable } from '../../../api/temporal/failures.ts'
 import { listAudit } from '../../../db/audit.ts'
 import { loadConfig } from '../../../db/process/config.ts'
 import { getRun } from '../../../db/runs/runs.ts'
+import type { Run } from '../../../db/schema.ts'
 import { randomName, saveArchive, someInstance } from '../../support/rows.ts'
 import { until } from '../../support/until.ts'
 import { type ApiFixture, type Ask, askOf, assertProblem, createApiFixture, TOKEN, text } from '../fixture.ts'
@@ -234,6 +236,34 @@ describe('a report of a backup to an API that sees the archive', () => {
       assert.deepEqual([answer.status, answer.body.pin], [202, 'linked'], answer.text)
       await rm(join(root, body.archive), { force: true })
       assert.equal(await readFile(await pinPath(body.run_id), 'utf8'), 'content')
+    }
+  })
+
+  it('ends the wait as soon as the archive is kept', async () => {
+    const body = await report()
+    await askWith({ archives: undefined, temporal: { ...api.temporal, runActivity: away } })(
+      'POST',
+      '/api/runs',
+      body,
+    )
+    const run = (await getRun(api.db, body.run_id)) ?? assert.fail()
+    const stop = new AbortController()
+    let seen: Run | null = null
+    const waiting = waitForPin(api, run, { seconds: 3_600, signal: stop.signal }).then((found) => {
+      seen = found
+    })
+    try {
+      await saveArchive(api.db, body.run_id, {
+        size: 7,
+        archive_path: join(root, body.archive),
+        archive_mtime_ns: '1',
+        pin: 'linked',
+        pin_path: join(root, '.cloud-sync', body.run_id, body.archive),
+      })
+      assert.equal((await until('the wait is over', async () => seen)).pin, 'linked')
+    } finally {
+      stop.abort()
+      await waiting
     }
   })
 
