@@ -45,7 +45,7 @@ const tree = treeOf({
   'README.md': '## Try it\n',
   'db/runs/settling.ts': '',
   'db/runs/history.ts': '',
-  'test/db/runs/settling.test.ts': '',
+  'test/db/runs/settling.test.ts': "it('settles a run once', () => {})",
 })
 
 /** What is broken in the text, as line and citation. */
@@ -110,6 +110,15 @@ describe('the finder of references', () => {
     ])
     assert.deepEqual(brokenIn('# See db/runs/gone.ts\nrun db/runs/gone.ts', '.ci/run'), [
       '1: db/runs/gone.ts: there is no such file or folder',
+    ])
+  })
+
+  it('finds names of tests that nobody has given, and rules without their document', () => {
+    const text =
+      '`test/db/runs/settling.test.ts` "settles … once", "settles twice" (rule 1)\n`test/db/` "settles a run"'
+    assert.deepEqual(brokenIn(text, 'docs/guide.md'), [
+      '1: test/db/runs/settling.test.ts "settles twice": there is no such test',
+      '1: (rule 1: the document of the rule is missing',
     ])
   })
 

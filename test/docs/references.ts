@@ -1,5 +1,5 @@
 // Follows what comments, test names and Markdown refer to: a section or rule of a document, a file or folder of the
-// repository, a link. Understood forms: `docs/providers.md, 3.3`, `docs/design.md, rules 1 to 3`, `docs/security.md, S12`,
+// repository, a test by its name, a link. Understood forms: `docs/providers.md, 3.3`, `docs/design.md, rules 1 to 3`, `docs/security.md, S12`,
 // `docs/operating.md, "Where things are kept"`, a path from the root or from the folder of the file, a bare file name.
 
 import { dirname, join, matchesGlob } from 'node:path'
@@ -22,6 +22,9 @@ const PATH = new RegExp(
   `(?<![\\w./~@$*{}<>-])(?:${IN_TREE}/[\\w./*-]*|(?:[\\w.-]+/)*[\\w-][\\w.-]*\\.(?:ts|mjs|js|css))(?![\\w-])`,
   'g',
 )
+/** A test by its file and a part of its name, as documents point to it: the path, and then "keeps … apart", "and this". */
+const TESTS = /`(test\/[\w./*-]+)`((?:,? "[^"]+")+)/g
+const BARE_RULE = /\(rules?\s+\d+/g
 const LINK = /\]\(([^)\s]+)\)/g
 const URL = /\bhttps?:\/\/[^\s)>`'"]+/g
 /** `SCRIPT.ts` in a usage line. */
@@ -35,8 +38,9 @@ export function brokenReferences(path: string, text: string, tree: Tree): readon
   const all = withoutUrls(isMarkdown ? text.replaceAll(LINK, blank) : withoutMarkers(text))
   const found = [
     ...brokenCitations(path, all, tree),
+    ...bareRules(all),
     ...brokenPaths(path, prose, tree),
-    ...(isMarkdown ? brokenLinks(path, text, tree) : []),
+    ...(isMarkdown ? [...brokenLinks(path, text, tree), ...brokenTests(text, tree)] : []),
   ]
   return found
     .toSorted((a, b) => a.index - b.index)
@@ -60,6 +64,12 @@ function* brokenCitations(path: string, text: string, tree: Tree): Generator<Fou
     for (const place of placesIn(wanted))
       if (!known.has(place)) yield { index: match.index, cites, why: `${document} has no ${place}` }
   }
+}
+
+/** A rule without its document: nobody could follow it. */
+function* bareRules(text: string): Generator<Found> {
+  for (const { 0: cites, index } of text.matchAll(BARE_RULE))
+    yield { index, cites, why: 'the document of the rule is missing' }
 }
 
 /** The single places of `rules 1 to 3`, `1.1, 1.2 and 1.7`, `rule 2 and "Remote paths"`. */
@@ -92,6 +102,36 @@ function* brokenLinks(path: string, text: string, tree: Tree): Generator<Found> 
     else if (anchor !== undefined && !placesOf(tree.texts.get(document) ?? '').has(`#${anchor}`))
       yield { index: match.index, cites: target, why: `${document} has no such heading` }
   }
+}
+
+function* brokenTests(text: string, tree: Tree): Generator<Found> {
+  for (const { 1: where = '', 2: quoted = '', index } of text.matchAll(TESTS)) {
+    const pattern = where.endsWith('/') ? `${where}**` : where
+    const sources = [...tree.texts].filter(([file]) => matchesGlob(file, pattern)).map(([, source]) => source)
+    for (const [, name = ''] of quoted.matchAll(/"([^"]+)"/g)) {
+      const isNamed = new RegExp(
+        name
+          .split('…')
+          .map((part) => RegExp.escape(part))
+          .join('.*'),
+      )
+      if (!sources.some((source) => isNamed.test(source)))
+        yield { index, cites: `${where} "${name}"`, why: 'there is no such test' }
+    }
+  }
+}
+
+/** Whether a line of the test's source has the name, where `…` stands for anything. */
+function names(source: string, name: string): boolean {
+  const parts = name.split('…').map((part) => part.trim())
+  return source.split('\n').some((line) => {
+    let at = 0
+    return parts.every((part) => {
+      const found = line.indexOf(part, at)
+      at = found + part.length
+      return found >= 0
+    })
+  })
 }
 
 /** The path from the root that is meant: as it is, from the folder of the file that names it, or as a pattern; else null. */

@@ -99,7 +99,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal(trail.filter((event) => event === 'prune_planned').length, 3)
   })
 
-  it('leaves the newest copy where two runs of one instance prune at once (rule 4)', async () => {
+  it('leaves the newest copy where two runs of one instance prune at once (docs/design.md, rule 4)', async () => {
     const { slug } = await system.bind({ keep_last: 1 })
     for (const cloud of system.clouds) {
       cloud.server.faults.add({ operation: 'list', times: 4, action: { kind: 'delay', ms: 400 } })
@@ -141,7 +141,7 @@ describe('cloudSyncWorkflow', () => {
     }
   })
 
-  it('counts a file of equal content as uploaded without sending it again (rule 2)', async () => {
+  it('counts a file of equal content as uploaded without sending it again (docs/design.md, rule 2)', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/same.zip`, randomBytes(2 * MIB))
     await system.sync({ instance: slug, archive })
@@ -157,7 +157,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal((await events(again.run_id)).filter((event) => event === 'already_present').length, 3)
   })
 
-  it('never overwrites a file of other content: the new one gets the short ID of its run (rule 2)', async () => {
+  it('never overwrites a file of other content: the new one gets the short ID of its run (docs/design.md, rule 2)', async () => {
     const { slug } = await system.bind()
     for (const cloud of system.clouds)
       cloud.putFile(`/odoo-backups/${slug}/x.tar.gz`, Buffer.from('somebody else'))
@@ -212,7 +212,7 @@ describe('cloudSyncWorkflow', () => {
       assert.equal(state.error?.code, 'database_missing')
   })
 
-  it('keeps the archive by a hard link while it is owed and unlinks it when it is safe (rule 6)', async () => {
+  it('keeps the archive by a hard link while it is owed and unlinks it when it is safe (docs/design.md, rule 6)', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(3 * MIB))
     const pins: Promise<boolean>[] = []

@@ -1,5 +1,5 @@
 // Two runs whose archives have the same name and size, and other content: whichever comes to the name first, both end with a
-// whole copy of their own, and neither takes the other's for its own (rules 1 and 2).
+// whole copy of their own, and neither takes the other's for its own (docs/design.md, rules 1 and 2).
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,5 +1,5 @@
-// The program as its users start it: a crash in mid-upload is gone on with (rule 3), any Temporal client starts a run,
-// and a start that would do harm is refused.
+// The program as its users start it: an upload goes on after a crash (docs/design.md, rule 3), any Temporal client starts a
+// run, and a start that would do harm is refused.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -146,7 +146,7 @@ describe('the program', () => {
     assert.match(body.items[0]?.details.fingerprint ?? '', /^[0-9a-f]{8}$/)
   })
 
-  it('shows no secret in its answers, histories, log and database, nor in process arguments (rule 5)', async () => {
+  it('shows no secret in its answers, histories, log and database, nor in process arguments (docs/design.md, rule 5)', async () => {
     const secrets = secretsOf(clouds)
     const { body: accounts } = await program.api<{ items: readonly { id: string }[] }>('GET', '/api/accounts')
     const paths = [
