@@ -1,13 +1,16 @@
 // The registry of activities: made from their dependencies in the worker; the workflows see only the type.
 
-import { createAccountQueryActivities } from './accounts/account-queries.ts'
+import { createCheckAccountActivities } from './accounts/check-account.ts'
+import { createListRemoteFilesActivities } from './accounts/list-remote-files.ts'
 import { createArchiveInspectionActivities } from './archives/inspect-archive.ts'
 import { createOrphanActivities } from './archives/orphan-links.ts'
 import { createPinActivities } from './archives/pin-archive.ts'
 import type { ActivityDeps } from './dependencies.ts'
 import { withFailures } from './failures.ts'
 import { createVerifyActivities } from './proofs/verify-upload.ts'
-import { createRetentionActivities } from './retention/remote-retention.ts'
+import { createPlanPruneActivities } from './retention/plan-prune.ts'
+import { createPreviewActivities } from './retention/preview.ts'
+import { createPruneActivities } from './retention/prune.ts'
 import { createFinishRunActivities } from './runs/finish-run.ts'
 import { createRecordRunActivities } from './runs/record-run.ts'
 import { createAbortActivities } from './uploads/abort-upload.ts'
@@ -18,8 +21,6 @@ import { createUploadActivities } from './uploads/upload-archive.ts'
 export function createActivities(deps: ActivityDeps) {
   const records = { ...createRecordRunActivities(deps), ...createFinishRunActivities(deps) }
   const pins = createPinActivities(deps)
-  const retention = createRetentionActivities(deps)
-  const queries = createAccountQueryActivities(deps)
   const inspection = createArchiveInspectionActivities(deps)
   const { log } = deps
   return {
@@ -33,12 +34,12 @@ export function createActivities(deps: ActivityDeps) {
     awaitTurn: withFailures(log, createTurnActivities(deps).awaitTurn),
     uploadArchive: withFailures(log, createUploadActivities(deps).uploadArchive),
     verifyUpload: withFailures(log, createVerifyActivities(deps).verifyUpload),
-    planRemotePrune: withFailures(log, retention.planRemotePrune),
-    pruneRemote: withFailures(log, retention.pruneRemote),
+    planRemotePrune: withFailures(log, createPlanPruneActivities(deps).planRemotePrune),
+    pruneRemote: withFailures(log, createPruneActivities(deps).pruneRemote),
     abortUpload: withFailures(log, createAbortActivities(deps).abortUpload),
-    checkAccount: withFailures(log, queries.checkAccount),
-    listRemoteFiles: withFailures(log, queries.listRemoteFiles),
-    previewPrune: withFailures(log, queries.previewPrune),
+    checkAccount: withFailures(log, createCheckAccountActivities(deps).checkAccount),
+    listRemoteFiles: withFailures(log, createListRemoteFilesActivities(deps).listRemoteFiles),
+    previewPrune: withFailures(log, createPreviewActivities(deps).previewPrune),
     inspectArchive: withFailures(log, inspection.inspectArchive),
     dropArchiveLink: withFailures(log, inspection.dropArchiveLink),
     sweepOrphanPins: withFailures(log, createOrphanActivities(deps).sweepOrphanPins),

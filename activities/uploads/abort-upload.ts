@@ -13,6 +13,7 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'
 import type { VerifiedState } from '../proofs/verify-upload.ts'
 import { type ArrivedFile, type Provider, ProviderError } from '../providers/provider.ts'
+import { whileBeating } from '../worker/heartbeats.ts'
 import { arrivedFile, type Stopped } from './arrived-copy.ts'
 import { readKept } from './kept-session.ts'
 import { comparableHash, pathOf } from './send-archive.ts'
@@ -39,20 +40,10 @@ export type AbortActivities = {
 
 /** Bytes that have left may not be counted yet: at most one piece of the archive. */
 const UNCOUNTED_BYTES = 1024 * 1024
-const BEAT_MS = 5_000
 
 export function createAbortActivities(deps: ActivityDeps): AbortActivities {
   return {
-    abortUpload: async (input) => {
-      const context = Context.current()
-      context.heartbeat()
-      const beats = setInterval(() => context.heartbeat(), BEAT_MS)
-      try {
-        return await abandonUpload(deps, input, context)
-      } finally {
-        clearInterval(beats)
-      }
-    },
+    abortUpload: (input) => whileBeating(() => abandonUpload(deps, input, Context.current())),
   }
 }
 

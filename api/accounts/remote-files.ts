@@ -3,7 +3,7 @@
 
 import type { z } from 'zod'
 import type { Config } from '../../db/process/config.ts'
-import type { RetentionScope } from '../../workflows/types.ts'
+import type { PreviewInput } from '../../workflows/retention/plan-prune.ts'
 import { prunePreviewSchema, remoteFilesSchema } from '../schemas/bindings.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 
@@ -16,17 +16,6 @@ type AskDeps = {
   readonly config: Pick<Config, 'taskQueue'>
 }
 
-export type PreviewOf = { readonly keep_last: number; readonly database?: string | null } & (
-  | { readonly binding_id: string }
-  /** A binding that is not saved yet. */
-  | {
-      readonly account_id: string
-      readonly instance_slug: string
-      readonly remote_path: string
-      readonly retention_scope: RetentionScope
-    }
-)
-
 /** `database` stands for the placeholder of the remote path. Throws what TemporalClient.runActivity throws. */
 export function listRemoteFiles(
   deps: AskDeps,
@@ -36,7 +25,10 @@ export function listRemoteFiles(
 }
 
 /** Deletes nothing. Throws what TemporalClient.runActivity throws. */
-export function previewPrune(deps: AskDeps, args: PreviewOf): Promise<z.output<typeof prunePreviewSchema>> {
+export function previewPrune(
+  deps: AskDeps,
+  args: PreviewInput,
+): Promise<z.output<typeof prunePreviewSchema>> {
   return ask(deps, 'previewPrune', args, prunePreviewSchema)
 }
 

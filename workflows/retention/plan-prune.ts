@@ -2,6 +2,7 @@
 // and nowhere else; the preview in the API uses the same function.
 
 import { isArchiveName } from '../archives/archive-name.ts'
+import type { RetentionScope } from '../types.ts'
 
 export type ListedFile = {
   readonly id: string
@@ -12,6 +13,17 @@ export type ListedFile = {
   readonly uploaded_at: string
   readonly revision: string | null
 }
+
+/** What a preview is asked of: a binding as it is, or one as it would be, before it is saved. */
+export type PreviewInput = { readonly keep_last: number; readonly database?: string | null } & (
+  | { readonly binding_id: string }
+  | {
+      readonly account_id: string
+      readonly instance_slug: string
+      readonly remote_path: string
+      readonly retention_scope: RetentionScope
+    }
+)
 
 export type PruneSkip = 'would_delete_all' | 'new_file_not_listed'
 

@@ -4,7 +4,7 @@
 import { ActivityFailure, TimeoutFailure } from '@temporalio/common'
 import { isCancellation, proxyActivities, sleep } from '@temporalio/workflow'
 import type { Activities } from '../../activities/index.ts'
-import type { PruneOutcome } from '../../activities/retention/remote-retention.ts'
+import type { PruneOutcome } from '../../activities/retention/prune.ts'
 import { pruneOptions, retentionOptions } from '../activity-options.ts'
 import { statusError, statusErrorOf } from '../failures.ts'
 import type { Destination } from '../runs/destination.ts'

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { MockActivityEnvironment } from '@temporalio/testing'
-import { createAccountQueryActivities } from '../../../activities/accounts/account-queries.ts'
+import { createListRemoteFilesActivities } from '../../../activities/accounts/list-remote-files.ts'
 import type { RemoteFile } from '../../../activities/providers/provider.ts'
+import { createPreviewActivities } from '../../../activities/retention/preview.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
 import { someAccount, someInstance } from '../../support/rows.ts'
@@ -41,7 +42,7 @@ describe('a folder of many files with long names', () => {
   const ask = async <T>(question: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(question)
 
   it('is listed as far as an answer goes, newest first, and said to be cut', async () => {
-    const { listRemoteFiles } = createAccountQueryActivities(deps)
+    const { listRemoteFiles } = createListRemoteFilesActivities(deps)
     const listing = await ask(() => listRemoteFiles({ binding_id }))
     assert.ok(Buffer.byteLength(JSON.stringify(listing)) < PAYLOAD_BYTES)
     assert.equal(listing.truncated, true)
@@ -50,7 +51,7 @@ describe('a folder of many files with long names', () => {
   })
 
   it('is planned to be pruned as far as an answer goes, and said to be cut', async () => {
-    const { previewPrune } = createAccountQueryActivities(deps)
+    const { previewPrune } = createPreviewActivities(deps)
     const preview = await ask(() => previewPrune({ binding_id, keep_last: 2_000 }))
     assert.ok(Buffer.byteLength(JSON.stringify(preview)) < PAYLOAD_BYTES)
     assert.equal(preview.truncated, true)

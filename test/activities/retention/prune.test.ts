@@ -3,10 +3,10 @@ import { after, before, describe, it } from 'node:test'
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import {
-  createRetentionActivities,
+  createPruneActivities,
   type PruneInput,
   type PruneOutcome,
-} from '../../../activities/retention/remote-retention.ts'
+} from '../../../activities/retention/prune.ts'
 import { listAudit } from '../../../db/audit.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
@@ -32,7 +32,7 @@ describe('a plan of what to delete', () => {
     const provider = createMemoryProvider()
     const files = ['1.zip', '2.zip'].map((name) => provider.put(name, Buffer.from(name)))
     const deleted: string[] = []
-    const { pruneRemote } = createRetentionActivities({
+    const { pruneRemote } = createPruneActivities({
       ...deps,
       accounts: {
         open: async (id) => ({
