@@ -109,20 +109,14 @@ function* brokenTests(text: string, tree: Tree): Generator<Found> {
     const pattern = where.endsWith('/') ? `${where}**` : where
     const sources = [...tree.texts].filter(([file]) => matchesGlob(file, pattern)).map(([, source]) => source)
     for (const [, name = ''] of quoted.matchAll(/"([^"]+)"/g)) {
-      const isNamed = new RegExp(
-        name
-          .split('…')
-          .map((part) => RegExp.escape(part))
-          .join('.*'),
-      )
-      if (!sources.some((source) => isNamed.test(source)))
+      if (!sources.some((source) => isNamedIn(source, name)))
         yield { index, cites: `${where} "${name}"`, why: 'there is no such test' }
     }
   }
 }
 
 /** Whether a line of the test's source has the name, where `…` stands for anything. */
-function names(source: string, name: string): boolean {
+function isNamedIn(source: string, name: string): boolean {
   const parts = name.split('…').map((part) => part.trim())
   return source.split('\n').some((line) => {
     let at = 0
