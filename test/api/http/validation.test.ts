@@ -33,6 +33,7 @@ describe('the words for what is wrong with a field', () => {
     [z.string().min(2), '', 'must have at least 2 characters'],
     [z.string().max(200), 'x'.repeat(201), 'must have at most 200 characters'],
     [z.array(z.string()).min(1), [], 'must have at least 1 item'],
+    [z.string().length(3), 'x', 'must have exactly 3 characters'],
     [z.number().max(100), 101, 'must be at most 100'],
     [z.number().gt(0), 0, 'must be more than 0'],
     [z.string().regex(/^a$/), 'b', 'has characters or a form that is not taken here'],
@@ -45,6 +46,12 @@ describe('the words for what is wrong with a field', () => {
   for (const [schema, value, expected] of cases) {
     it(`${expected}`, () => assert.deepEqual(messages(schema, value), [`: ${expected}`]))
   }
+
+  it('names each field that is not known by its own path', () => {
+    const schema = z.object({ inner: z.strictObject({ a: z.string() }) })
+    const value = { inner: { a: 'x', b: 1, c: 2 } }
+    assert.deepEqual(messages(schema, value), ['inner.b: is not known', 'inner.c: is not known'])
+  })
 
   it('names the kinds that a provider may have', () => {
     const schema = z.discriminatedUnion('kind', [
