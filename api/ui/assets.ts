@@ -17,7 +17,7 @@ const { resolve } = createRequire(import.meta.url)
 type Asset = { readonly path: string; readonly type: string; readonly bytes: Buffer; readonly gzip: Buffer }
 
 function asset(name: string, extension: string, type: string, ...files: readonly string[]): Asset {
-  const bytes = Buffer.concat(files.map((file) => readFileSync(file)))
+  const bytes = Buffer.from(files.map((file) => readFileSync(file, 'utf8')).join('\n'))
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12)
   return { path: `/assets/${name}-${hash}.${extension}`, type, bytes, gzip: gzipSync(bytes, { level: 9 }) }
 }
@@ -37,6 +37,7 @@ const htmx = asset(
   JAVASCRIPT,
   resolve('htmx.org/dist/htmx.min.js'),
   resolve('htmx-ext-sse/dist/sse.min.js'),
+  resolve('idiomorph/dist/idiomorph.min.js'),
 )
 const script = asset(
   'app',

@@ -75,7 +75,7 @@ export function overviewPage(view: OverviewView): Markup {
 ${pageHead({ title: t.title })}
 ${
   instances.length === 0
-    ? html`<div data-component="card">${emptyState({ icon: 'overview', title: t.noInstances, text: t.noInstancesText, ...(view.mayWrite ? { action: html`<a data-component="button" data-kind="primary" href="/instances/new">${t.addInstance}</a>` } : {}) })}</div>`
+    ? html`<div data-component="card">${emptyState({ icon: 'overview', title: t.noInstances, text: t.noInstancesText, ...(view.mayWrite ? { action: html`<a id="overview-add" data-component="button" data-kind="primary" href="/instances/new">${t.addInstance}</a>` } : {}) })}</div>`
     : html`${verdict(view, problems)}${tiles(view, problems.length)}`
 }
 ${problems.length === 0 ? null : problemCard(problems)}
@@ -142,7 +142,7 @@ function problemCard(problems: readonly InstanceView[]): Markup {
     .slice(0, MOST_PROBLEMS)
     .map(
       ({ slug, name, safety, newest_at, last_safe_at }) =>
-        html`<tr role="row" data-opens><th role="rowheader" scope="row"><a data-cover href="/instances/${slug}">${name}</a></th><td role="cell" data-corner>${pill(SAFETY_LOOKS[safety])}</td><td role="cell" data-label="${c.newest}">${newest_at === null ? '—' : timeTag(newest_at, 'ago')}</td><td role="cell" data-label="${c.since}">${last_safe_at === null ? t.neverSafe : timeTag(last_safe_at, 'ago')}</td></tr>`,
+        html`<tr role="row" id="problem-${slug}" data-opens><th role="rowheader" scope="row"><a data-cover href="/instances/${slug}">${name}</a></th><td role="cell" data-corner>${pill(SAFETY_LOOKS[safety])}</td><td role="cell" data-label="${c.newest}">${newest_at === null ? '—' : timeTag(newest_at, 'ago')}</td><td role="cell" data-label="${c.since}">${last_safe_at === null ? t.neverSafe : timeTag(last_safe_at, 'ago')}</td></tr>`,
     )}</tbody></table>${more > 0 ? html`<p data-component="section-note">${more.toLocaleString('en-US')} ${t.moreProblems}</p>` : null}</section>`
 }
 
@@ -153,9 +153,9 @@ function failureCard(failures: readonly FailureCause[]): Markup {
     failures.length === 0
       ? html`<p data-component="section-note">${t.noFailures}</p>`
       : html`<table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${failures.map(
-          ({ code, account, count, newest_run_id, newest_at, message }) => {
+          ({ code, account, count, newest_run_id, newest_at, message }, index) => {
             const { fact, advice } = errorWords({ code, message })
-            return html`<tr role="row"><th role="rowheader" scope="row">${code.replaceAll('_', ' ')}<div data-component="small">${fact}</div></th><td role="cell">${account}</td><td role="cell" data-label="${c.count}">${count}</td><td role="cell"><a href="/runs/${encodeURIComponent(newest_run_id)}">${timeTag(newest_at, 'ago')}</a></td><td role="cell">${advice}</td></tr>`
+            return html`<tr role="row"><th role="rowheader" scope="row">${code.replaceAll('_', ' ')}<div data-component="small">${fact}</div></th><td role="cell">${account}</td><td role="cell" data-label="${c.count}">${count}</td><td role="cell"><a id="failure-${index}-${newest_run_id}" href="/runs/${encodeURIComponent(newest_run_id)}">${timeTag(newest_at, 'ago')}</a></td><td role="cell">${advice}</td></tr>`
           },
         )}</tbody></table>`
   return html`<section data-component="card" data-flush aria-labelledby="failures-title"><h2 id="failures-title" data-component="section-title">${t.failures}</h2>${content}</section>`

@@ -159,25 +159,25 @@ function pages({ page, query, isFirst }: Pick<RunListView, 'page' | 'query' | 'i
   return html`<nav data-component="pager" aria-label="${t.pages}"><div data-component="cluster">${
     isFirst
       ? null
-      : html`<a data-component="button" href="${to({ cursor: null, newer: null })}">⇤ ${t.newest}</a>`
+      : html`<a id="runs-newest" data-component="button" href="${to({ cursor: null, newer: null })}">⇤ ${t.newest}</a>`
   }${
     isFirst || first === undefined
       ? null
-      : html`<a data-component="button" rel="prev" href="${to({ cursor: null, newer: runCursorOf(first) })}">← ${t.newer}</a>`
+      : html`<a id="runs-newer" data-component="button" rel="prev" href="${to({ cursor: null, newer: runCursorOf(first) })}">← ${t.newer}</a>`
   }</div>${
     next_cursor === null
       ? null
-      : html`<a data-component="button" rel="next" href="${to({ cursor: next_cursor, newer: null })}">${t.older} →</a>`
+      : html`<a id="runs-older" data-component="button" rel="next" href="${to({ cursor: next_cursor, newer: null })}">${t.older} →</a>`
   }</nav>`
 }
 
 function nothing(hasFilters: boolean): Markup {
   const t = runListTexts
   if (hasFilters) {
-    const action = html`<a data-component="button" href="/">${t.clear}</a>`
+    const action = html`<a id="runs-clear" data-component="button" href="/">${t.clear}</a>`
     return emptyState({ icon: 'history', title: t.nothingFound, text: t.nothingFoundText, action })
   }
-  const action = html`<a data-component="button" data-kind="primary" href="/instances">${t.emptyAction}</a>`
+  const action = html`<a id="runs-begin" data-component="button" data-kind="primary" href="/instances">${t.emptyAction}</a>`
   const command = html`<code>cloud-sync upload --instance SLUG ARCHIVE</code>`
   const text = html`${t.emptyText}<br><br>${command}`
   return emptyState({ icon: 'history', title: t.empty, text, action })

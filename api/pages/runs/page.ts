@@ -173,7 +173,7 @@ function destinations({ run, live, attempts, copies }: RunView): Part {
       text: texts.stoppedText,
     })
   }
-  const action = html`<a data-component="button" href="/instances/${run.instance_slug}">${texts.noneAction}</a>`
+  const action = html`<a id="run-bind" data-component="button" href="/instances/${run.instance_slug}">${texts.noneAction}</a>`
   return emptyState({ icon: 'cloud', title: texts.noneTitle, text: texts.noneText, action })
 }
 

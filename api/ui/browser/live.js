@@ -2,63 +2,42 @@
 // so that focus, selection, opened details, ticks and tooltips stay. A tab that nobody sees gives its stream back, because
 // a browser keeps six connections to a host for all of its tabs; it is read again when the tab is looked at.
 
-// What a person or a script has done to an element, and the server does not know of.
+/** What a person or a script has done to an element, and the server does not know of. */
 const OWN_ATTRIBUTES = new Set(['class', 'open', 'disabled', 'aria-busy', 'data-hushed'])
 
-/** Makes `element` like `wanted`, which is given away. */
-function morph(element, wanted, added) {
-  const isSameTime =
+function keepsOwn(name, element) {
+  if (OWN_ATTRIBUTES.has(name)) return true
+  if (element.localName !== 'input') return false
+  // Ticked or typed by a person.
+  return (
+    (name === 'checked' && element.checked !== element.defaultChecked) ||
+    (name === 'value' && element.value !== element.defaultValue)
+  )
+}
+
+/** The text of a time is written anew by app.js, in the zone of the browser. */
+function isSameTime(element, wanted) {
+  return (
     element.localName === 'time' &&
     element.dateTime === wanted.dateTime &&
     element.dataset.style === wanted.dataset.style
-  if (isSameTime) return
-  for (const { name, value } of [...wanted.attributes]) {
-    if (!OWN_ATTRIBUTES.has(name) && element.getAttribute(name) !== value) element.setAttribute(name, value)
-  }
-  for (const { name } of [...element.attributes]) {
-    if (!OWN_ATTRIBUTES.has(name) && !wanted.hasAttribute(name)) element.removeAttribute(name)
-  }
-  morphChildren(element, wanted, added)
-}
-
-function morphChildren(parent, wantedParent, added) {
-  const wantedNodes = [...wantedParent.childNodes]
-  const wantedIds = new Set(wantedNodes.map(({ id }) => id).filter(Boolean))
-  const known = new Map([...parent.children].filter(({ id }) => id).map((child) => [child.id, child]))
-  let place = parent.firstChild
-  const skip = () => {
-    const over = place
-    place = place.nextSibling
-    over.remove()
-  }
-  for (const wanted of wantedNodes) {
-    const own = wanted.id ? known.get(wanted.id) : undefined
-    if (own !== undefined && isSameKind(own, wanted)) {
-      // What stands before it goes, rather than that it is moved: to be moved costs an element its focus.
-      while (place !== null && place !== own && !wantedIds.has(place.id)) skip()
-      if (place === own) place = place.nextSibling
-      else parent.insertBefore(own, place)
-      morph(own, wanted, added)
-    } else if (place !== null && isSameKind(place, wanted)) {
-      const match = place
-      place = place.nextSibling
-      if (match.nodeType === Node.ELEMENT_NODE) morph(match, wanted, added)
-      else if (match.data !== wanted.data) match.data = wanted.data
-    } else {
-      parent.insertBefore(wanted, place)
-      if (wanted.nodeType === Node.ELEMENT_NODE) added.push(wanted)
-    }
-  }
-  while (place !== null) skip()
-}
-
-/** A link to elsewhere, or a form that does something else, must not take the place that somebody is about to press. */
-function isSameKind(one, other) {
-  if (one.nodeType !== other.nodeType || one.nodeName !== other.nodeName) return false
-  if (one.nodeType !== Node.ELEMENT_NODE) return true
-  return ['id', 'data-component', 'href', 'action'].every(
-    (name) => one.getAttribute(name) === other.getAttribute(name),
   )
+}
+
+/**
+ * Makes `element` like `wanted`. Elements are told apart by their IDs: a link to elsewhere, or a form that does something
+ * else, has another ID, so that it cannot take the place that somebody is about to press.
+ */
+function morph(element, wanted, added) {
+  window.Idiomorph.morph(element, wanted, {
+    callbacks: {
+      beforeNodeMorphed: (node, other) => !isSameTime(node, other),
+      beforeAttributeUpdated: (name, node) => !keepsOwn(name, node),
+      afterNodeAdded: (node) => {
+        if (node.nodeType === Node.ELEMENT_NODE) added.push(node)
+      },
+    },
+  })
 }
 
 /** Each element of the markup replaces the one of its ID. Says whether one had none to replace, and whether one is gone. */
