@@ -4,7 +4,7 @@
 
 import { Context } from '@temporalio/activity'
 import { saveDestination } from '../../db/runs/destinations.ts'
-import { forgetSession, getSession, openSession, resendSession } from '../../db/uploads/sessions.ts'
+import { deleteSession, getSession, openSession, resendSession } from '../../db/uploads/sessions.ts'
 import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import type { ErrorCode } from '../../workflows/errors.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'
@@ -256,5 +256,5 @@ async function record(
 async function forget(deps: ActivityDeps, input: VerifyInput): Promise<void> {
   const row = await getSession(deps.db, input.run_id, input.account_id)
   if (row !== null)
-    await forgetSession(deps.db, { run_id: input.run_id, account_id: input.account_id, claim: row.claim })
+    await deleteSession(deps.db, { run_id: input.run_id, account_id: input.account_id, claim: row.claim })
 }

@@ -4,7 +4,7 @@
 import { Context } from '@temporalio/activity'
 import type { Run, UploadSessionRow } from '../../db/schema.ts'
 import { closeOpenAttempts } from '../../db/uploads/attempts.ts'
-import { forgetSession, getSession, openSession } from '../../db/uploads/sessions.ts'
+import { deleteSession, getSession, openSession } from '../../db/uploads/sessions.ts'
 import { releaseSlot } from '../../db/uploads/turns.ts'
 import type { FileHash } from '../../workflows/types.ts'
 import { openArchiveSource } from '../archives/archive-source.ts'
@@ -61,7 +61,7 @@ async function abandonUpload(
   const row = await getSession(db, run_id, account_id)
   const settled = provenState(run, account_id)
   if (settled !== null) {
-    if (row !== null) await forgetSession(db, { run_id, account_id, claim: row.claim })
+    if (row !== null) await deleteSession(db, { run_id, account_id, claim: row.claim })
     return { left: 'proven', settled }
   }
   if (input.copy !== undefined) return { left: 'copy', copy: input.copy }
@@ -90,7 +90,7 @@ async function abandonUpload(
       if (found !== null) return found
     }
   }
-  await forgetSession(db, { run_id, account_id, claim: row.claim })
+  await deleteSession(db, { run_id, account_id, claim: row.claim })
   return { left: 'nothing' }
 }
 

@@ -3,7 +3,7 @@
 
 import type { ApplicationFailure } from '@temporalio/common'
 import type { UploadSessionRow } from '../../db/schema.ts'
-import { assertClaim, type SessionClaim } from '../../db/uploads/sessions.ts'
+import { assertClaim, type SessionClaim } from '../../db/uploads/claims.ts'
 import { type ErrorCode, isRetryable } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { type Cause, causeOf, StepError, statusErrorFrom, toFailure } from '../failures.ts'

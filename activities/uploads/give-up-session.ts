@@ -1,7 +1,7 @@
 // Giving an upload's session up: the place at the account is free, the provider's session ended, ours deleted. The one way of
 // it, for cancelled uploads as for those that nobody wants any more. Idempotent.
 
-import { forgetSession, getSession, openSession } from '../../db/uploads/sessions.ts'
+import { deleteSession, getSession, openSession } from '../../db/uploads/sessions.ts'
 import { releaseSlot } from '../../db/uploads/turns.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -35,5 +35,5 @@ export async function giveUpSession(
     if (how.isUrgent !== true) throw error
     deps.log.warn({ err: error, run_id, account_id }, 'the session was not given up at the provider')
   }
-  await forgetSession(db, { run_id, account_id, claim: row.claim })
+  await deleteSession(db, { run_id, account_id, claim: row.claim })
 }

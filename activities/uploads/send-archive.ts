@@ -1,7 +1,8 @@
 // Bringing the bytes of an archive to the provider, within one attempt: the folder, the transfer, and the hash by which the
 // copy is proven.
 
-import { assertClaim, ClaimLost, type SessionClaim, saveArchiveHash } from '../../db/uploads/sessions.ts'
+import { assertClaim, ClaimLost, type SessionClaim } from '../../db/uploads/claims.ts'
+import { saveArchiveHash } from '../../db/uploads/sessions.ts'
 import { namesForRun } from '../../workflows/archives/archive-name.ts'
 import type { FileHash } from '../../workflows/types.ts'
 import { type OpenArchive, openArchiveSource } from '../archives/archive-source.ts'

@@ -1,13 +1,8 @@
 // The provider's session of one upload as the transfer sees it: kept sealed in the database under the attempt's claim.
 
 import type { UploadSessionRow } from '../../db/schema.ts'
-import {
-  dropSession,
-  openSession,
-  restartSession,
-  type SessionClaim,
-  saveSession,
-} from '../../db/uploads/sessions.ts'
+import type { SessionClaim } from '../../db/uploads/claims.ts'
+import { dropSession, openSession, restartSession, saveSession } from '../../db/uploads/sessions.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider, UploadSession } from '../providers/provider.ts'
 import { outlastAbsence } from '../worker/database-absence.ts'

@@ -6,7 +6,8 @@ import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from
 import { DbConflict } from '../conflict.ts'
 import { type Db, type DbOrTransaction, inTransaction } from '../database.ts'
 import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from '../schema.ts'
-import { assertClaim, ClaimLost, NEW_PATIENCE } from '../uploads/sessions.ts'
+import { assertClaim, ClaimLost } from '../uploads/claims.ts'
+import { renewPatience } from '../uploads/patience.ts'
 
 /** The fields that change; a field that is left out stays. */
 export type DestinationPatch = {
@@ -60,12 +61,7 @@ export async function beginSync(
             .doUpdateSet({ ...toRow(state), updated_at: sql<string>`now()` }),
         )
         .execute()
-      await trx
-        .updateTable('upload_sessions')
-        .set(NEW_PATIENCE)
-        .where('run_id', '=', runId)
-        .where('account_id', '=', accountId)
-        .execute()
+      await renewPatience(trx, runId, accountId)
     }
     return trx
       .updateTable('runs')

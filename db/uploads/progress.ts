@@ -1,9 +1,43 @@
-// How far the uploads of runs are at the provider, and how fast they go: what the open attempt of each destination has
-// handed to the network, and since when.
+// How far uploads are at the provider and how fast they go: saved by each attempt, and read for the pages.
 
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'
+import type { UploadSessionRow } from '../schema.ts'
 import { openAttemptBytes } from './attempts.ts'
+import { claimedSession, claimIsLost, type SessionClaim } from './claims.ts'
+import { patienceAfter } from './patience.ts'
+
+/** What an attempt has found out and done since its last save. */
+export type Progress = {
+  /** What the provider has; null before it has said so in this attempt: the row keeps what it knows. */
+  readonly stored_bytes: number | null
+  /** Handed to the network by all attempts. */
+  readonly sent_bytes: number
+  /** Time of trying that is not counted yet, in milliseconds; default 0. */
+  readonly tried_ms?: number
+  /** Bytes left since the provider last said what it has: whether the time was in vain shows when it says so again. */
+  readonly is_unsettled?: boolean
+}
+
+/**
+ * Notes how far the upload came, and for how long it has been tried in vain. Only more bytes than ever before are progress:
+ * a provider that loses some and gets them again is no further. Throws ClaimLost.
+ */
+export async function saveProgress(
+  db: DbOrTransaction,
+  claim: SessionClaim,
+  { stored_bytes, sent_bytes, tried_ms = 0, is_unsettled = false }: Progress,
+): Promise<UploadSessionRow> {
+  const row = await claimedSession(db, claim)
+    .set({
+      stored_bytes: sql<number>`coalesce(${stored_bytes}::bigint, stored_bytes)`,
+      sent_bytes,
+      ...patienceAfter({ stored_bytes, tried_ms, is_unsettled }),
+    })
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? claimIsLost()
+}
 
 export type AttemptProgress = {
   readonly run_id: string

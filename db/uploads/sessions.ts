@@ -1,7 +1,5 @@
-// The provider's upload session of one run and account, sealed, and how far it came. After a lost heartbeat an
-// old attempt may still be running beside the new one: each attempt claims the row, and every write names its
-// claim, so only the newest attempt can change anything. The number of a claim is never given twice: an attempt that
-// wakes up after its row was forgotten must not find it in another one's hands under its own number.
+// The provider's upload session of one run and account, sealed, and what it uploads. Each attempt claims the session
+// (db/uploads/claims.ts); how far it came is written by db/uploads/progress.ts.
 
 import { sql } from 'kysely'
 import { z } from 'zod'
@@ -9,19 +7,8 @@ import type { FileHash } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 import type { UploadSessionRow } from '../schema.ts'
 import type { Vault } from '../secrets/vault.ts'
-
-/** The holder of a session; `claim` is the number that claimSession gave it. */
-export type SessionClaim = { readonly run_id: string; readonly account_id: string; readonly claim: number }
-
-/** Another attempt has claimed the session since, or the upload is settled: stop without writing. Code `claim_lost`. */
-export class ClaimLost extends Error {
-  override readonly name = 'ClaimLost'
-  readonly code = 'claim_lost'
-
-  constructor() {
-    super('another attempt has taken this upload over')
-  }
-}
+import { claimedSession, claimIsLost, refuseLostClaim, type SessionClaim } from './claims.ts'
+import { COUNTED_BREAK_MS } from './patience.ts'
 
 /** What the session uploads, and to where. */
 export type SessionTarget = {
@@ -38,15 +25,6 @@ export type StoredSession = { readonly created_at: string; readonly [key: string
 const storedSession = z.looseObject({ created_at: z.string() })
 
 const SESSION_FIELD = 'session'
-
-/**
- * Attempts follow each other within five minutes, and a short Retry-After belongs to them. In a longer break nothing was
- * tried: no power, no worker, no place at the account, or a pause that the provider or we have set.
- */
-const LONGEST_BREAK_MS = 15 * 60_000
-const breakMs = sql<number>`extract(epoch from clock_timestamp() - upload_sessions.tried_at) * 1000`
-const shortBreakMs = sql<number>`case
-  when ${breakMs} between 0 and ${sql.lit(LONGEST_BREAK_MS)} then round(${breakMs})::bigint else 0 end`
 
 function sealedRow(claim: Pick<SessionClaim, 'run_id' | 'account_id'>): string {
   return `${claim.run_id}/${claim.account_id}`
@@ -80,7 +58,7 @@ export async function claimSession(
       conflict.columns(['run_id', 'account_id']).doUpdateSet({
         claim: sql<number>`upload_sessions.claim + 1`,
         fruitless_attempts: sql<number>`upload_sessions.fruitless_attempts + 1`,
-        fruitless_ms: sql<number>`upload_sessions.fruitless_ms + ${shortBreakMs}`,
+        fruitless_ms: sql<number>`upload_sessions.fruitless_ms + ${COUNTED_BREAK_MS}`,
         tried_at: sql<string>`clock_timestamp()`,
       }),
     )
@@ -118,7 +96,7 @@ export async function saveSession(
   session: StoredSession,
 ): Promise<void> {
   const sealed = vault.seal(sealedRow(claim), SESSION_FIELD, JSON.stringify(session))
-  const result = await ownRow(db, claim)
+  const result = await claimedSession(db, claim)
     .set({ sealed_session: sealed, session_created_at: session.created_at })
     .executeTakeFirst()
   refuseLostClaim(result.numUpdatedRows)
@@ -130,62 +108,10 @@ export async function saveArchiveHash(
   claim: SessionClaim,
   hash: FileHash,
 ): Promise<void> {
-  const result = await ownRow(db, claim)
+  const result = await claimedSession(db, claim)
     .set({ archive_hash: JSON.stringify(hash) })
     .executeTakeFirst()
   refuseLostClaim(result.numUpdatedRows)
-}
-
-/** What an attempt has found out and done since its last save. */
-export type Progress = {
-  /** What the provider has; null before it has said so in this attempt: the row keeps what it knows. */
-  readonly stored_bytes: number | null
-  /** Handed to the network by all attempts. */
-  readonly sent_bytes: number
-  /** Time of trying that is not counted yet, in milliseconds; default 0. */
-  readonly tried_ms?: number
-  /** Bytes left since the provider last said what it has: whether the time was in vain shows when it says so again. */
-  readonly is_unsettled?: boolean
-}
-
-/**
- * Notes how far the upload came, and for how long it has been tried in vain. Only more bytes than ever before are progress:
- * a provider that loses some and gets them again is no further. Throws ClaimLost.
- */
-export async function saveProgress(
-  db: DbOrTransaction,
-  claim: SessionClaim,
-  { stored_bytes, sent_bytes, tried_ms = 0, is_unsettled = false }: Progress,
-): Promise<UploadSessionRow> {
-  const stored = sql<number | null>`${stored_bytes}::bigint`
-  const tried = sql<number>`${tried_ms}::bigint`
-  const isFurther = sql<boolean>`coalesce(${stored} > furthest_bytes, false)`
-  // Of the bytes of earlier attempts, only the provider's word says what became of them.
-  const isSettled = sql<boolean>`${stored_bytes !== null && !is_unsettled}::boolean`
-  const row = await ownRow(db, claim)
-    .set({
-      stored_bytes: sql<number>`coalesce(${stored}, stored_bytes)`,
-      sent_bytes,
-      furthest_bytes: sql<number>`greatest(furthest_bytes, ${stored})`,
-      fruitless_ms: sql<number>`case
-        when ${isFurther} then 0
-        when ${isSettled} then fruitless_ms + unsettled_ms + ${tried}
-        when ${is_unsettled}::boolean then fruitless_ms
-        else fruitless_ms + ${tried} end`,
-      unsettled_ms: sql<number>`case
-        when ${isFurther} or ${isSettled} then 0
-        when ${is_unsettled}::boolean then unsettled_ms + ${tried}
-        else unsettled_ms end`,
-      fruitless_attempts: sql<number>`case when ${isFurther} then 0 else fruitless_attempts end`,
-      tried_at: sql<string>`clock_timestamp()`,
-      last_progress_at: sql<string>`case when ${isFurther} then now() else last_progress_at end`,
-    })
-    .returningAll()
-    .executeTakeFirst()
-  if (row === undefined) {
-    throw new ClaimLost()
-  }
-  return row
 }
 
 /**
@@ -199,17 +125,8 @@ export async function resendSession(
   session: StoredSession,
 ): Promise<void> {
   await saveSession(db, vault, claim, session)
-  await ownRow(db, claim).set({ stored_bytes: 0, furthest_bytes: 0 }).execute()
+  await claimedSession(db, claim).set({ stored_bytes: 0, furthest_bytes: 0 }).execute()
 }
-
-/** A re-upload has all of its patience: what was tried before does not count. */
-export const NEW_PATIENCE = {
-  last_progress_at: sql<string>`now()`,
-  fruitless_ms: 0,
-  unsettled_ms: 0,
-  fruitless_attempts: 0,
-  tried_at: null,
-} as const
 
 const NO_SESSION = {
   sealed_session: null,
@@ -223,14 +140,11 @@ const NO_SESSION = {
  * trying in vain runs on until the new one has a byte. Throws ClaimLost.
  */
 export async function restartSession(db: DbOrTransaction, claim: SessionClaim): Promise<UploadSessionRow> {
-  const row = await ownRow(db, claim)
+  const row = await claimedSession(db, claim)
     .set({ ...NO_SESSION, restarts: sql<number>`restarts + 1` })
     .returningAll()
     .executeTakeFirst()
-  if (row === undefined) {
-    throw new ClaimLost()
-  }
-  return row
+  return row ?? claimIsLost()
 }
 
 /**
@@ -242,29 +156,14 @@ export async function dropSession(
   claim: SessionClaim,
   target?: SessionTarget,
 ): Promise<void> {
-  const result = await ownRow(db, claim)
+  const result = await claimedSession(db, claim)
     .set({ ...target, ...NO_SESSION, ...(target === undefined ? {} : { archive_hash: null }) })
     .executeTakeFirst()
   refuseLostClaim(result.numUpdatedRows)
 }
 
-/** Throws ClaimLost when the claim is not the newest. In a transaction nobody else can claim the row until its end. */
-export async function assertClaim(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
-  const row = await db
-    .selectFrom('upload_sessions')
-    .select('claim')
-    .where('run_id', '=', claim.run_id)
-    .where('account_id', '=', claim.account_id)
-    .where('claim', '=', claim.claim)
-    .forShare()
-    .executeTakeFirst()
-  if (row === undefined) {
-    throw new ClaimLost()
-  }
-}
-
 /** After success, or when it was given up at the provider. Throws ClaimLost. */
-export async function forgetSession(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+export async function deleteSession(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
   const result = await db
     .deleteFrom('upload_sessions')
     .where('run_id', '=', claim.run_id)
@@ -272,18 +171,4 @@ export async function forgetSession(db: DbOrTransaction, claim: SessionClaim): P
     .where('claim', '=', claim.claim)
     .executeTakeFirst()
   refuseLostClaim(result.numDeletedRows)
-}
-
-function ownRow(db: DbOrTransaction, claim: SessionClaim) {
-  return db
-    .updateTable('upload_sessions')
-    .where('run_id', '=', claim.run_id)
-    .where('account_id', '=', claim.account_id)
-    .where('claim', '=', claim.claim)
-}
-
-function refuseLostClaim(rows: bigint): void {
-  if (rows === 0n) {
-    throw new ClaimLost()
-  }
 }

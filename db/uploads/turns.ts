@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import { DbConflict } from '../conflict.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
-import type { SessionClaim } from './sessions.ts'
+import type { SessionClaim } from './claims.ts'
 
 export type SlotRequest = {
   readonly accountId: string

@@ -7,7 +7,7 @@ import { ProviderError } from '../../activities/providers/provider.ts'
 import { DbConflict } from '../../db/conflict.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { VaultError } from '../../db/secrets/vault.ts'
-import { ClaimLost } from '../../db/uploads/sessions.ts'
+import { ClaimLost } from '../../db/uploads/claims.ts'
 import { ERROR_CODES, isRetryable } from '../../workflows/errors.ts'
 
 function listeningLog() {

@@ -4,16 +4,15 @@ import { sql } from 'kysely'
 import { beginSync } from '../../../db/runs/destinations.ts'
 import { VaultError } from '../../../db/secrets/vault.ts'
 import { startAttempt } from '../../../db/uploads/attempts.ts'
+import { assertClaim, ClaimLost } from '../../../db/uploads/claims.ts'
+import { saveProgress } from '../../../db/uploads/progress.ts'
 import {
-  assertClaim,
-  ClaimLost,
   claimSession,
+  deleteSession,
   dropSession,
-  forgetSession,
   getSession,
   openSession,
   restartSession,
-  saveProgress,
   saveSession,
 } from '../../../db/uploads/sessions.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
@@ -67,12 +66,12 @@ describe('upload sessions', () => {
     await assert.rejects(saveSession(test.db, testVault, old, session), ClaimLost)
     await assert.rejects(saveProgress(test.db, old, progress), ClaimLost)
     await assert.rejects(restartSession(test.db, old), ClaimLost)
-    await assert.rejects(forgetSession(test.db, old), ClaimLost)
+    await assert.rejects(deleteSession(test.db, old), ClaimLost)
     await assert.rejects(assertClaim(test.db, old), ClaimLost)
     await assertClaim(test.db, current)
     const saved = await saveProgress(test.db, current, progress)
     assert.equal(saved.stored_bytes, 10)
-    await forgetSession(test.db, current)
+    await deleteSession(test.db, current)
     assert.equal(await getSession(test.db, id, 'a1'), null)
   })
 
@@ -82,7 +81,7 @@ describe('upload sessions', () => {
       const claim = await claimFor(id)
       assert.equal(claim.claim, expected)
       await startAttempt(test.db, { run_id: id, account_id: 'a1', attempt: claim.claim })
-      await forgetSession(test.db, claim)
+      await deleteSession(test.db, claim)
     }
     const third = await claimFor(id)
     await assert.rejects(

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { accountPause, pauseAccount } from '../../../db/accounts/account-pauses.ts'
 import { updateAccount } from '../../../db/accounts/accounts.ts'
 import { DbConflict } from '../../../db/conflict.ts'
-import { claimSession, forgetSession } from '../../../db/uploads/sessions.ts'
+import { claimSession, deleteSession } from '../../../db/uploads/sessions.ts'
 import { releaseOwnSlot, releaseSlot, takeSlot } from '../../../db/uploads/turns.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { someAccount, someRun, testVault } from '../../support/rows.ts'
@@ -62,7 +62,7 @@ describe('upload slots', () => {
     assert.equal(await take(id, 'r2', 1), true)
     await releaseSlot(test.db, id, 'r2')
     await take(id, run.id, 1)
-    await forgetSession(test.db, current)
+    await deleteSession(test.db, current)
     await releaseOwnSlot(test.db, current)
     assert.equal(await take(id, 'r2', 1), false, 'the next round of the upload has taken it')
   })

@@ -4,13 +4,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { beginSync } from '../../../db/runs/destinations.ts'
-import {
-  claimSession,
-  type Progress,
-  restartSession,
-  type SessionClaim,
-  saveProgress,
-} from '../../../db/uploads/sessions.ts'
+import type { SessionClaim } from '../../../db/uploads/claims.ts'
+import { type Progress, saveProgress } from '../../../db/uploads/progress.ts'
+import { claimSession, restartSession } from '../../../db/uploads/sessions.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { pendingDestination, someRun } from '../../support/rows.ts'
 
