@@ -3,7 +3,8 @@
 // which took it for dead, must end.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type LockFile, type LockHolder, takeLockFile } from '../db/machine/lock-file.ts'
+import { type LockFile, takeLockFile } from '../db/machine/lock-file.ts'
+import type { LockHolder } from '../db/machine/lock-holder.ts'
 import { StartupError } from '../db/process/startup-error.ts'
 import type { Log } from './log.ts'
 

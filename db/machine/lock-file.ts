@@ -2,12 +2,19 @@
 // after a reboot, and one in another container or on another host by its heart no longer beating. Never removes the lock
 // of a living holder, and never beats for somebody else's.
 import { randomBytes } from 'node:crypto'
-import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { z } from 'zod'
-import { hasErrno, isMissing, readIfThere } from './errno.ts'
-import { processIdentity } from './process-identity.ts'
+import { isMissing, readIfThere } from './errno.ts'
+import { linkOnce } from './link-once.ts'
+import {
+  BEAT_MS,
+  type HolderNote,
+  type LockHolder,
+  livingHolder,
+  noteText,
+  ownNote,
+  parseNote,
+} from './lock-holder.ts'
 
 export type LockFile = {
   /** Resolves when somebody else's lock stands in its place: this holder was taken for dead. Never rejects. */
@@ -18,10 +25,7 @@ export type LockFile = {
   readonly release: () => Promise<void>
 }
 
-/** Who has it: a process of this machine, a program that cannot be seen from here, or several that try at once. */
-export type LockHolder = { readonly pid: number } | 'elsewhere' | 'many'
-
-export type LockWait = {
+type LockWait = {
   /** For how many milliseconds a holder that is stopping is waited for. 0, and any other holder, is refused at once. */
   readonly stoppingMs: number
   /** Called once, before the wait. */
@@ -29,19 +33,8 @@ export type LockWait = {
   readonly signal?: AbortSignal | undefined
 }
 
-const BEAT_MS = 1_000
-const WATCH_MS = 6_000
 const WAIT_LOOK_MS = 200
 const TRIES = 5
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
-
-const holderFile = z.object({
-  pid: z.number(),
-  identity: z.string().nullable(),
-  place: z.string(),
-  stopping: z.boolean().optional(),
-})
-type Holder = z.infer<typeof holderFile>
 
 /**
  * Takes the lock at `path`, whose folder exists, for this process. Throws what `refusal` makes of the one who has it, and
@@ -53,21 +46,21 @@ export async function takeLockFile(
   wait?: LockWait,
 ): Promise<LockFile> {
   const draft = draftOf(path)
-  const place = await ownPlace()
-  const mine = { pid: process.pid, identity: await processIdentity(process.pid), place }
+  const own = await ownNote()
   const patience = wait === undefined ? undefined : createPatience(wait)
   try {
-    await writeFile(draft, lineOf(mine), { mode: 0o600 })
+    await writeFile(draft, noteText(own), { mode: 0o600 })
     for (let tries = 0; tries < TRIES; ) {
-      if (await tryLink(draft, path)) return keep(path, mine)
-      const theirs = await readIfThere(path)
-      const holder = theirs === null ? undefined : await livingHolder(path, theirs, place)
-      if (theirs !== null && holder !== undefined) {
+      if (await linkOnce(draft, path)) return keep(path, own)
+      const text = await readIfThere(path)
+      const note = text === null ? undefined : parseNote(text)
+      const holder = note === undefined ? undefined : await livingHolder(path, note)
+      if (holder !== undefined) {
         // Waiting is no try: those count what several programs do at once.
-        if (parseHolder(theirs)?.stopping === true && (await patience?.(holder))) continue
+        if (note?.stopping === true && (await patience?.(holder))) continue
         throw refusal(holder)
       }
-      if (theirs !== null) await removeStale(path, theirs)
+      if (text !== null) await removeStale(path, text)
       tries += 1
     }
   } finally {
@@ -90,8 +83,8 @@ function createPatience({ stoppingMs, onWait, signal }: LockWait) {
   }
 }
 
-function keep(path: string, holder: Holder): LockFile {
-  const mine = new Set([lineOf(holder)])
+function keep(path: string, own: HolderNote): LockFile {
+  const mine = new Set([noteText(own)])
   const { promise: lost, resolve: lose } = Promise.withResolvers<void>()
   const timer = setInterval(() => {
     beat(path, mine).then(
@@ -113,7 +106,7 @@ function keep(path: string, holder: Holder): LockFile {
     if (mine.has((await readIfThere(path)) ?? '')) await rm(path, { force: true })
   }
   const noteStopping = () => {
-    noted ??= replaceMine(path, mine, lineOf({ ...holder, stopping: true })).catch(() => undefined)
+    noted ??= replaceMine(path, mine, noteText({ ...own, stopping: true })).catch(() => undefined)
     return noted
   }
   return { lost, noteStopping, release }
@@ -135,10 +128,6 @@ function draftOf(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}`
 }
 
-function lineOf(holder: Holder): string {
-  return `${JSON.stringify(holder)}\n`
-}
-
 /** False when another's lock stands there. None at all may be one that is just being replaced: the next beat tells. */
 async function beat(path: string, mine: ReadonlySet<string>): Promise<boolean> {
   const content = await readIfThere(path)
@@ -147,24 +136,6 @@ async function beat(path: string, mine: ReadonlySet<string>): Promise<boolean> {
   const now = new Date()
   await utimes(path, now, now)
   return true
-}
-
-async function livingHolder(path: string, content: string, place: string): Promise<LockHolder | undefined> {
-  const holder = parseHolder(content)
-  if (!holder) return undefined
-  if (holder.place === place) {
-    const identity = await processIdentity(holder.pid)
-    const isGone = identity === null || (holder.identity !== null && identity !== holder.identity)
-    return isGone ? undefined : { pid: holder.pid }
-  }
-  // Its processes cannot be seen from here, but its heartbeat on the file can.
-  const before = await beatOf(path)
-  const deadline = Date.now() + WATCH_MS
-  while (Date.now() < deadline) {
-    await delay(BEAT_MS / 2)
-    if ((await beatOf(path)) !== before) return 'elsewhere'
-  }
-  return undefined
 }
 
 /** Removes the lock that was judged, and no other that somebody may have put in its place meanwhile. */
@@ -176,53 +147,6 @@ async function removeStale(path: string, judged: string): Promise<void> {
     if (isMissing(error)) return
     throw error
   }
-  if ((await readFile(aside, 'utf8')) !== judged) await tryLink(aside, path)
+  if ((await readFile(aside, 'utf8')) !== judged) await linkOnce(aside, path)
   await rm(aside, { force: true })
-}
-
-function parseHolder(content: string): Holder | undefined {
-  try {
-    return holderFile.parse(JSON.parse(content))
-  } catch {
-    // Cut off by a crash while it was written by hand or by a full disk: it protects nobody.
-    return undefined
-  }
-}
-
-/** Host and PID namespace: process numbers mean the same only where both are equal. */
-async function ownPlace(): Promise<string> {
-  const namespace = await readlink('/proc/self/ns/pid').catch(() => 'pid')
-  return `${hostname()} ${namespace}`
-}
-
-async function tryLink(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to)
-    return true
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST')) return false
-    if (hasErrno(error, ...NO_LINKS)) return await tryCreate(to, await readFile(from, 'utf8'))
-    throw error
-  }
-}
-
-// For file systems without hard links. Less exact: another program may look before the content is written.
-async function tryCreate(path: string, content: string): Promise<boolean> {
-  try {
-    await writeFile(path, content, { flag: 'wx', mode: 0o600 })
-    return true
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST')) return false
-    throw error
-  }
-}
-
-async function beatOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).mtimeMs
-  } catch (error) {
-    // Released while we watched: a change, though one that frees the folder at the next start.
-    if (isMissing(error)) return -1
-    throw error
-  }
 }

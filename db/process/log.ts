@@ -7,8 +7,7 @@ import { build as prettyStream } from 'pino-pretty'
 import type { Config } from './config.ts'
 import { redact } from './redaction.ts'
 
-export type { Logger } from 'pino'
-export { redact } from './redaction.ts'
+export type { Logger }
 
 const STANDARD_ERROR = 2
 

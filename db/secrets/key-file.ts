@@ -4,23 +4,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
-import {
-  constants,
-  copyFile,
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  realpath,
-  rename,
-  stat,
-  unlink,
-} from 'node:fs/promises'
+import { constants, type FileHandle, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { errnoOf, hasErrno, isMissing } from '../machine/errno.ts'
+import { errnoOf, isMissing } from '../machine/errno.ts'
+import { linkOnce } from '../machine/link-once.ts'
 import { isFernetKey, newFernetKey } from './fernet.ts'
-
-export { keyFingerprint } from './key-fingerprint.ts'
 
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError'
@@ -135,7 +123,7 @@ async function createKeyFile(path: string): Promise<void> {
     await file.close()
   }
   try {
-    await placeOnce(draft, path)
+    await linkOnce(draft, path)
   } finally {
     await unlink(draft)
   }
@@ -182,24 +170,6 @@ function notReplaceable(path: string, error: unknown): string {
       ? 'it is mounted as a single file, so mount its folder instead'
       : 'its folder must be writable and have space'
   return `The key file ${path} cannot be replaced (${code}): ${advice}. Nothing was changed.`
-}
-
-const NO_LINKS_HERE = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
-
-/** Gives the draft its name unless that is taken; copies where the file system knows no hard links. */
-async function placeOnce(draft: string, path: string): Promise<void> {
-  try {
-    await link(draft, path).catch(async (error: unknown) => {
-      if (!hasErrno(error, ...NO_LINKS_HERE)) {
-        throw error
-      }
-      await copyFile(draft, path, constants.COPYFILE_EXCL)
-    })
-  } catch (error) {
-    if (!hasErrno(error, 'EEXIST')) {
-      throw error
-    }
-  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createLogger, redact } from '../../../db/process/log.ts'
+import { createLogger } from '../../../db/process/log.ts'
+import { redact } from '../../../db/process/redaction.ts'
 import { fernetSeal, newFernetKey } from '../../../db/secrets/fernet.ts'
 
 const jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJub2JvZHkifQ.c2lnbmF0dXJl'

@@ -15,13 +15,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { newFernetKey } from '../../../db/secrets/fernet.ts'
-import {
-  KeyFileError,
-  keyFingerprint,
-  loadOrCreateKeys,
-  readKeyFile,
-  replaceKeyFile,
-} from '../../../db/secrets/key-file.ts'
+import { KeyFileError, loadOrCreateKeys, readKeyFile, replaceKeyFile } from '../../../db/secrets/key-file.ts'
+import { keyFingerprint } from '../../../db/secrets/key-fingerprint.ts'
 
 describe('the key file', () => {
   let folder: string

@@ -11,7 +11,8 @@ import { createAccount } from '../../../db/accounts/accounts.ts'
 import { openAccount } from '../../../db/accounts/credentials.ts'
 import { type Db, openDatabase } from '../../../db/database.ts'
 import { newFernetKey } from '../../../db/secrets/fernet.ts'
-import { KeyFileError, keyFingerprint, readKeyFile } from '../../../db/secrets/key-file.ts'
+import { KeyFileError, readKeyFile } from '../../../db/secrets/key-file.ts'
+import { keyFingerprint } from '../../../db/secrets/key-fingerprint.ts'
 import {
   dropOldKeys,
   RotationCutShort,
