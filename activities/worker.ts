@@ -3,8 +3,8 @@
 import { openDatabase } from '../db/database.ts'
 import { prepareDatabase } from '../db/prepare.ts'
 import { ConfigError, loadConfig } from '../db/process/config.ts'
-import { startFailureText } from '../db/process/error-for-people.ts'
 import { createLogger } from '../db/process/log.ts'
+import { startFailureText } from '../db/process/start-failure.ts'
 import { connectWorker, installRuntime } from './worker/temporal-runtime.ts'
 import { startWorkers, workerPoolSize } from './worker/workers.ts'
 
