@@ -12,12 +12,12 @@ import { knownRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'
 import type { VerifiedState } from '../proofs/verify-upload.ts'
-import { type ArrivedFile, type Provider, ProviderError } from '../providers/provider.ts'
+import type { ArrivedFile, Provider } from '../providers/provider.ts'
 import { whileBeating } from '../worker/heartbeats.ts'
 import { arrivedFile, type Stopped } from './arrived-copy.ts'
 import { readKept } from './kept-session.ts'
 import { comparableHash, pathOf } from './send-archive.ts'
-import { type Settling, settle } from './transfer.ts'
+import { type Comparison, isNameTaken, recogniseFile } from './transfer/recognise-file.ts'
 import type { UploadedCopy } from './uploaded-copy.ts'
 
 export type AbandonedUpload =
@@ -111,20 +111,20 @@ async function copyOf(
   const { provider, row, target } = stopped
   const source = createDigests(run, row, provider)
   try {
-    const settled = await settle({ provider, signal, source }, file)
+    const recognised = await recogniseFile({ provider, signal, source }, file)
     const copy: UploadedCopy = {
-      remote_id: settled.file.id,
-      remote_path: pathOf(target.folder, settled.file),
+      remote_id: recognised.file.id,
+      remote_path: pathOf(target.folder, recognised.file),
       size: target.size,
-      hash: await comparableHash(settled, source, signal),
-      already_present: settled.already_present,
-      uploaded_at: settled.file.uploaded_at,
+      hash: await comparableHash(recognised, source, signal),
+      already_present: recognised.already_present,
+      uploaded_at: recognised.file.uploaded_at,
       attempt: row.claim,
       started_at: run.cloud_sync_status[row.account_id]?.started_at ?? row.created_at,
     }
     return { left: 'copy', copy }
   } catch (error) {
-    if (error instanceof ProviderError && error.code === 'name_conflict') return null
+    if (isNameTaken(error)) return null
     if (error instanceof StepError && UNREADABLE.has(error.code)) return { left: 'unread' }
     throw error
   } finally {
@@ -151,7 +151,7 @@ function createDigests(run: Run, row: UploadSessionRow, provider: Provider) {
     return opened
   }
   const known: FileHash | null = row.archive_hash
-  const digests: Settling['source'] & { close(): Promise<void> } = {
+  const digests: Comparison['source'] & { close(): Promise<void> } = {
     size: row.archive_size,
     digest: async (signal) => known ?? (await archive()).digest(signal),
     digestBy: async (algorithm, signal) =>

@@ -10,7 +10,9 @@ import type { ActivityDeps } from '../dependencies.ts'
 import type { RemoteFile, RemoteFolder } from '../providers/provider.ts'
 import { outlastAbsence } from '../worker/database-absence.ts'
 import { type Sending, sessionStore } from './session-store.ts'
-import { type TransferNote, type Transferred, transfer } from './transfer.ts'
+import type { TransferNote } from './transfer/options.ts'
+import type { RecognisedFile } from './transfer/recognise-file.ts'
+import { transfer } from './transfer/transfer.ts'
 import { auditDestination } from './upload-audit.ts'
 import type { UploadedCopy, UploadInput } from './uploaded-copy.ts'
 
@@ -78,7 +80,7 @@ export function pathOf(folder: RemoteFolder, file: RemoteFile): string {
 
 /** Where the provider states another hash than the one computed while sending, the archive is read once more. */
 export async function comparableHash(
-  { file, local }: Transferred,
+  { file, local }: RecognisedFile,
   source: Pick<OpenArchive, 'digestBy'>,
   signal: AbortSignal,
 ): Promise<FileHash> {

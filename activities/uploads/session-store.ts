@@ -10,7 +10,7 @@ import type { ArchiveToSend } from './archive-to-send.ts'
 import { providerSession } from './kept-session.ts'
 import type { UploadProgress } from './progress.ts'
 import type { RateWatch } from './rate-watch.ts'
-import type { SessionStore } from './transfer.ts'
+import type { SessionStore } from './transfer/options.ts'
 
 /** One attempt at work: what it sends, by which provider, under which claim. */
 export type Sending = {

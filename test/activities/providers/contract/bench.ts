@@ -14,12 +14,9 @@ import { type Cause, causeOf } from '../../../../activities/failures.ts'
 import { createHttpClient, type HttpClient, type HttpOptions } from '../../../../activities/http/client.ts'
 import { createProvider } from '../../../../activities/providers/index.ts'
 import type { Provider, UploadSession } from '../../../../activities/providers/provider.ts'
-import {
-  type SessionStore,
-  type TransferNote,
-  type Transferred,
-  transfer,
-} from '../../../../activities/uploads/transfer.ts'
+import type { SessionStore, TransferNote } from '../../../../activities/uploads/transfer/options.ts'
+import type { RecognisedFile } from '../../../../activities/uploads/transfer/recognise-file.ts'
+import { transfer } from '../../../../activities/uploads/transfer/transfer.ts'
 import { loadConfig } from '../../../../db/process/config.ts'
 import { isRetryable } from '../../../../workflows/errors.ts'
 import { createTestAuthority, type TestAuthority, trustHere } from '../../../clouds/certificates.ts'
@@ -55,7 +52,7 @@ export type UploadOptions = {
 }
 
 export type Course = {
-  readonly result: Transferred
+  readonly result: RecognisedFile
   /** What Temporal would have retried, in order. */
   readonly failures: readonly Cause[]
   readonly notes: readonly TransferNote[]
@@ -204,7 +201,7 @@ function createCourse(bench: Bench, options: UploadOptions) {
   const notes: TransferNote[] = []
   let sent = 0
 
-  const attempt = async (): Promise<Transferred> => {
+  const attempt = async (): Promise<RecognisedFile> => {
     const source = await openArchiveSource(archive, provider.hashAlgorithm)
     try {
       return await transfer({

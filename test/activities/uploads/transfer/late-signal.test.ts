@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { withLateSignal } from '../../../activities/uploads/late-signal.ts'
+import { withLateSignal } from '../../../../activities/uploads/transfer/late-signal.ts'
 
 describe('work that goes on for a while after a cancellation', () => {
   const LONG_MS = 60_000

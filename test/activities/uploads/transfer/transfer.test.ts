@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { openArchiveSource } from '../../../activities/archives/archive-source.ts'
-import { ProviderError, type UploadSession } from '../../../activities/providers/provider.ts'
-import { readKept } from '../../../activities/uploads/kept-session.ts'
-import { type TransferNote, type Transferred, transfer } from '../../../activities/uploads/transfer.ts'
-import { createMemoryProvider, type MemoryProvider } from '../../support/uploads/memory-provider.ts'
+import { openArchiveSource } from '../../../../activities/archives/archive-source.ts'
+import { ProviderError, type UploadSession } from '../../../../activities/providers/provider.ts'
+import { readKept } from '../../../../activities/uploads/kept-session.ts'
+import type { TransferNote } from '../../../../activities/uploads/transfer/options.ts'
+import type { RecognisedFile } from '../../../../activities/uploads/transfer/recognise-file.ts'
+import { transfer } from '../../../../activities/uploads/transfer/transfer.ts'
+import { createMemoryProvider, type MemoryProvider } from '../../../support/uploads/memory-provider.ts'
 
 const NAMES = ['acme.dump', 'acme.1a2b3c4d.dump'] as const
 const SIZE = 1_500_000
@@ -41,7 +43,7 @@ function anUpload(provider: MemoryProvider, path: string) {
     told,
     sessions,
     /** One attempt, as a worker makes it: the archive is opened anew. */
-    async attempt(signal = new AbortController().signal): Promise<Transferred> {
+    async attempt(signal = new AbortController().signal): Promise<RecognisedFile> {
       const { size, mtimeNs } = await stat(path, { bigint: true })
       const archive = { path, name: 'acme.dump', size: Number(size), mtime_ns: String(mtimeNs) }
       const source = await openArchiveSource(archive, provider.hashAlgorithm)
@@ -85,7 +87,7 @@ describe('bringing an archive to a destination', () => {
 
   const start = () => anUpload(createMemoryProvider(), path)
   const namesIn = ({ provider }: Upload) => [...provider.files.values()].map(({ file }) => file.name)
-  function assertWhole(upload: Upload, result: Transferred): void {
+  function assertWhole(upload: Upload, result: RecognisedFile): void {
     assert.deepEqual(result.local, { algorithm: 'md5', value: md5 })
     assert.ok(upload.provider.files.get(result.file.id)?.content.equals(content))
   }
@@ -139,7 +141,7 @@ describe('bringing an archive to a destination', () => {
         const upload = start()
         const { provider, told } = upload
         provider.breaks.push(...breaks)
-        let result: Transferred | null = null
+        let result: RecognisedFile | null = null
         for (let attempt = 0; result === null && attempt < 20; attempt += 1) {
           // A provider may forget a session whose file is there.
           if (isForgetful && provider.files.size > 0) provider.forgetSessions()
