@@ -10,8 +10,11 @@ import { createPinActivities } from '../../../activities/archives/pin-archive.ts
 import { finishSync } from '../../../db/runs/destinations.ts'
 import { getRun, recordRun } from '../../../db/runs/runs.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
+import { withClockOff } from '../../support/clock/clock-off.ts'
 import { inStep } from '../../support/clock/in-step.ts'
 import { randomName, someInstance } from '../../support/rows.ts'
+
+const DAY_MS = 86_400_000
 
 describe('links of archives that belong to no run', () => {
   let deps: TestDeps
@@ -49,6 +52,15 @@ describe('links of archives that belong to no run', () => {
     assert.equal((await links(runId)).length, 1, 'its row may still be written')
     assert.ok((await sweep(OLD)).removed >= 1)
     assert.equal((await readdir(kept())).includes(runId), false)
+  })
+
+  it('are as old as the clock of their disk says, whatever that of the worker is', async () => {
+    const runId = randomName('run')
+    assert.equal((await look(await archive(), runId)).ok, true)
+    for (const offMs of [-DAY_MS, DAY_MS]) await withClockOff(offMs, () => sweep())
+    assert.equal((await links(runId)).length, 1)
+    await withClockOff(-DAY_MS, () => sweep(OLD))
+    assert.deepEqual(await links(runId), [])
   })
 
   it('are told from the link of a run, whether it is being synced or has failed', async () => {
