@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import {
+import files, {
   appendFile,
   chmod,
   link,
@@ -14,6 +14,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createPinActivities } from '../../../activities/archives/pin-archive.ts'
@@ -136,6 +137,26 @@ describe('keeping the archive (docs/design.md, rule 6)', () => {
     await pin(other)
     await utimes(inRoot(other.archive), 1, 1)
     await assert.rejects(pin(other), { code: 'archive_changed' })
+  })
+
+  it('is of the file that was linked, where another one takes its name just before', async (t) => {
+    const run = await aRun()
+    const real = files.link
+    t.mock.method(files, 'link', async (from: string, to: string) => {
+      await writeFile(inRoot('another'), 'another one')
+      await rename(inRoot('another'), from)
+      await real(from, to)
+    })
+    syncBuiltinESMExports()
+    t.after(() => {
+      t.mock.restoreAll()
+      syncBuiltinESMExports()
+    })
+    const pinned = await pin(run)
+    assert.equal(pinned.size, 'another one'.length)
+    const { size, archive_mtime_ns, pin_path } = await record(run)
+    const linked = await stat(pin_path ?? '', { bigint: true })
+    assert.deepEqual([size, archive_mtime_ns], [Number(linked.size), String(linked.mtimeNs)])
   })
 
   it('refuses another file at the path when the link is gone', async () => {
