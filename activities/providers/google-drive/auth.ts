@@ -56,7 +56,8 @@ export function createGoogleAuth(deps: {
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
     const { method, body } = init
     return http.fetch(configured(String(input instanceof Request ? input.url : input), endpoints), {
-      ...{ headers, signal },
+      headers,
+      signal,
       ...(method === undefined ? {} : { method }),
       ...(body === undefined ? {} : { body }),
     })
@@ -95,7 +96,9 @@ export function createGoogleAuth(deps: {
   }
   return {
     email: account?.client_email ?? null,
-    ...{ token, refuse, fetch },
+    token,
+    refuse,
+    fetch,
     tokens: { current: token, renewed },
   }
 }

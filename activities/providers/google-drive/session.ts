@@ -58,13 +58,11 @@ export function createSessionRequests(deps: {
     refused,
     start: async (target, fileId, signal) => {
       const metadata = {
-        ...(fileId === null ? {} : { id: fileId }),
-        ...{
-          name: target.name,
-          parents: [target.folder.id],
-          mimeType: CONTENT_TYPE,
-          appProperties: marksOf(target),
-        },
+        id: fileId ?? undefined,
+        name: target.name,
+        parents: [target.folder.id],
+        mimeType: CONTENT_TYPE,
+        appProperties: marksOf(target),
       }
       const fields = encodeURIComponent(FILE_FIELDS)
       const post = (authorized: string) =>
@@ -86,8 +84,11 @@ export function createSessionRequests(deps: {
       ask(
         (headers) =>
           http.request({
-            ...{ method: 'PUT', url: uri, signal, answerTimeoutMs: FINISH_TIMEOUT_MS },
+            method: 'PUT',
+            url: uri,
             headers: { ...headers, 'Content-Range': `bytes */${size}` },
+            signal,
+            answerTimeoutMs: FINISH_TIMEOUT_MS,
           }),
         signal,
       ),
@@ -121,4 +122,13 @@ export function bearer(token: string | null): Record<string, string> {
 export function errorOf(answer: HttpAnswer): ProviderError {
   const body = answer.body.toString('utf8', 0, 64 * 1024)
   return driveError({ status: answer.status, body, retryAfter: answer.headers['retry-after'] })
+}
+
+/** The session is not there any more, or the file already is. */
+export function isGone({ status }: HttpAnswer): boolean {
+  return status === 404 || status === 410 || status === 409
+}
+
+export function sessionExpired(httpStatus?: number): ProviderError {
+  return new ProviderError('session_expired', 'Google Drive has forgotten the upload session', { httpStatus })
 }
