@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { processIdentity } from '../../../db/machine/process-identity.ts'
 
-const PROJECT = dirname(dirname(import.meta.dirname))
+const PROJECT = join(import.meta.dirname, '..', '..', '..')
 const run = promisify(execFile)
 const said = z.object({ port: z.number(), starts: z.number(), warnings: z.array(z.string()) })
 const READ_ALL = 1 << 2
