@@ -1,10 +1,7 @@
 // The audit trail: who did what, and what the program did by itself. It only grows; the database refuses
 // updates and deletes. Details never hold a secret: they are shown to whoever may read the trail.
 
-import { sql } from 'kysely'
-import { z } from 'zod'
 import type { DbOrTransaction } from './database.ts'
-import { decodeCursor, encodeCursor, type Page, pageSize, toPage } from './page.ts'
 import type { AuditEntry } from './schema.ts'
 
 export const AUDIT_EVENTS = [
@@ -62,7 +59,7 @@ export const AUDIT_EVENTS = [
 ] as const
 export type AuditEvent = (typeof AUDIT_EVENTS)[number]
 
-export type NewAuditEntry = {
+type NewAuditEntry = {
   /** 'user:admin', 'token', 'workflow' and the like. */
   readonly actor: string
   readonly event: AuditEvent
@@ -87,65 +84,4 @@ export async function appendAudit(db: DbOrTransaction, entry: NewAuditEntry): Pr
     })
     .returningAll()
     .executeTakeFirstOrThrow()
-}
-
-export type AuditFilter = {
-  readonly instance?: string | undefined
-  readonly run_id?: string | undefined
-  readonly account_id?: string | undefined
-  readonly binding_id?: string | undefined
-  readonly event?: AuditEvent | undefined
-  readonly actor?: string | undefined
-  /** Text that occurs in an entry or in the name of its account or instance, in upper or lower case. */
-  readonly search?: string | undefined
-  readonly limit: number
-  readonly cursor?: string | undefined
-}
-
-/** A search reads this many entries for one page; the cursor of a short page goes on from there. */
-const SEARCHED_AT_ONCE = 10_000
-
-/**
- * Newest first. Throws DbConflict `invalid` (field `cursor`). A page of a search may be short, even empty, and still have
- * a cursor: the trail is read in pieces, so that a search costs the same however long it is.
- */
-export async function listAudit(db: DbOrTransaction, filter: AuditFilter): Promise<Page<AuditEntry>> {
-  const limit = pageSize(filter.limit)
-  const wanted = [
-    ['instance_slug', filter.instance],
-    ['run_id', filter.run_id],
-    ['account_id', filter.account_id],
-    ['binding_id', filter.binding_id],
-    ['event', filter.event],
-    ['actor', filter.actor],
-  ] as const
-  let query = db
-    .selectFrom('audit_log')
-    .selectAll()
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-  for (const [column, value] of wanted) {
-    if (value !== undefined) {
-      query = query.where(column, '=', value)
-    }
-  }
-  const [before = null] = filter.cursor === undefined ? [] : decodeCursor(filter.cursor, z.tuple([z.int()]))
-  if (before !== null) query = query.where('id', '<', before)
-  const cursorOf = (entry: AuditEntry) => encodeCursor([entry.id])
-  if (filter.search === undefined) return toPage(await query.execute(), limit, cursorOf)
-
-  const floor = (before ?? (await newestId(db)) + 1) - SEARCHED_AT_ONCE
-  const pattern = `%${filter.search.replaceAll(/[\\%_]/g, '\\$&')}%`
-  const found = query.where('id', '>=', floor).where(
-    sql<boolean>`(concat_ws(' ', actor, replace(event, '_', ' '), event, instance_slug, run_id, details::text) ilike ${pattern}
-        or account_id in (select id from cloud_accounts where name ilike ${pattern})
-        or instance_slug in (select slug from instances where name ilike ${pattern}))`,
-  )
-  const page = toPage(await found.execute(), limit, cursorOf)
-  return page.next_cursor === null && floor > 1 ? { ...page, next_cursor: encodeCursor([floor]) } : page
-}
-
-async function newestId(db: DbOrTransaction): Promise<number> {
-  const row = await db.selectFrom('audit_log').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
-  return row?.id ?? 0
 }

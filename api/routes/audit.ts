@@ -1,7 +1,7 @@
 // /api/audit: who did what, and what the program did by itself. It can only be read.
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
-import { listAudit } from '../../db/audit.ts'
+import { listAudit } from '../../db/views/audit.ts'
 import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'

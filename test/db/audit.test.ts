@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
-import { appendAudit, listAudit } from '../../db/audit.ts'
+import { appendAudit } from '../../db/audit.ts'
+import { listAudit } from '../../db/views/audit.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 describe('the audit trail', () => {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { listAudit } from '../../db/audit.ts'
+import { listAudit } from '../../db/views/audit.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 import { ALL_CLOUDS } from '../support/clouds.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'

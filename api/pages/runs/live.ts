@@ -2,13 +2,13 @@
 // says of each run that changes whether its row belongs there; one of a run sends the live part of its page.
 
 import { type Context, Hono } from 'hono'
-import { listAudit } from '../../../db/audit.ts'
 import { listRuns, matchesRun, type RunFilter } from '../../../db/runs/history.ts'
 import { getRun } from '../../../db/runs/runs.ts'
 import type { Run } from '../../../db/schema.ts'
 import { listAttempts } from '../../../db/uploads/attempts.ts'
 import { listDeletedCopies } from '../../../db/uploads/deleted-copies.ts'
 import { listAttemptProgress } from '../../../db/uploads/progress.ts'
+import { listAudit } from '../../../db/views/audit.ts'
 import { listBindingViews } from '../../../db/views/bindings.ts'
 import { stillMay } from '../../access/auth.ts'
 import { requires } from '../../access/permission-check.ts'

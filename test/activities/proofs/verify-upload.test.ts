@@ -12,8 +12,8 @@ import {
   type VerifyInput,
 } from '../../../activities/proofs/verify-upload.ts'
 import { type Provider, ProviderError, type RemoteFile } from '../../../activities/providers/provider.ts'
-import { listAudit } from '../../../db/audit.ts'
 import { beginSync } from '../../../db/runs/destinations.ts'
+import { listAudit } from '../../../db/views/audit.ts'
 import type { ProviderKind } from '../../../workflows/types.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
 import { pendingDestination, someAccount, someRun } from '../../support/rows.ts'

@@ -7,8 +7,8 @@ import {
   type PruneInput,
   type PruneOutcome,
 } from '../../../activities/retention/prune.ts'
-import { listAudit } from '../../../db/audit.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
+import { listAudit } from '../../../db/views/audit.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
 import { someAccount, someRun } from '../../support/rows.ts'
 import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'

@@ -9,7 +9,7 @@ import { hashPassword } from '../../../api/access/passwords.ts'
 import type { AppEnv } from '../../../api/access/principal.ts'
 import { createConnectionReader, networkOf } from '../../../api/http/client-connection.ts'
 import { createUser } from '../../../db/access/users.ts'
-import { listAudit } from '../../../db/audit.ts'
+import { listAudit } from '../../../db/views/audit.ts'
 import { randomName } from '../../support/rows.ts'
 import { type ApiFixture, createApiFixture } from '../fixture.ts'
 
