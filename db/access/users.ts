@@ -6,7 +6,7 @@ import { DbConflict, withConflicts } from '../conflict.ts'
 import { type DbOrTransaction, inTransaction, newId } from '../database.ts'
 import type { User, UserRole } from '../schema.ts'
 
-export type NewUser = {
+type NewUser = {
   readonly username: string
   readonly password_hash: string
   /** Default: admin. */
@@ -44,24 +44,13 @@ export async function createUser(db: DbOrTransaction, values: NewUser): Promise<
 
 /** Null when there are users already. Any number of processes may try at once: one makes the user. */
 export async function createFirstUser(db: DbOrTransaction, values: NewUser): Promise<User | null> {
-  const row = await db
-    .insertInto('users')
-    .columns(['id', 'username', 'password_hash', 'role', 'must_change_password'])
-    .expression(
-      db
-        .selectNoFrom([
-          sql<string>`${newId()}`.as('id'),
-          sql<string>`${values.username}`.as('username'),
-          sql<string>`${values.password_hash}`.as('password_hash'),
-          sql<UserRole>`'admin'`.as('role'),
-          sql<boolean>`true`.as('must_change_password'),
-        ])
-        .where(({ not, exists, selectFrom }) => not(exists(selectFrom('users').select('users.id')))),
-    )
-    .onConflict((conflict) => conflict.column('username').doNothing())
-    .returningAll()
-    .executeTakeFirst()
-  return row ?? null
+  const { rows } = await sql<User>`
+    insert into users (id, username, password_hash, role, must_change_password)
+    select ${newId()}, ${values.username}, ${values.password_hash}, 'admin', true
+    where not exists (select 1 from users)
+    on conflict (username) do nothing
+    returning *`.execute(db)
+  return rows[0] ?? null
 }
 
 export async function anyUser(db: DbOrTransaction): Promise<boolean> {

@@ -29,20 +29,15 @@ export async function closeOpenAttempts(
   upload: { readonly run_id: string; readonly account_id: string },
   outcome: 'retrying' | 'cancelled',
 ): Promise<number> {
-  const result = await db
-    .updateTable('attempts')
-    .set({
-      outcome,
-      bytes_sent: openAttemptBytes('attempts'),
-      finished_at: sql<string>`least(now(), greatest(attempts.started_at, coalesce((
-        select told.updated_at from destinations told
-        where told.run_id = attempts.run_id and told.account_id = attempts.account_id), now())))`,
-    })
-    .where('run_id', '=', upload.run_id)
-    .where('account_id', '=', upload.account_id)
-    .where('outcome', 'is', null)
-    .executeTakeFirst()
-  return Number(result.numUpdatedRows)
+  const { numAffectedRows } = await sql`
+    update attempts set
+      outcome = ${outcome},
+      bytes_sent = ${openAttemptBytes('attempts')},
+      finished_at = least(now(), greatest(attempts.started_at, coalesce((
+        select saved.updated_at from destinations saved
+        where saved.run_id = attempts.run_id and saved.account_id = attempts.account_id), now())))
+    where run_id = ${upload.run_id} and account_id = ${upload.account_id} and outcome is null`.execute(db)
+  return Number(numAffectedRows ?? 0)
 }
 
 /**
@@ -60,7 +55,7 @@ export function openAttemptBytes(table: 'attempts' | 'open') {
     where session.run_id = ${own}.run_id and session.account_id = ${own}.account_id), 0))::bigint`
 }
 
-export type AttemptEnd = {
+type AttemptEnd = {
   readonly outcome: AttemptOutcome
   /** Handed to the network in this attempt. */
   readonly bytes_sent: number
@@ -99,37 +94,38 @@ export async function rateLimitHistory(
   accountId: string,
   since: string,
 ): Promise<{ sent_bytes: number; oldest_at: string | null; limited_since: string | null }> {
-  const rows = await db
-    .selectFrom('attempts')
-    .select(['started_at', 'finished_at', 'error'])
-    .select([
-      sql<number>`case when outcome is null then ${openAttemptBytes('attempts')} else bytes_sent end`.as(
-        'bytes',
-      ),
-      sql<string>`coalesce(finished_at, now())`.as('until'),
-    ])
-    .where('account_id', '=', accountId)
-    .where((of) => of.or([of('finished_at', '>=', since), of('finished_at', 'is', null)]))
-    .orderBy('id', 'desc')
-    .execute()
-  const from = Date.parse(since)
+  const { rows } = await sql<SentAttempt>`
+    select started_at, finished_at, error, coalesce(finished_at, now()) as until,
+      case when outcome is null then ${openAttemptBytes('attempts')} else bytes_sent end as bytes
+    from attempts
+    where account_id = ${accountId} and (finished_at >= ${since} or finished_at is null)
+    order by id desc`.execute(db)
+  const sinceMs = Date.parse(since)
   const sent = rows.filter((row) => row.bytes > 0)
-  const share = ({ started_at, until, bytes }: (typeof rows)[number]) => {
-    const wholeMs = Date.parse(until) - Date.parse(started_at)
-    const withinMs = Date.parse(until) - Math.max(Date.parse(started_at), from)
-    return wholeMs <= 0 ? bytes : Math.round((bytes * withinMs) / wholeMs)
-  }
-  let limitedSince: string | null = null
-  for (const row of rows.filter((each) => each.finished_at !== null)) {
-    if (row.error?.code !== 'rate_limited') break
-    limitedSince = row.finished_at
-  }
   const oldest = sent.at(-1)
-  const isPartlyOut = oldest !== undefined && Date.parse(oldest.started_at) < from
+  const isPartlyOut = oldest !== undefined && Date.parse(oldest.started_at) < sinceMs
   return {
-    sent_bytes: sent.reduce((sum, row) => sum + share(row), 0),
-    // What such an attempt sent gives way bit by bit, from now on.
+    sent_bytes: sent.reduce((sum, row) => sum + bytesSince(sinceMs, row), 0),
+    // What such an attempt sent leaves the window bit by bit, from now on.
     oldest_at: isPartlyOut ? since : (oldest?.finished_at ?? oldest?.started_at ?? null),
-    limited_since: limitedSince,
+    limited_since: limitedSince(rows),
   }
+}
+
+type SentAttempt = Pick<Attempt, 'started_at' | 'finished_at' | 'error'> & {
+  readonly until: string
+  readonly bytes: number
+}
+
+function bytesSince(sinceMs: number, { started_at, until, bytes }: SentAttempt): number {
+  const wholeMs = Date.parse(until) - Date.parse(started_at)
+  const withinMs = Date.parse(until) - Math.max(Date.parse(started_at), sinceMs)
+  return wholeMs <= 0 ? bytes : Math.round((bytes * withinMs) / wholeMs)
+}
+
+/** The end of the first of the newest attempts that all ended by a rate limit; `attempts` newest first. */
+function limitedSince(attempts: readonly SentAttempt[]): string | null {
+  const ended = attempts.filter((attempt) => attempt.finished_at !== null)
+  const other = ended.findIndex((attempt) => attempt.error?.code !== 'rate_limited')
+  return ended.slice(0, other === -1 ? undefined : other).at(-1)?.finished_at ?? null
 }
