@@ -3,7 +3,7 @@
 
 import { DatabaseError } from 'pg'
 
-export type ConflictKind =
+type ConflictKind =
   /** Another row has this value already. */
   | 'duplicate'
   /** Other rows still need the one to be deleted. */

@@ -11,9 +11,9 @@ export type Db = Kysely<Database>
 /** Where a function may join its caller's transaction. */
 export type DbOrTransaction = Kysely<Database> | Transaction<Database>
 
-export type DatabaseLog = { warn(fields: { err: Error }, message: string): void }
+type DatabaseLog = { warn(fields: { err: Error }, message: string): void }
 
-export type OpenDatabaseOptions = {
+type OpenDatabaseOptions = {
   readonly log: DatabaseLog
   /** Shown by pg_stat_activity; default 'cloud-sync'. */
   readonly applicationName?: string

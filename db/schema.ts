@@ -23,7 +23,7 @@ type JsonWithDefault<T> = ColumnType<T, string | undefined, string>
 /** Written by the database when the row is made. */
 type MadeAt = ColumnType<string, string | undefined, string>
 
-export type InstancesTable = {
+type InstancesTable = {
   slug: string
   name: string
   created_at: MadeAt
@@ -47,7 +47,7 @@ export type CloudAccountsTable = {
   updated_at: MadeAt
 }
 
-export type BindingsTable = {
+type BindingsTable = {
   id: string
   instance_slug: string
   account_id: string
@@ -65,7 +65,7 @@ export type BindingsTable = {
 /** `linked`: hard-linked into `.cloud-sync`; `original`: the file system cannot link, the archive itself is used. */
 export type PinKind = 'linked' | 'original'
 
-export type RunsTable = {
+type RunsTable = {
   id: string
   instance_slug: string
   archive: string
@@ -124,10 +124,10 @@ export type DestinationsTable = {
   instance_slug: Generated<string>
 }
 
-export const ATTEMPT_OUTCOMES = ['uploaded', 'failed', 'retrying', 'cancelled'] as const
+const ATTEMPT_OUTCOMES = ['uploaded', 'failed', 'retrying', 'cancelled'] as const
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
 
-export type AttemptsTable = {
+type AttemptsTable = {
   id: Generated<number>
   run_id: string
   account_id: string
@@ -141,7 +141,7 @@ export type AttemptsTable = {
   error: JsonOrNull<StatusError>
 }
 
-export type UploadSessionsTable = {
+type UploadSessionsTable = {
   run_id: string
   account_id: string
   /** Grows with each claim; only the holder of the latest may write. */
@@ -175,7 +175,7 @@ export type UploadSessionsTable = {
 }
 
 /** Every file that this program uploaded: what retention scope `own` counts. */
-export type UploadedFilesTable = {
+type UploadedFilesTable = {
   account_id: string
   remote_id: string
   run_id: string
@@ -186,13 +186,13 @@ export type UploadedFilesTable = {
   deleted_at: string | null
 }
 
-export type UploadSlotsTable = {
+type UploadSlotsTable = {
   account_id: string
   run_id: string
   expires_at: string
 }
 
-export type AuditLogTable = {
+type AuditLogTable = {
   id: Generated<number>
   at: MadeAt
   actor: string
@@ -207,7 +207,7 @@ export type AuditLogTable = {
 export const USER_ROLES = ['admin', 'operator', 'viewer'] as const
 export type UserRole = (typeof USER_ROLES)[number]
 
-export type UsersTable = {
+type UsersTable = {
   id: string
   username: string
   password_hash: string
@@ -218,7 +218,7 @@ export type UsersTable = {
   updated_at: MadeAt
 }
 
-export type UserSessionsTable = {
+type UserSessionsTable = {
   /** SHA-256 of the cookie's value, in hex: the table alone logs nobody in. */
   token_hash: string
   user_id: string
@@ -242,7 +242,7 @@ export type ApiTokensTable = {
 }
 
 /** Failed logins of a user name or an address. */
-export type LoginThrottlesTable = {
+type LoginThrottlesTable = {
   key: string
   failures: number
   last_failed_at: MadeAt
@@ -257,14 +257,14 @@ export type AccountCheckOutcome = {
   readonly error: { readonly code: string; readonly message: string } | null
 }
 
-export type AccountChecksTable = {
+type AccountChecksTable = {
   account_id: string
   checked_at: MadeAt
   outcome: Json<AccountCheckOutcome>
 }
 
 /** Credentials that are tried before they are saved: for minutes only. */
-export type AccountDraftsTable = {
+type AccountDraftsTable = {
   id: string
   name: string
   provider: ProviderKind
@@ -293,7 +293,6 @@ export type Database = {
 }
 
 export type Instance = Selectable<InstancesTable>
-export type CloudAccountRow = Selectable<CloudAccountsTable>
 export type Binding = Selectable<BindingsTable>
 export type Run = Selectable<RunsTable>
 export type Attempt = Selectable<AttemptsTable>

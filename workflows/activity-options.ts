@@ -58,7 +58,7 @@ const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 5 * 60_000
 
 /** How often an upload is tried before the workflow looks at it again; the pauses go on where those before have ended. */
-export type UploadPart = { readonly attempts: number; readonly first_pause_ms: number | null }
+type UploadPart = { readonly attempts: number; readonly first_pause_ms: number | null }
 
 /**
  * One attempt may carry the whole file: 500 GB take 56 h at 20 Mbit/s. There is no limit in total, because it would count

@@ -38,7 +38,7 @@ export type BindingSyncInput = {
 }
 
 /** What goes along when the workflow continues as new. */
-export type SyncStep = {
+type SyncStep = {
   /** Null at the beginning. */
   readonly state: DestinationState | null
   /** Of the upload, from 1. */

@@ -9,7 +9,7 @@ import { keptArchiveOptions } from './activity-options.ts'
 /** A worker that takes its time for over and does not let go must not be asked without end. */
 const SHORTEST_PAUSE_MS = 1_000
 
-export type KeepArchiveInput = {
+type KeepArchiveInput = {
   readonly run_id: string
   readonly archive_queue: string
   readonly keep_for: Duration

@@ -7,7 +7,7 @@ import type { CloudSyncStatus, DestinationState } from './types.ts'
 export const cloudSyncStatusQuery = defineQuery<CloudSyncStatus>('cloud_sync_status')
 
 /** What changed at one destination; sent by the upload activity and from child to parent, for queries to answer. */
-export type DestinationChange = { readonly account_id: string; readonly state: Partial<DestinationState> }
+type DestinationChange = { readonly account_id: string; readonly state: Partial<DestinationState> }
 export const destinationChangedSignal = defineSignal<[DestinationChange]>('destination_changed')
 
 export const CLOUD_SYNC_WORKFLOW = 'cloudSyncWorkflow'

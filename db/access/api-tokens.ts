@@ -13,11 +13,11 @@ const columns = ['id', 'name', 'scopes', 'created_by', 'created_at', 'expires_at
 export type ApiToken = Pick<Selectable<ApiTokensTable>, (typeof columns)[number]>
 
 /** Who stands behind a token now: a person of this role, one who was deleted, or a program that answers for itself. */
-export type TokenMaker = UserRole | 'deleted' | 'program'
+type TokenMaker = UserRole | 'deleted' | 'program'
 
 export type MadeApiToken = ApiToken & { readonly maker: TokenMaker }
 
-export type NewApiToken = {
+type NewApiToken = {
   readonly name: string
   readonly token_hash: string
   readonly scopes: readonly string[]

@@ -12,7 +12,7 @@ export type ThrottleRule = {
   readonly maxSeconds: number
 }
 
-export type ThrottleVerdict =
+type ThrottleVerdict =
   /** `blockSeconds`: of the block that this attempt has begun, 0 for none. */
   | { readonly allowed: true; readonly blockSeconds: number }
   | { readonly allowed: false; readonly retryAfterSeconds: number }

@@ -4,7 +4,7 @@
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'
 
-export type AccountPause = { readonly until: string; readonly reason: string }
+type AccountPause = { readonly until: string; readonly reason: string }
 
 /** Keeps all uploads from the account until then (a daily limit, a long Retry-After). A later end stands. */
 export async function pauseAccount(

@@ -75,15 +75,15 @@ function otherFileFault(value: unknown): string | null {
     : null
 }
 
-export const googleDriveCredentialsSchema = z.strictObject({ credentials_json: serviceAccountText })
-export const googleDriveSettingsSchema = z.strictObject({
+const googleDriveCredentialsSchema = z.strictObject({ credentials_json: serviceAccountText })
+const googleDriveSettingsSchema = z.strictObject({
   folder_id: z
     .string()
     .regex(/^[A-Za-z0-9_-]{5,200}$/, 'must be the ID of a folder (the last part of its URL)'),
   subject: z.email('must be the e-mail address of the user to act for').optional(),
 })
 
-export const dropboxCredentialsSchema = z.union(
+const dropboxCredentialsSchema = z.union(
   [
     z.strictObject({ access_token: nonEmpty(5000) }),
     z.strictObject({
@@ -94,14 +94,14 @@ export const dropboxCredentialsSchema = z.union(
   ],
   'must be { access_token } or { refresh_token, app_key, app_secret? }',
 )
-export const dropboxSettingsSchema = z.strictObject({ remote_path: remotePathSchema.optional() })
+const dropboxSettingsSchema = z.strictObject({ remote_path: remotePathSchema.optional() })
 
-export const oneDriveCredentialsSchema = z.strictObject({
+const oneDriveCredentialsSchema = z.strictObject({
   tenant_id: nonEmpty(200).regex(/^[A-Za-z0-9.-]+$/, 'must be the directory (tenant) ID or domain'),
   client_id: nonEmpty(200),
   client_secret: nonEmpty(2000),
 })
-export const oneDriveSettingsSchema = z.strictObject({
+const oneDriveSettingsSchema = z.strictObject({
   drive: z.union(
     [
       z.strictObject({ user: nonEmpty(320) }),

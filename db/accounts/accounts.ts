@@ -53,7 +53,7 @@ const nameTaken = {
   cloud_accounts_name_unique: () => new DbConflict('duplicate', 'name', 'Another account has this name.'),
 }
 
-export type NewAccount = {
+type NewAccount = {
   readonly name: string
   readonly provider: ProviderKind
   readonly credentials: Credentials

@@ -11,7 +11,7 @@ import type { Runner } from './unprivileged.ts'
 /** The superuser, and the database. */
 export const NAME = 'cloud_sync'
 
-export type Binaries = { readonly folder: string; readonly initdb: string; readonly pgCtl: string }
+type Binaries = { readonly folder: string; readonly initdb: string; readonly pgCtl: string }
 
 /** Throws StartupError where there are none for this machine. */
 export function findBinaries(): Binaries {

@@ -22,7 +22,7 @@ export type Runner = {
 
 type User = { readonly uid: number; readonly gid: number; readonly name: string }
 
-export type RunnerOptions = {
+type RunnerOptions = {
   /** Where the programs work; it exists. Its real path. */
   readonly directory: string
   /** The folder with the programs, by its real path, and one of them. */

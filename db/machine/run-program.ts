@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 
 export type Finished = { readonly code: number | null; readonly output: string }
 
-export type RunOptions = {
+type RunOptions = {
   readonly cwd: string
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
   /** Ends the program by SIGTERM; the result then has the code null. */

@@ -10,14 +10,14 @@ import { assertClaim, ClaimLost } from '../uploads/claims.ts'
 import { renewPatience } from '../uploads/patience.ts'
 
 /** The fields that change; a field that is left out stays. */
-export type DestinationPatch = {
+type DestinationPatch = {
   readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
 }
 
 /** The execution of `cloudSyncWorkflow` whose sync it is: its workflow ID, and Temporal's run ID of it. */
-export type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
+type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
 
-export type OpenedSync =
+type OpenedSync =
   | { readonly kind: 'opened'; readonly run: Run }
   /** The same execution has opened it before: nothing was changed, for its destinations may have begun. */
   | { readonly kind: 'opened_before'; readonly run: Run }

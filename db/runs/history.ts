@@ -24,7 +24,7 @@ export type RunFilter = {
   readonly to?: string | undefined
 }
 
-export type RunQuery = RunFilter & { readonly limit: number; readonly cursor?: string | undefined }
+type RunQuery = RunFilter & { readonly limit: number; readonly cursor?: string | undefined }
 
 const runCursor = z.tuple([z.iso.datetime(), z.string()])
 

@@ -50,7 +50,7 @@ function secretOf(key: string): fernet.Secret {
   return new fernet.Secret(key)
 }
 
-export type SealOptions = {
+type SealOptions = {
   /** Milliseconds since 1970; default: now. */
   readonly now?: number
   /** 16 bytes; default: random. Given by test vectors only: an IV must never be used twice. */
@@ -79,7 +79,7 @@ function tokenOf(secret: fernet.Secret, seconds: number, ivHex: string, text: st
   )
 }
 
-export type OpenOptions = {
+type OpenOptions = {
   /** Milliseconds since 1970; default: now. */
   readonly now?: number
   /** Without it the age of a token does not matter. */

@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'
 import { type Vault, VaultError } from './vault.ts'
 
+/** A sealed value of any table. A table that is to hold another one needs a kind of its own here. */
 type SealedRow = {
   readonly kind: 'account' | 'draft' | 'session'
   readonly run_id: string
@@ -12,15 +13,8 @@ type SealedRow = {
   readonly token: string
 }
 
-/** Every column that holds sealed values. One that is added is to be read, counted and sealed anew here. */
-export const SEALED_COLUMNS = [
-  'account_drafts.sealed_credentials',
-  'cloud_accounts.sealed_credentials',
-  'upload_sessions.sealed_session',
-] as const
-
-/** The place that the vault checks: the account or draft, or the run and account of an upload session. */
-function place(row: SealedRow): readonly [row: string, field: string] {
+/** What the vault checks: the account or draft, or the run and account of an upload session. */
+function sealedAs(row: SealedRow): readonly [row: string, field: string] {
   return row.kind === 'session'
     ? [`${row.run_id}/${row.account_id}`, 'session']
     : [row.account_id, 'credentials']
@@ -66,7 +60,7 @@ export async function sealedRowsExist(db: DbOrTransaction): Promise<boolean> {
   return (await readLastingRows(db)).length > 0
 }
 
-export type KeyCheck = {
+type KeyCheck = {
   readonly opened: number
   /** IDs of accounts whose credentials must be entered again. */
   readonly unreadable_accounts: readonly string[]
@@ -92,7 +86,7 @@ export async function checkKeysAgainstDatabase(db: DbOrTransaction, vault: Vault
 
 function opens(vault: Vault, row: SealedRow): boolean {
   try {
-    vault.open(...place(row), row.token)
+    vault.open(...sealedAs(row), row.token)
     return true
   } catch (error) {
     if (error instanceof VaultError) {
@@ -107,7 +101,7 @@ export async function countClosedRows(db: DbOrTransaction, vault: Vault): Promis
   return (await readSealedRows(db)).filter((row) => !opens(vault, row)).length
 }
 
-export type ResealResult = {
+type ResealResult = {
   readonly resealed: number
   /** Rows that are still not sealed with the first key: no key opens them. An old key may go at 0. */
   readonly left: number
@@ -125,7 +119,7 @@ export async function resealAll(db: DbOrTransaction, vault: Vault): Promise<Rese
       left += 1
       continue
     }
-    const [where, field] = place(row)
+    const [where, field] = sealedAs(row)
     const token = vault.seal(where, field, vault.open(where, field, row.token))
     const changed = await replaceToken(db, row, token, vault)
     resealed += changed ? 1 : 0

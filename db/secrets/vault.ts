@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { FernetError, fernetOpen, fernetSeal } from './fernet.ts'
 import { keyFingerprint } from './key-fingerprint.ts'
 
-export type VaultErrorCode = 'no_key_opens' | 'wrong_place'
+type VaultErrorCode = 'no_key_opens' | 'wrong_place'
 
 export class VaultError extends Error {
   override readonly name = 'VaultError'

@@ -11,7 +11,7 @@ import { claimedSession, claimIsLost, refuseLostClaim, type SessionClaim } from 
 import { COUNTED_BREAK_MS } from './patience.ts'
 
 /** What the session uploads, and to where. */
-export type SessionTarget = {
+type SessionTarget = {
   readonly remote_folder: string
   readonly remote_name: string
   /** Bytes. */
@@ -20,7 +20,7 @@ export type SessionTarget = {
 }
 
 /** Private to its provider; may hold pre-authenticated URLs. */
-export type StoredSession = { readonly created_at: string; readonly [key: string]: unknown }
+type StoredSession = { readonly created_at: string; readonly [key: string]: unknown }
 
 const storedSession = z.looseObject({ created_at: z.string() })
 

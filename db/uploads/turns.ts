@@ -6,7 +6,7 @@ import { DbConflict } from '../conflict.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
 import type { SessionClaim } from './claims.ts'
 
-export type SlotRequest = {
+type SlotRequest = {
   readonly accountId: string
   readonly runId: string
   /** Uploads of this account at most. */

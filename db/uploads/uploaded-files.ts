@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { FileHash } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 
-export type NewUploadedFile = {
+type NewUploadedFile = {
   readonly account_id: string
   readonly remote_id: string
   readonly run_id: string

@@ -5,7 +5,7 @@ import type { DestinationStatus, ProviderKind } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 import { newestCopy } from './bindings.ts'
 
-export type BindingFigures = {
+type BindingFigures = {
   readonly instance: string
   readonly account: string
   readonly provider: ProviderKind
@@ -17,7 +17,7 @@ export type BindingFigures = {
   readonly last_copy_size: number | null
 }
 
-export type SyncFigures = {
+type SyncFigures = {
   readonly open_runs: number
   readonly owed_starts: number
   readonly open_destinations: readonly { readonly status: DestinationStatus; readonly count: number }[]

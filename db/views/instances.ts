@@ -8,7 +8,7 @@ import type { CloudStatus } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 import { decodeCursor, encodeCursor, type Page, pageSize, toPage } from '../page.ts'
 
-export const SAFETY_STATES = ['safe', 'in_progress', 'unsafe', 'unbound', 'no_backup'] as const
+const SAFETY_STATES = ['safe', 'in_progress', 'unsafe', 'unbound', 'no_backup'] as const
 export type Safety = (typeof SAFETY_STATES)[number]
 
 export type InstanceView = {
@@ -48,7 +48,7 @@ const views = (condition: ReturnType<typeof sql>) => sql<InstanceView>`
   left join runs safe on safe.id = copy.run_id
   ${condition}`
 
-export type InstanceFilter = {
+type InstanceFilter = {
   /** Text that occurs in slug or name. */
   readonly search?: string | undefined
   readonly limit: number

@@ -46,7 +46,7 @@ export async function listUploadedBytes(db: DbOrTransaction, days: number): Prom
   return rows
 }
 
-export type RunCounts = { readonly open: number; readonly owed: number }
+type RunCounts = { readonly open: number; readonly owed: number }
 
 export async function countOpenRuns(db: DbOrTransaction): Promise<RunCounts> {
   const { rows } = await sql<RunCounts>`

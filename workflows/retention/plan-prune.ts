@@ -27,7 +27,7 @@ export type PreviewInput = { readonly keep_last: number; readonly database?: str
 
 export type PruneSkip = 'would_delete_all' | 'new_file_not_listed'
 
-export type PrunePlan = {
+type PrunePlan = {
   /** Oldest first, so that a pass that is broken off has deleted the least wanted. Empty when skipped. */
   readonly delete: readonly ListedFile[]
   /** Archives that stay, newest first. */

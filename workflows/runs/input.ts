@@ -5,7 +5,7 @@ import type { CloudSyncInput } from '../types.ts'
 import { INSTANCE_SLUG, RUN_ID } from '../workflow-ids.ts'
 
 export type InputIssue = { readonly path: string; readonly message: string }
-export type ParsedInput =
+type ParsedInput =
   | { readonly ok: true; readonly input: CloudSyncInput }
   | { readonly ok: false; readonly issues: readonly InputIssue[] }
 

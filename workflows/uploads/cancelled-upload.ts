@@ -12,14 +12,14 @@ import type { Destination } from '../runs/destination.ts'
 import type { StatusError } from '../types.ts'
 import { archiveQueues } from '../workflow-ids.ts'
 
-export type CancelledUpload = {
+type CancelledUpload = {
   readonly run_id: string
   readonly instance: string
   readonly upload_queue: string
   readonly destination: Destination
 }
 
-export type LastCopy =
+type LastCopy =
   | { readonly kind: 'proven'; readonly settled: VerifiedState }
   | { readonly kind: 'none' }
   /** Nobody can say what stands there; `error` says why. */

@@ -21,7 +21,7 @@ const PAUSE_MS = 5 * 60_000
 /** With what the last part ended; null at the beginning. `pause_ms` is how long it asks to wait. */
 export type PartEnd = { readonly pause_ms: number; readonly error: StatusError } | null
 
-export type PartedUpload = {
+type PartedUpload = {
   readonly queue: string
   readonly summary: string
   readonly input: UploadInput
@@ -58,7 +58,7 @@ export async function uploadInParts({
 }
 
 /** Null for what ends the upload. */
-export function partEnd(failure: unknown): PartEnd {
+function partEnd(failure: unknown): PartEnd {
   if (!(failure instanceof ActivityFailure) || failure.retryState !== RetryState.MAXIMUM_ATTEMPTS_REACHED)
     return null
   const { cause } = failure

@@ -14,7 +14,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from '../../../../activities/providers/provider.ts'
-import { dropboxCredentialsSchema, dropboxSettingsSchema } from '../../../../db/accounts/account-shapes.ts'
+import { accountShapes } from '../../../../db/accounts/account-shapes.ts'
 import { isRetryable } from '../../../../workflows/errors.ts'
 import { createTestAuthority, trustHere } from '../../../clouds/certificates.ts'
 import {
@@ -69,8 +69,8 @@ export function openDropbox(
 ): Opened {
   const http = createHttpClient({ stallTimeoutMs: 3000 })
   const provider = createDropbox({
-    credentials: dropboxCredentialsSchema.parse(more.credentials ?? cloud.credentials),
-    settings: dropboxSettingsSchema.parse(more.settings ?? cloud.settings),
+    credentials: accountShapes.dropbox.credentials.parse(more.credentials ?? cloud.credentials),
+    settings: accountShapes.dropbox.settings.parse(more.settings ?? cloud.settings),
     endpoints: {
       apiRoot: cloud.env.DROPBOX_API_ROOT ?? '',
       contentRoot: cloud.env.DROPBOX_CONTENT_ROOT ?? '',

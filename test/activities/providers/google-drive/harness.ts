@@ -13,10 +13,7 @@ import {
   type UploadSession,
   type UploadTarget,
 } from '../../../../activities/providers/provider.ts'
-import {
-  googleDriveCredentialsSchema,
-  googleDriveSettingsSchema,
-} from '../../../../db/accounts/account-shapes.ts'
+import { accountShapes } from '../../../../db/accounts/account-shapes.ts'
 import { type ErrorCode, isRetryable } from '../../../../workflows/errors.ts'
 import { createTestAuthority, trustHere } from '../../../clouds/certificates.ts'
 import type { Fault } from '../../../clouds/faults.ts'
@@ -71,8 +68,8 @@ export function clientOf(
 ): Provider {
   const { GOOGLE_API_ROOT: apiRoot = '', GOOGLE_TOKEN_URL: tokenUrl = '' } = google.env
   return createGoogleDrive({
-    credentials: googleDriveCredentialsSchema.parse(more.credentials ?? google.credentials),
-    settings: googleDriveSettingsSchema.parse(more.settings ?? google.settings),
+    credentials: accountShapes.google_drive.credentials.parse(more.credentials ?? google.credentials),
+    settings: accountShapes.google_drive.settings.parse(more.settings ?? google.settings),
     endpoints: { apiRoot, tokenUrl },
     http,
     ...(more.now ? { now: more.now } : {}),
