@@ -67,11 +67,18 @@ export async function createTestTemporal({
   }
 }
 
-/** When the workflow ended, by Temporal's own clock: the one to compare with what Temporal has planned. */
-export async function endOf(client: Client, workflowId: string): Promise<Date> {
-  const handle = client.workflow.getHandle(workflowId)
-  await handle.result()
-  return (await handle.describe()).closeTime ?? assert.fail(`${workflowId} has no end`)
+/** When the last attempt of the activity began, by Temporal's own clock: the one to compare with what Temporal has planned. */
+export async function lastStartOf(client: Client, workflowId: string, activity: string): Promise<Date> {
+  const history = await client.workflow.getHandle(workflowId).fetchHistory()
+  const events = history.events ?? []
+  const scheduled = events
+    .filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity)
+    .map(({ eventId }) => String(eventId))
+  const started = events.findLast(({ activityTaskStartedEventAttributes: about }) =>
+    scheduled.includes(String(about?.scheduledEventId)),
+  )
+  const { seconds, nanos } = started?.eventTime ?? assert.fail(`${activity} has not begun`)
+  return new Date(Number(seconds) * 1000 + (nanos ?? 0) / 1_000_000)
 }
 
 /** Errors only, from the SDK and its core: a test that provokes failures fills no screen. Once a process. */

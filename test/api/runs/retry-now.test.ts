@@ -5,11 +5,12 @@ import { randomBytes } from 'node:crypto'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { accountPause } from '../../../db/accounts/account-pauses.ts'
 import { databaseNow } from '../../../db/clock.ts'
+import { bindingWorkflowId } from '../../../workflows/workflow-ids.ts'
 import type { CloudDouble } from '../../clouds/cloud-double.ts'
 import { EMULATORS } from '../../support/clouds.ts'
 import { someRun } from '../../support/rows.ts'
 import type { TestSystem } from '../../support/system.ts'
-import { endOf } from '../../support/temporal.ts'
+import { lastStartOf } from '../../support/temporal.ts'
 import { until } from '../../support/until.ts'
 import { type ApiFixture, assertProblem, at, createApiFixture, list, text } from '../fixture.ts'
 
@@ -63,12 +64,14 @@ describe('retry now', () => {
 
   it('ends the pause that a provider asked for, and says so in the audit', async () => {
     for (const cloud of api.clouds) {
-      const { id, accountId, next } = await paused(cloud)
+      const { id, accountId, slug, next } = await paused(cloud)
       assert.notEqual(await accountPause(api.db, accountId), null)
       assert.equal((await api.ask('POST', `/api/runs/${id}/retry-now`)).status, 202)
       const run = await settled(id)
       assert.equal(run.cloud_status, 'uploaded', cloud.kind)
-      assert.ok((await endOf(system.temporal.client, text(run.workflow_id))) < new Date(next))
+      const destination = bindingWorkflowId(slug, id, accountId)
+      const begun = await lastStartOf(system.temporal.client, destination, 'uploadArchive')
+      assert.ok(begun < new Date(next), `began at ${begun.toISOString()}, planned was ${next}`)
       assert.equal(await accountPause(api.db, accountId), null)
       const trail = list((await api.ask('GET', `/api/audit?run_id=${id}&event=retry_requested`)).body)
       assert.deepEqual(at(trail[0] ?? null, 'details').account_ids, [accountId])

@@ -8,10 +8,11 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { z } from 'zod'
 import { connectTemporal } from '../../../api/temporal/client.ts'
 import { ActivityRefused, NoWorkerAnswered } from '../../../api/temporal/failures.ts'
+import { bindingWorkflowId } from '../../../workflows/workflow-ids.ts'
 import { EMULATORS } from '../../support/clouds.ts'
 import { randomName } from '../../support/rows.ts'
 import type { TestSystem } from '../../support/system.ts'
-import { endOf } from '../../support/temporal.ts'
+import { lastStartOf } from '../../support/temporal.ts'
 import { until } from '../../support/until.ts'
 import { type Answer, type ApiFixture, assertProblem, at, createApiFixture, list, text } from '../fixture.ts'
 
@@ -191,7 +192,7 @@ describe('the runs of the API', () => {
   })
 
   it('end a backoff when asked to', async () => {
-    const { id } = await waiting()
+    const { slug, id } = await waiting()
     const planned = await until('the second attempt has failed', async () => {
       const { body } = await api.ask('GET', `/api/runs/${id}`)
       const [live] = Object.values(at(body, 'live', 'destinations'))
@@ -202,8 +203,10 @@ describe('the runs of the API', () => {
     assert.equal((await api.ask('POST', `/api/runs/${id}/retry-now`)).status, 202)
     const run = await settled(id)
     assert.equal(run.cloud_status, 'uploaded')
-    const end = await endOf(system.temporal.client, text(run.workflow_id))
-    assert.ok(end < new Date(planned), 'it did not wait for its time')
+    const [accountId = ''] = Object.keys(at(run, 'cloud_sync_status'))
+    const destination = bindingWorkflowId(slug, id, accountId)
+    const begun = await lastStartOf(system.temporal.client, destination, 'uploadArchive')
+    assert.ok(begun < new Date(planned), `began at ${begun.toISOString()}, planned was ${planned}`)
     assertProblem(await api.ask('POST', `/api/runs/${id}/retry-now`), 409)
   })
 
