@@ -18,7 +18,7 @@
 import type { DropboxCredentials, DropboxSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import type { Provider } from '../provider.ts'
-import { checkAccount } from './account-check.ts'
+import { checkAccount } from './check.ts'
 import { createDropboxConnection, type DropboxEndpoints } from './connection.ts'
 import { deleteFile, ensureFolder, findFiles, findFolder, getFile, listFiles } from './folders.ts'
 import { dropboxName, joinPaths } from './names.ts'

@@ -16,16 +16,17 @@
 import type { OneDriveCredentials, OneDriveSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'
 import { type Provider, ProviderError, type RemoteFile, type UploadSession } from '../provider.ts'
+import { checkAccount } from './check.ts'
 import { createDriveSource } from './drive.ts'
 import { createFolders } from './folders.ts'
 import { createGraph } from './graph.ts'
-import { checkAccount } from './health.ts'
 import { createItems, fileOf } from './items.ts'
 import { encodeName } from './names.ts'
 import { type GraphSession, readSession } from './session.ts'
 import { createSessions } from './sessions.ts'
 import { createTokenSource } from './token.ts'
-import { createUpload, FRAGMENT_UNIT_BYTES } from './upload.ts'
+import { FRAGMENT_UNIT_BYTES } from './upload/send-fragments.ts'
+import { createUpload } from './upload/upload.ts'
 
 /** 250 GB by the documentation, which counts in powers of two; Graph itself refuses more before the first byte. */
 const MAX_FILE_BYTES = 250 * 2 ** 30

@@ -13,7 +13,7 @@ import type { Items } from './items.ts'
 import { readSession } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { TokenSource } from './token.ts'
-import type { Upload } from './upload.ts'
+import type { Upload } from './upload/upload.ts'
 
 const MAX_SKEW_MS = 300_000
 /** Application permissions that reach files of a drive. */
