@@ -80,6 +80,12 @@ export function notFound(what: string): Problem {
   return new Problem(404, `There is no such ${what}.`)
 }
 
+/** Throws a 404 for what is not there. */
+export function orNotFound<T>(value: T | null, what: string): T {
+  if (value === null) throw notFound(what)
+  return value
+}
+
 /** 422 that names one field, with the advice of its code. */
 export function invalidField(path: string, message: string, code: ErrorCode = 'invalid_input'): Problem {
   return new Problem(422, `${path}: ${message}`, { code, errors: [{ path, message }] })

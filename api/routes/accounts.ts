@@ -12,14 +12,13 @@ import {
   listAccounts,
   updateAccount,
 } from '../../db/accounts/accounts.ts'
-import { appendAudit } from '../../db/audit.ts'
 import { saveAccountCheck } from '../../db/views/accounts.ts'
 import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import { checkAccount } from '../accounts/check-account.ts'
 import { credentialsHint } from '../accounts/credentials-hint.ts'
 import type { AppDeps } from '../context.ts'
-import { type FieldError, invalidInput, notFound } from '../http/problem.ts'
+import { type FieldError, invalidInput, notFound, orNotFound } from '../http/problem.ts'
 import { fieldErrors } from '../http/validation.ts'
 import {
   accountCheckSchema,
@@ -37,6 +36,7 @@ import {
   pageQuery,
   problems,
 } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Accounts']
 
@@ -124,73 +124,54 @@ export function accountRoutes(deps: AppDeps) {
 
   app.openapi(create, async (c) => {
     const { name, provider, credentials, settings = {} } = c.req.valid('json')
-    const { actor } = c.get('principal')
-    const hint = credentialsHint(provider, credentials)
-    const account = await db.transaction().execute(async (trx) => {
-      const made = await createAccount(trx, vault, {
-        name,
-        provider,
-        credentials,
-        settings,
-        credentials_hint: hint,
-      })
-      const details = { name, provider, settings, credentials_hint: hint }
-      await appendAudit(trx, { actor, event: 'account_created', account_id: made.id, details })
+    const shown = { name, provider, settings, credentials_hint: credentialsHint(provider, credentials) }
+    const account = await audited(db, c.get('principal'), async (trx, note) => {
+      const made = await createAccount(trx, vault, { ...shown, credentials })
+      await note({ event: 'account_created', account_id: made.id, details: shown })
       return made
     })
     return c.json(account, 201, { location: `/api/accounts/${account.id}` })
   })
 
   app.openapi(read, async (c) => {
-    const account = await getAccount(db, vault, c.req.valid('param').id)
-    if (account === null) throw notFound('account')
+    const account = orNotFound(await getAccount(db, vault, c.req.valid('param').id), 'account')
     return c.json(account, 200)
   })
 
   app.openapi(patch, async (c) => {
     const { id } = c.req.valid('param')
     const given = c.req.valid('json')
-    const { actor } = c.get('principal')
-    const account = await db.transaction().execute(async (trx) => {
-      const before = await getAccount(trx, vault, id)
-      if (before === null) return null
+    const account = await audited(db, c.get('principal'), async (trx, note) => {
+      const before = orNotFound(await getAccount(trx, vault, id), 'account')
       const change = checkedPatch(before, given)
       if (Object.keys(change).length === 0) return before
-      const after = await updateAccount(trx, vault, id, change)
-      const details = {
-        before: visible(before),
-        after: after && visible(after),
-        new_credentials: 'credentials' in change,
-      }
-      await appendAudit(trx, { actor, event: 'account_updated', account_id: id, details })
+      const after = orNotFound(await updateAccount(trx, vault, id, change), 'account')
+      const new_credentials = 'credentials' in change
+      const details = { before: visible(before), after: visible(after), new_credentials }
+      await note({ event: 'account_updated', account_id: id, details })
       return after
     })
-    if (account === null) throw notFound('account')
     return c.json(account, 200)
   })
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const deleted = await db.transaction().execute(async (trx) => {
-      const before = await getAccount(trx, vault, id)
-      if (before === null || !(await deleteAccount(trx, id))) return false
-      await appendAudit(trx, { actor, event: 'account_deleted', account_id: id, details: visible(before) })
-      return true
+    await audited(db, c.get('principal'), async (trx, note) => {
+      const before = orNotFound(await getAccount(trx, vault, id), 'account')
+      if (!(await deleteAccount(trx, id))) throw notFound('account')
+      await note({ event: 'account_deleted', account_id: id, details: visible(before) })
     })
-    if (!deleted) throw notFound('account')
     return c.body(null, 204)
   })
 
   app.openapi(check, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    if ((await getAccount(db, vault, id)) === null) throw notFound('account')
+    orNotFound(await getAccount(db, vault, id), 'account')
     const outcome = await checkAccount(deps, id)
     const details = { ok: outcome.ok, code: outcome.error?.code ?? null }
-    await db.transaction().execute(async (trx) => {
+    await audited(db, c.get('principal'), async (trx, note) => {
       await saveAccountCheck(trx, id, outcome)
-      await appendAudit(trx, { actor, event: 'account_checked', account_id: id, details })
+      await note({ event: 'account_checked', account_id: id, details })
     })
     return c.json(outcome, 200)
   })

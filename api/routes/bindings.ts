@@ -1,7 +1,6 @@
 // Bindings: which instance is uploaded to which account, where to, and how many copies stay.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
-import { appendAudit } from '../../db/audit.ts'
 import {
   createBinding,
   deleteBinding,
@@ -14,9 +13,10 @@ import type { Binding } from '../../db/schema.ts'
 import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'
-import { notFound } from '../http/problem.ts'
+import { notFound, orNotFound } from '../http/problem.ts'
 import { bindingPatchSchema, bindingSchema, newBindingSchema } from '../schemas/bindings.ts'
 import { created, idParam, json, jsonBody, pageOf, problems, slugParam } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Bindings']
 
@@ -93,38 +93,34 @@ export function bindingRoutes({ db }: AppDeps) {
 
   app.openapi(list, async (c) => {
     const { slug } = c.req.valid('param')
-    if ((await getInstance(db, slug)) === null) throw notFound('instance')
+    orNotFound(await getInstance(db, slug), 'instance')
     const bindings = await listBindings(db, slug)
     return c.json({ items: bindings.map(bindingResource), next_cursor: null }, 200)
   })
 
   app.openapi(create, async (c) => {
     const { slug } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    if ((await getInstance(db, slug)) === null) throw notFound('instance')
-    const binding = await db.transaction().execute(async (trx) => {
+    orNotFound(await getInstance(db, slug), 'instance')
+    const binding = await audited(db, c.get('principal'), async (trx, note) => {
       const made = await createBinding(trx, { instance_slug: slug, ...c.req.valid('json') })
-      await appendAudit(trx, { actor, event: 'binding_created', ...named(made), details: visible(made) })
+      await note({ event: 'binding_created', ...named(made), details: visible(made) })
       return made
     })
     return c.json(bindingResource(binding), 201, { location: `/api/bindings/${binding.id}` })
   })
 
   app.openapi(read, async (c) => {
-    const binding = await getBinding(db, c.req.valid('param').id)
-    if (binding === null) throw notFound('binding')
+    const binding = orNotFound(await getBinding(db, c.req.valid('param').id), 'binding')
     return c.json(bindingResource(binding), 200)
   })
 
   app.openapi(patch, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const after = await db.transaction().execute(async (trx) => {
-      const before = await getBinding(trx, id)
-      const changed = before === null ? null : await updateBinding(trx, id, c.req.valid('json'))
-      if (before === null || changed === null) throw notFound('binding')
+    const after = await audited(db, c.get('principal'), async (trx, note) => {
+      const before = orNotFound(await getBinding(trx, id), 'binding')
+      const changed = orNotFound(await updateBinding(trx, id, c.req.valid('json')), 'binding')
       const details = { before: visible(before), after: visible(changed) }
-      await appendAudit(trx, { actor, event: 'binding_updated', ...named(changed), details })
+      await note({ event: 'binding_updated', ...named(changed), details })
       return changed
     })
     return c.json(bindingResource(after), 200)
@@ -132,14 +128,11 @@ export function bindingRoutes({ db }: AppDeps) {
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const deleted = await db.transaction().execute(async (trx) => {
-      const before = await getBinding(trx, id)
-      if (before === null || !(await deleteBinding(trx, id))) return false
-      await appendAudit(trx, { actor, event: 'binding_deleted', ...named(before), details: visible(before) })
-      return true
+    await audited(db, c.get('principal'), async (trx, note) => {
+      const before = orNotFound(await getBinding(trx, id), 'binding')
+      if (!(await deleteBinding(trx, id))) throw notFound('binding')
+      await note({ event: 'binding_deleted', ...named(before), details: visible(before) })
     })
-    if (!deleted) throw notFound('binding')
     return c.body(null, 204)
   })
 

@@ -7,7 +7,7 @@ import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import { listRemoteFiles, previewPrune } from '../accounts/remote-files.ts'
 import type { AppDeps } from '../context.ts'
-import { invalidField, notFound } from '../http/problem.ts'
+import { invalidField, orNotFound } from '../http/problem.ts'
 import {
   previewQuery,
   prunePreviewSchema,
@@ -51,7 +51,7 @@ export function destinationRoutes(deps: AppDeps) {
 
   app.openapi(remoteFiles, async (c) => {
     const { id } = c.req.valid('param')
-    if ((await getBinding(db, id)) === null) throw notFound('binding')
+    orNotFound(await getBinding(db, id), 'binding')
     const database = c.req.valid('query').database ?? null
     const { files, ...listed } = await listRemoteFiles(deps, { binding_id: id, database })
     return c.json({ ...listed, items: files, next_cursor: null }, 200)
@@ -59,8 +59,7 @@ export function destinationRoutes(deps: AppDeps) {
 
   app.openapi(prunePreview, async (c) => {
     const { id } = c.req.valid('param')
-    const binding = await getBinding(db, id)
-    if (binding === null) throw notFound('binding')
+    const binding = orNotFound(await getBinding(db, id), 'binding')
     const { keep_last, database = null } = c.req.valid('query')
     const keepLast = keep_last ?? binding.keep_last
     if (keepLast === null)

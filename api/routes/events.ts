@@ -1,7 +1,6 @@
 // Streams of changes, driven by what the database announces: one run, or everything.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { getRun } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
 import { stillMay } from '../access/auth.ts'
 import { needs } from '../access/permission-check.ts'
@@ -9,7 +8,7 @@ import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'
 import type { ConnectionReader } from '../http/client-connection.ts'
 import { streamEvents } from '../http/event-stream.ts'
-import { notFound } from '../http/problem.ts'
+import { knownRun } from '../runs/known-run.ts'
 import { runIdParam } from '../schemas/runs.ts'
 import { problems } from '../schemas/shared.ts'
 
@@ -52,8 +51,7 @@ export function eventRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
 
   app.openapi(runEvents, async (c) => {
     const { id } = c.req.valid('param')
-    const run = await getRun(deps.db, id)
-    if (run === null) throw notFound('run')
+    const run = await knownRun(deps.db, id)
     return streamEvents(c, {
       log: deps.log,
       isAllowed: stillMay(auth, c, 'read'),

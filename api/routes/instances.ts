@@ -1,7 +1,6 @@
 // /api/instances: the Odoo instances whose archives are uploaded.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { appendAudit } from '../../db/audit.ts'
 import {
   createInstance,
   deleteInstance,
@@ -13,7 +12,7 @@ import type { Instance } from '../../db/schema.ts'
 import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'
-import { notFound } from '../http/problem.ts'
+import { notFound, orNotFound } from '../http/problem.ts'
 import { instancePatchSchema, instanceSchema, newInstanceSchema } from '../schemas/instances.ts'
 import {
   created,
@@ -25,6 +24,7 @@ import {
   problems,
   slugParam,
 } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Instances']
 
@@ -100,48 +100,40 @@ export function instanceRoutes({ db }: AppDeps) {
 
   app.openapi(create, async (c) => {
     const { slug, name = slug } = c.req.valid('json')
-    const { actor } = c.get('principal')
-    const instance = await db.transaction().execute(async (trx) => {
+    const instance = await audited(db, c.get('principal'), async (trx, note) => {
       const made = await createInstance(trx, { slug, name })
-      await appendAudit(trx, { actor, event: 'instance_created', instance_slug: slug, details: { name } })
+      await note({ event: 'instance_created', instance_slug: slug, details: { name } })
       return made
     })
     return c.json(resource(instance), 201, { location: `/api/instances/${slug}` })
   })
 
   app.openapi(read, async (c) => {
-    const instance = await getInstance(db, c.req.valid('param').slug)
-    if (instance === null) throw notFound('instance')
+    const instance = orNotFound(await getInstance(db, c.req.valid('param').slug), 'instance')
     return c.json(resource(instance), 200)
   })
 
   app.openapi(patch, async (c) => {
     const { slug } = c.req.valid('param')
-    const change = c.req.valid('json')
-    const { actor } = c.get('principal')
-    const instance = await db.transaction().execute(async (trx) => {
-      const before = await getInstance(trx, slug)
-      if (before === null || change.name === undefined || change.name === before.name) return before
-      const after = await updateInstance(trx, slug, { name: change.name })
-      const details = { before: { name: before.name }, after: { name: change.name } }
-      await appendAudit(trx, { actor, event: 'instance_updated', instance_slug: slug, details })
+    const { name } = c.req.valid('json')
+    const instance = await audited(db, c.get('principal'), async (trx, note) => {
+      const before = orNotFound(await getInstance(trx, slug), 'instance')
+      if (name === undefined || name === before.name) return before
+      const after = orNotFound(await updateInstance(trx, slug, { name }), 'instance')
+      const details = { before: { name: before.name }, after: { name } }
+      await note({ event: 'instance_updated', instance_slug: slug, details })
       return after
     })
-    if (instance === null) throw notFound('instance')
     return c.json(resource(instance), 200)
   })
 
   app.openapi(remove, async (c) => {
     const { slug } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const deleted = await db.transaction().execute(async (trx) => {
-      const before = await getInstance(trx, slug)
-      if (before === null || !(await deleteInstance(trx, slug))) return false
-      const details = { before: { name: before.name } }
-      await appendAudit(trx, { actor, event: 'instance_deleted', instance_slug: slug, details })
-      return true
+    await audited(db, c.get('principal'), async (trx, note) => {
+      const { name } = orNotFound(await getInstance(trx, slug), 'instance')
+      if (!(await deleteInstance(trx, slug))) throw notFound('instance')
+      await note({ event: 'instance_deleted', instance_slug: slug, details: { before: { name } } })
     })
-    if (!deleted) throw notFound('instance')
     return c.body(null, 204)
   })
 

@@ -4,7 +4,6 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/instances/bindings.ts'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'
-import { getRun } from '../../db/runs/runs.ts'
 import { dropOwedStart } from '../../db/runs/settling.ts'
 import { requestRestart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
@@ -13,13 +12,15 @@ import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import { dropLink, inspectArchive } from '../archives/inspect-archive.ts'
 import type { AppDeps } from '../context.ts'
-import { invalidField, notFound, Problem } from '../http/problem.ts'
+import { invalidField, Problem } from '../http/problem.ts'
 import { noteOrDrop } from '../runs/accept-run.ts'
+import { knownRun } from '../runs/known-run.ts'
 import { runResource } from '../runs/resource.ts'
 import { endWaits } from '../runs/retry-now.ts'
 import { reuploadSchema, runIdParam, runSchema } from '../schemas/runs.ts'
 import { json, problems } from '../schemas/shared.ts'
 import { isAway } from '../temporal/failures.ts'
+import { audited } from './audited.ts'
 import { startOrExplain } from './runs.ts'
 
 const tags = ['Runs']
@@ -73,53 +74,46 @@ export function runActionRoutes(deps: AppDeps) {
 
   app.openapi(reupload, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const run = await knownRun(deps, id)
+    const principal = c.get('principal')
+    const run = await knownRun(db, id)
     const accountIds = await chosenAccounts(deps, run, c.req.valid('json').account_ids ?? null)
     // A run that is settled in the database closes its workflow within a moment.
     const closingWithinMs = run.cloud_status === 'pending' ? 0 : CLOSING_MS
     const { is } = await temporal.syncState(run.workflow_id, { closingWithinMs })
     if (run.start_requested_at !== null || is === 'open') throw syncOpen()
     const kept = await keepOrRefuse(deps, run)
-    const wished = await db.transaction().execute(async (trx) => {
-      const wish = await requestRestart(trx, run, accountIds)
-      if (wish === null) return null
-      const details = { account_ids: accountIds }
-      await appendAudit(trx, { actor, event: 'reupload_requested', ...named(run), details })
-      return wish
+    const pending = await audited(db, principal, async (trx, note) => {
+      const restart = await requestRestart(trx, run, accountIds)
+      if (restart === null) return null
+      await note({ event: 'reupload_requested', ...named(run), details: { account_ids: accountIds } })
+      return restart
     })
-    if (wished === null) {
+    if (pending === null) {
       await dropLink(deps, run, kept)
       throw syncOpen()
     }
-    const requested = kept === null ? wished : await noteOrDrop(deps, wished, kept, actor)
+    const requested = kept === null ? pending : await noteOrDrop(deps, pending, kept, principal.actor)
     if ((await startOrExplain(deps, requested)) === 'already_open') throw syncOpen()
-    return c.json(runResource(await knownRun(deps, id)), 202)
+    return c.json(runResource(await knownRun(db, id)), 202)
   })
 
   app.openapi(cancel, async (c) => {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
-    const run = await knownRun(deps, id)
+    const run = await knownRun(db, id)
     if (!(await cancelSync(deps, run, actor))) throw new Problem(409, 'No sync of this run is open.')
-    return c.json(runResource(await knownRun(deps, id)), 202)
+    return c.json(runResource(await knownRun(db, id)), 202)
   })
 
   app.openapi(retryNow, async (c) => {
     const { id } = c.req.valid('param')
     const { actor } = c.get('principal')
-    const run = await knownRun(deps, id)
+    const run = await knownRun(db, id)
     await endWaits(deps, run, actor)
-    return c.json(runResource(await knownRun(deps, id)), 202)
+    return c.json(runResource(await knownRun(db, id)), 202)
   })
 
   return app
-}
-
-async function knownRun({ db }: AppDeps, id: string): Promise<Run> {
-  const run = await getRun(db, id)
-  if (run === null) throw notFound('run')
-  return run
 }
 
 function named(run: Run) {

@@ -12,8 +12,9 @@ import { listAttempts } from '../../db/uploads/attempts.ts'
 import { needs } from '../access/permission-check.ts'
 import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'
-import { notFound, Problem } from '../http/problem.ts'
+import { Problem } from '../http/problem.ts'
 import { acceptRun } from '../runs/accept-run.ts'
+import { knownRun } from '../runs/known-run.ts'
 import { liveProgress } from '../runs/live-progress.ts'
 import { waitForPin } from '../runs/pin-wait.ts'
 import { runResource } from '../runs/resource.ts'
@@ -119,9 +120,7 @@ export function runRoutes(deps: AppDeps) {
 
   app.openapi(read, async (c) => {
     const { id } = c.req.valid('param')
-    const found = await getRun(db, id)
-    if (found === null) throw notFound('run')
-    const run = await waitedFor(c, found)
+    const run = await waitedFor(c, await knownRun(db, id))
     const [attempts, progress] = await Promise.all([listAttempts(db, id), liveProgress(deps, [run])])
     const shown = attempts.map(({ id: _id, run_id: _run, ...attempt }) => attempt)
     return c.json({ ...runResource(run), live: progress.get(id) ?? null, attempts: shown }, 200)

@@ -3,7 +3,6 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { createUserSession, deleteUserSession, findSessionUser } from '../../db/access/user-sessions.ts'
 import { setPassword } from '../../db/access/users.ts'
-import { appendAudit } from '../../db/audit.ts'
 import type { User } from '../../db/schema.ts'
 import { logIn, newSession, userOf } from '../access/login.ts'
 import { hashPassword, passwordFault } from '../access/passwords.ts'
@@ -16,6 +15,7 @@ import type { ConnectionReader } from '../http/client-connection.ts'
 import { invalidField, notFound, Problem } from '../http/problem.ts'
 import { loginSchema, passwordChangeSchema, sessionSchema } from '../schemas/access.ts'
 import { created, json, jsonBody, problems } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Access']
 
@@ -80,18 +80,18 @@ export function sessionRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
   })
 
   app.openapi(logOut, async (c) => {
-    const { token_hash } = ownSession(c.get('principal'))
-    const { actor } = c.get('principal')
-    await db.transaction().execute(async (trx) => {
-      if (await deleteUserSession(trx, token_hash)) await appendAudit(trx, { actor, event: 'logged_out' })
+    const principal = c.get('principal')
+    const { token_hash } = ownSession(principal)
+    await audited(db, principal, async (trx, note) => {
+      if (await deleteUserSession(trx, token_hash)) await note({ event: 'logged_out' })
     })
     clearSessionCookie(c, connectionOf(c).isSecure)
     return c.body(null, 204)
   })
 
   app.openapi(changePassword, async (c) => {
-    const { user } = ownSession(c.get('principal'))
-    const { actor } = c.get('principal')
+    const principal = c.get('principal')
+    const { user } = ownSession(principal)
     const { current_password, new_password } = c.req.valid('json')
     const known = await userOf(
       deps,
@@ -106,10 +106,10 @@ export function sessionRoutes(deps: AppDeps, connectionOf: ConnectionReader) {
     if (fault !== null) throw invalidField('new_password', fault)
     const hash = await hashPassword(new_password)
     const { secret, expires_at } = await newSession(db)
-    await db.transaction().execute(async (trx) => {
+    await audited(db, principal, async (trx, note) => {
       await setPassword(trx, user.id, hash)
       await createUserSession(trx, { token_hash: secretHash(secret), user_id: user.id, expires_at })
-      await appendAudit(trx, { actor, event: 'password_changed' })
+      await note({ event: 'password_changed' })
     })
     writeSessionCookie(c, secret, connectionOf(c).isSecure)
     return c.json(await resource(deps, user, secret), 200)

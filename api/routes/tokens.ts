@@ -11,15 +11,15 @@ import {
   type MadeApiToken,
   makerOf,
 } from '../../db/access/api-tokens.ts'
-import { appendAudit } from '../../db/audit.ts'
 import { needs, refuseMoreThanOwn } from '../access/permission-check.ts'
 import { permissionsOfToken } from '../access/permissions.ts'
 import type { AppEnv } from '../access/principal.ts'
 import { newSecret, secretHash } from '../access/session-cookie.ts'
 import type { AppDeps } from '../context.ts'
-import { notFound } from '../http/problem.ts'
+import { orNotFound } from '../http/problem.ts'
 import { createdTokenSchema, newTokenSchema, tokenSchema } from '../schemas/access.ts'
 import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Access']
 
@@ -89,21 +89,20 @@ export function tokenRoutes({ db }: AppDeps) {
   )
 
   app.openapi(read, async (c) => {
-    const token = await getApiToken(db, c.req.valid('param').id)
-    if (token === null) throw notFound('token')
+    const token = orNotFound(await getApiToken(db, c.req.valid('param').id), 'token')
     return c.json(resource(token), 200)
   })
 
   app.openapi(create, async (c) => {
     const { name, scopes, expires_at = null } = c.req.valid('json')
-    const { actor, person } = c.get('principal')
-    refuseMoreThanOwn(c.get('principal'), scopes)
+    const principal = c.get('principal')
+    refuseMoreThanOwn(principal, scopes)
     const token = `${PREFIX}${newSecret()}`
-    const made = await db.transaction().execute(async (trx) => {
-      const created_by = makerOf(actor, person)
+    const made = await audited(db, principal, async (trx, note) => {
+      const created_by = makerOf(principal.actor, principal.person)
       const values = { name, scopes, expires_at, created_by, token_hash: secretHash(token) }
       const { id } = await createApiToken(trx, values)
-      await appendAudit(trx, { actor, event: 'token_created', details: { name, scopes, expires_at } })
+      await note({ event: 'token_created', details: { name, scopes, expires_at } })
       return getApiToken(trx, id)
     })
     if (made === null) throw new Error('a token that was just made is not there')
@@ -112,16 +111,10 @@ export function tokenRoutes({ db }: AppDeps) {
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const deleted = await db.transaction().execute(async (trx) => {
-      const gone = await deleteApiToken(trx, id)
-      if (gone !== null) {
-        const { name, scopes } = gone
-        await appendAudit(trx, { actor, event: 'token_deleted', details: { name, scopes } })
-      }
-      return gone !== null
+    await audited(db, c.get('principal'), async (trx, note) => {
+      const { name, scopes } = orNotFound(await deleteApiToken(trx, id), 'token')
+      await note({ event: 'token_deleted', details: { name, scopes } })
     })
-    if (!deleted) throw notFound('token')
     return c.body(null, 204)
   })
 

@@ -4,16 +4,16 @@
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/access/users.ts'
-import { appendAudit } from '../../db/audit.ts'
 import type { User } from '../../db/schema.ts'
 import { hashPassword, passwordFault } from '../access/passwords.ts'
 import { needs, refuseMoreThanOwn } from '../access/permission-check.ts'
 import { ROLE_PERMISSIONS } from '../access/permissions.ts'
 import type { AppEnv } from '../access/principal.ts'
 import type { AppDeps } from '../context.ts'
-import { invalidField, notFound, Problem } from '../http/problem.ts'
+import { invalidField, notFound, orNotFound, Problem } from '../http/problem.ts'
 import { newUserSchema, userPatchSchema, userSchema } from '../schemas/access.ts'
 import { created, idParam, json, jsonBody, pageOf, problems } from '../schemas/shared.ts'
+import { audited } from './audited.ts'
 
 const tags = ['Access']
 
@@ -90,20 +90,19 @@ export function userRoutes({ db }: AppDeps) {
 
   app.openapi(create, async (c) => {
     const { username, password, role } = c.req.valid('json')
-    const { actor } = c.get('principal')
-    refuseMoreThanOwn(c.get('principal'), ROLE_PERMISSIONS[role])
+    const principal = c.get('principal')
+    refuseMoreThanOwn(principal, ROLE_PERMISSIONS[role])
     const password_hash = await acceptedHash(password, username)
-    const user = await db.transaction().execute(async (trx) => {
+    const user = await audited(db, principal, async (trx, note) => {
       const made = await createUser(trx, { username, password_hash, role, must_change_password: true })
-      await appendAudit(trx, { actor, event: 'user_created', details: { username, role } })
+      await note({ event: 'user_created', details: { username, role } })
       return made
     })
     return c.json(resource(user), 201, { location: `/api/users/${user.id}` })
   })
 
   app.openapi(read, async (c) => {
-    const user = await getUser(db, c.req.valid('param').id)
-    if (user === null) throw notFound('user')
+    const user = orNotFound(await getUser(db, c.req.valid('param').id), 'user')
     return c.json(resource(user), 200)
   })
 
@@ -111,16 +110,14 @@ export function userRoutes({ db }: AppDeps) {
     const { id } = c.req.valid('param')
     const { role, password } = c.req.valid('json')
     const principal = c.get('principal')
-    const { actor } = principal
-    const before = await getUser(db, id)
-    if (before === null) throw notFound('user')
+    const before = orNotFound(await getUser(db, id), 'user')
     if (password !== undefined && id === principal.session?.user.id) {
       throw new Problem(403, 'Change your own password by PUT /api/session/password, with the old one.')
     }
     if (password !== undefined) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[before.role])
     if (role !== undefined) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[role])
     const hash = password === undefined ? null : await acceptedHash(password, before.username)
-    const after = await db.transaction().execute(async (trx) => {
+    const after = await audited(db, principal, async (trx, note) => {
       if (role !== undefined && role !== before.role) await setRole(trx, id, role)
       if (hash !== null) await setPassword(trx, id, hash, { mustChange: true })
       const details = {
@@ -129,27 +126,22 @@ export function userRoutes({ db }: AppDeps) {
         after: { role: role ?? before.role },
         new_password: hash !== null,
       }
-      await appendAudit(trx, { actor, event: 'user_updated', details })
-      const changed = await getUser(trx, id)
-      // Somebody else may have given him another role meanwhile.
-      if (hash !== null && changed !== null) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[changed.role])
+      await note({ event: 'user_updated', details })
+      const changed = orNotFound(await getUser(trx, id), 'user')
+      // Somebody else may have given the user another role meanwhile.
+      if (hash !== null) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[changed.role])
       return changed
     })
-    if (after === null) throw notFound('user')
     return c.json(resource(after), 200)
   })
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    const { actor } = c.get('principal')
-    const deleted = await db.transaction().execute(async (trx) => {
-      const before = await getUser(trx, id)
-      if (before === null || !(await deleteUser(trx, id))) return false
-      const details = { username: before.username, role: before.role }
-      await appendAudit(trx, { actor, event: 'user_deleted', details })
-      return true
+    await audited(db, c.get('principal'), async (trx, note) => {
+      const { username, role } = orNotFound(await getUser(trx, id), 'user')
+      if (!(await deleteUser(trx, id))) throw notFound('user')
+      await note({ event: 'user_deleted', details: { username, role } })
     })
-    if (!deleted) throw notFound('user')
     return c.body(null, 204)
   })
 
