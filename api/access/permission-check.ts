@@ -1,6 +1,6 @@
 // The check that stands in front of every operation: may the one who asks do this?
 
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { Problem } from '../http/problem.ts'
 import type { Permission } from './permissions.ts'
 import type { AppEnv, Principal } from './principal.ts'
@@ -20,6 +20,11 @@ export function requires(...permissions: readonly Permission[]): MiddlewareHandl
     if (missing !== null) throw new Problem(403, `This needs the permission "${missing}".`)
     await next()
   }
+}
+
+/** For what a page offers; the operation behind it checks by itself. */
+export function may(c: Context<AppEnv>, permission: Permission): boolean {
+  return c.get('principal').permissions.has(permission)
 }
 
 /** Nobody may grant a permission that they do not have: throws Problem 403 then. */

@@ -9,6 +9,7 @@ import type { HealthCheck } from '../operation/health.ts'
 import { type ApiFetch, createApiCall } from '../ui/api-call.ts'
 import { assetRoutes } from '../ui/assets.ts'
 import { cloudPages } from './accounts/routes.ts'
+import { auditPages } from './audit/routes.ts'
 import { bindingPages } from './bindings/routes.ts'
 import { instancePages } from './instances/routes.ts'
 import { sessionPages } from './login/routes.ts'
@@ -31,6 +32,7 @@ export function pageRoutes(
     bindingPages(deps, callApi),
     instancePages(deps, callApi),
     overviewPages(deps, connectionOf, health),
+    auditPages(deps),
     settingsPages(deps, callApi, health),
   ]) {
     app.route('/', routes)

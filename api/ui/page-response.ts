@@ -7,6 +7,7 @@ import { gzip } from 'node:zlib'
 import type { Context } from 'hono'
 import type { AppEnv } from '../access/principal.ts'
 import type { ProblemStatus } from '../http/problem.ts'
+import { layout, type PageFrame } from './layout.ts'
 import type { Markup } from './markup.ts'
 
 const zip = promisify(gzip)
@@ -41,6 +42,15 @@ export async function sendPage(
   if (!mayZip || text.length < SMALLEST_ZIPPED) return new Response(text, { status, headers })
   headers.set('content-encoding', 'gzip')
   return new Response(new Uint8Array(await zip(text, { level: 5 })), { status, headers })
+}
+
+/** A whole page for whoever is logged in. */
+export function sendWholePage(
+  c: Context<AppEnv>,
+  frame: Omit<PageFrame, 'principal'>,
+  status: 200 | ProblemStatus = 200,
+): Promise<Response> {
+  return sendPage(c, layout({ ...frame, principal: c.get('principal') }), status)
 }
 
 /** True when htmx asks for a part of a page. */

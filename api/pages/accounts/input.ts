@@ -37,6 +37,24 @@ const SECRETS: Readonly<Record<ProviderKind, readonly string[]>> = {
   onedrive: ['client_secret'],
 }
 
+/** What may go back into a form: never one of the secrets. */
+const SHOWN_AGAIN = [
+  'name',
+  'folder_id',
+  'subject',
+  'remote_path',
+  'token_kind',
+  'app_key',
+  'tenant_id',
+  'client_id',
+  'drive_kind',
+  'drive',
+]
+
+export function shownAgain(form: FormFields): Readonly<Record<string, string>> {
+  return Object.fromEntries(SHOWN_AGAIN.map((name) => [name, form.text(name)]))
+}
+
 /** Names of the fields of secrets into which something was typed: a page never sends it back. */
 export function filledSecrets(provider: ProviderKind, form: FormFields): readonly string[] {
   return SECRETS[provider].filter((name) => form.text(name) !== '')

@@ -2,7 +2,6 @@
 // the folder as it will be, and what a prune would delete there now.
 
 import type { Account } from '../../../db/accounts/accounts.ts'
-import { DEFAULT_REMOTE_PATH } from '../../../db/instances/folder-pattern.ts'
 import { RETENTION_SCOPES } from '../../../workflows/types.ts'
 import { type ApiProblem, faultOf } from '../../ui/api-call.ts'
 import { bytes, plural } from '../../ui/formats.ts'
@@ -13,6 +12,7 @@ import { pageHead } from '../../ui/page-parts.ts'
 import { PROVIDER_NAMES } from '../../ui/status-words.ts'
 import { timeTag } from '../../ui/time-tag.ts'
 import { placeText, type RemotePlace } from './remote-place.ts'
+import type { BindingValues } from './values.ts'
 
 export const bindingTexts = {
   bind: '+ Bind Cloud Account',
@@ -54,22 +54,6 @@ export const bindingTexts = {
   tryAgain: 'Try again',
   truncated: 'There are more than are shown.',
 } as const
-
-export type BindingValues = {
-  readonly account_id: string
-  readonly remote_path: string
-  readonly enabled: boolean
-  readonly keep_last: string
-  readonly retention_scope: string
-}
-
-export const NEW_BINDING: BindingValues = {
-  account_id: '',
-  remote_path: DEFAULT_REMOTE_PATH,
-  enabled: true,
-  keep_last: '',
-  retention_scope: 'folder',
-}
 
 export type BindingFormView = {
   readonly slug: string

@@ -1,23 +1,25 @@
 // /overview: the state of everything, renewed while it is looked at.
 
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { databaseNow } from '../../../db/clock.ts'
+import type { Db } from '../../../db/database.ts'
 import { listRuns } from '../../../db/runs/history.ts'
 import { listSafety } from '../../../db/views/instances.ts'
 import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../../db/views/overview.ts'
 import { stillMay } from '../../access/auth.ts'
-import { requires } from '../../access/permission-check.ts'
+import { may, requires } from '../../access/permission-check.ts'
 import type { AppEnv } from '../../access/principal.ts'
 import type { AppDeps } from '../../context.ts'
 import type { ConnectionReader } from '../../http/client-connection.ts'
-import { streamEvents } from '../../http/event-stream.ts'
+import { type Mailbox, streamEvents } from '../../http/event-stream.ts'
 import type { HealthCheck } from '../../operation/health.ts'
 import { createStandstillWatch } from '../../operation/standstill.ts'
-import { layout, STANDSTILL_PATH } from '../../ui/layout.ts'
+import type { ChangeFeed } from '../../runs/change-feed.ts'
+import { STANDSTILL_PATH } from '../../ui/layout.ts'
 import { html, markupText } from '../../ui/markup.ts'
-import { asksForPart, sendPage } from '../../ui/page-response.ts'
+import { asksForPart, sendPage, sendWholePage } from '../../ui/page-response.ts'
 import { ROW_EVENT, runRow } from '../runs/list.ts'
-import { overviewPage, overviewTexts } from './page.ts'
+import { type OverviewView, overviewPage, overviewTexts } from './page.ts'
 import { keyOf, standstillNotice } from './standstill-notice.ts'
 
 const DAYS = 30
@@ -27,38 +29,15 @@ const OPEN_SHOWN = 20
 const RENEW_EVERY_MS = 5_000
 
 export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, health: HealthCheck) {
-  const { db, feed, log } = deps
   const app = new Hono<AppEnv>()
   const standstillWatch = createStandstillWatch(health)
 
   app.get('/overview', requires('read'), async (c) => {
-    const [now, standstill, instances, open, counts, failures, uploaded] = await Promise.all([
-      databaseNow(db),
-      standstillWatch.look(),
-      listSafety(db),
-      listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
-      countOpenRuns(db),
-      listFailureCauses(db),
-      listUploadedBytes(db, DAYS),
-    ])
-    const days = Array.from({ length: DAYS }, (_, index) =>
-      new Date(now - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
-    )
-    const mayWrite = c.get('principal').permissions.has('config:write')
-    const body = overviewPage({
-      instances,
-      openRuns: open.items,
-      openCount: counts.open,
-      failures,
-      days,
-      uploaded,
-      mayWrite,
-      standsStill: standstill !== null,
-    })
+    const [standstill, view] = await Promise.all([standstillWatch.look(), readOverview(deps.db, c)])
+    const body = overviewPage({ ...view, standsStill: standstill !== null })
     if (asksForPart(c)) return sendPage(c, body)
-    const { title } = overviewTexts
-    const frame = { title, principal: c.get('principal'), active: 'overview', body } as const
-    return sendPage(c, layout({ ...frame, standstill: standstillNotice(standstill) }))
+    const frame = { title: overviewTexts.title, active: 'overview', body } as const
+    return sendWholePage(c, { ...frame, standstill: standstillNotice(standstill) })
   })
 
   app.get(STANDSTILL_PATH, requires('read'), async (c) => {
@@ -70,29 +49,55 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, hea
 
   app.get('/live/overview', requires('read'), (c) =>
     streamEvents(c, {
-      log,
+      log: deps.log,
       isAllowed: stillMay({ ...deps, connectionOf }, c, 'read'),
-      open: (mailbox) => {
-        let timer: NodeJS.Timeout | null = null
-        const renew = () => {
-          timer = null
-          mailbox.put('changed', { event: 'changed', data: {} })
-        }
-        const close = feed.watch((event) => {
-          if (event.type === 'end') return mailbox.end()
-          if (event.type === 'run') {
-            const { run } = event
-            mailbox.put(run.id, { event: ROW_EVENT, markup: markupText(runRow(run)) })
-          }
-          timer ??= setTimeout(renew, RENEW_EVERY_MS)
-        })
-        return () => {
-          close()
-          if (timer !== null) clearTimeout(timer)
-        }
-      },
+      open: (mailbox) => sendChanges(deps.feed, mailbox),
     }),
   )
 
   return app
+}
+
+async function readOverview(db: Db, c: Context<AppEnv>): Promise<Omit<OverviewView, 'standsStill'>> {
+  const [now, instances, open, counts, failures, uploaded] = await Promise.all([
+    databaseNow(db),
+    listSafety(db),
+    listRuns(db, { status: 'pending', limit: OPEN_SHOWN }),
+    countOpenRuns(db),
+    listFailureCauses(db),
+    listUploadedBytes(db, DAYS),
+  ])
+  const days = Array.from({ length: DAYS }, (_, index) =>
+    new Date(now - (DAYS - 1 - index) * DAY_MS).toISOString().slice(0, 10),
+  )
+  return {
+    instances,
+    openRuns: open.items,
+    openCount: counts.open,
+    failures,
+    days,
+    uploaded,
+    mayWrite: may(c, 'config:write'),
+  }
+}
+
+/** Rows of runs at once, and at most every few seconds that the whole is to be read again. */
+function sendChanges(feed: ChangeFeed, mailbox: Mailbox): () => void {
+  let timer: NodeJS.Timeout | null = null
+  const renew = () => {
+    timer = null
+    mailbox.put('changed', { event: 'changed', data: {} })
+  }
+  const end = feed.watch((event) => {
+    if (event.type === 'end') return mailbox.end()
+    if (event.type === 'run') {
+      const { run } = event
+      mailbox.put(run.id, { event: ROW_EVENT, markup: markupText(runRow(run)) })
+    }
+    timer ??= setTimeout(renew, RENEW_EVERY_MS)
+  })
+  return () => {
+    end()
+    if (timer !== null) clearTimeout(timer)
+  }
 }
