@@ -3,6 +3,7 @@
 
 import type { z } from 'zod'
 import { DbConflict } from './conflict.ts'
+import { parseJson } from './json.ts'
 
 export type Page<T> = { readonly items: readonly T[]; readonly next_cursor: string | null }
 
@@ -24,14 +25,6 @@ export function decodeCursor<T>(cursor: string, shape: z.ZodType<T>): T {
     throw new DbConflict('invalid', 'cursor', 'The cursor is not one that this list has given out.')
   }
   return parsed.data
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** Cuts the one row too many that was asked for, and names the last row shown when there are more. */

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { parseJson } from '../../db/json.ts'
 import { EXIT, Failed } from './command.ts'
 
 export type Created<T> = { readonly made: T } | { readonly refused: string }
@@ -110,14 +111,6 @@ function problemOf(answer: Response, text: string): Failed {
   const message = problem.success ? problem.data.detail : `the API answered ${answer.status}`
   if (answer.status === 409) return new Conflict(EXIT.badInput, message)
   return new Failed(answer.status >= 500 ? EXIT.unreachable : EXIT.badInput, message)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function reasonOf(error: unknown): string {

@@ -3,6 +3,7 @@
 // into another row does not open there. A Vault holds keys and is never logged.
 
 import { z } from 'zod'
+import { parseJson } from '../json.ts'
 import { FernetError, fernetOpen, fernetSeal } from './fernet.ts'
 import { keyFingerprint } from './key-fingerprint.ts'
 
@@ -62,13 +63,5 @@ export function openVault(keys: readonly string[]): Vault {
       }
       return inside.data.value
     },
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -3,10 +3,10 @@
 
 import { z } from 'zod'
 import type { DropboxCredentials } from '../../../db/accounts/account-shapes.ts'
+import { parseJson } from '../../../db/json.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'
-import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { failureFrom } from './answers.ts'

@@ -11,9 +11,9 @@ import {
   type ServiceAccount,
   serviceAccountSchema,
 } from '../../../db/accounts/account-shapes.ts'
+import { parseJson } from '../../../db/json.ts'
 import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'
-import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import type { RenewableTokens } from '../token-renewal.ts'
 import { tokenError } from './errors.ts'

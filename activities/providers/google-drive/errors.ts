@@ -2,8 +2,8 @@
 // Nothing of an answer gets into a message but Google's short reason.
 
 import { z } from 'zod'
+import { parseJson } from '../../../db/json.ts'
 import { type ErrorCode, isRetryable } from '../../../workflows/errors.ts'
-import { parseJson } from '../../http/json.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 

@@ -4,8 +4,8 @@
 
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { parseJson } from '../../../db/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
-import { parseJson } from '../../http/json.ts'
 import { type AccountCheck, type ArchiveSource, ProviderError, type RemoteFolder } from '../provider.ts'
 import type { Drive, DriveSource } from './drive.ts'
 import type { Folders } from './folders.ts'

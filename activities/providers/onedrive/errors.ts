@@ -3,9 +3,9 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
+import { parseJson } from '../../../db/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { HttpAnswer } from '../../http/client.ts'
-import { parseJson } from '../../http/json.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 

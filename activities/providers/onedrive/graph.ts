@@ -3,8 +3,8 @@
 // they must be asked without a token.
 
 import type { z } from 'zod'
+import { parseJson } from '../../../db/json.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts'
-import { parseJson } from '../../http/json.ts'
 import { ProviderError } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'
 import { graphError, hasCode, type Subject } from './errors.ts'
