@@ -76,13 +76,13 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
       const isProven = await CancellationScope.nonCancellable(() => endCancelled(input, open, sent.copy))
       if (!isProven) throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
       await tellParent(destination.account_id, open.state())
-      await condition(allHandlersFinished)
+      await signalsHandled()
       return open.state()
     }
     await CancellationScope.nonCancellable(() =>
       open.settle({ status: 'failed', error: statusErrorOf(failure), finished_at: now() }),
     )
-    await condition(allHandlersFinished)
+    await signalsHandled()
     return open.state()
   }
   await tellParent(destination.account_id, open.state())
@@ -91,7 +91,7 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
     const retention = await pruneCopies(input, destination.keep_last, remote_id)
     await CancellationScope.nonCancellable(() => open.settle({ retention }))
   }
-  await condition(allHandlersFinished)
+  await signalsHandled()
   return open.state()
 }
 
@@ -177,6 +177,11 @@ function isNoCopy(failure: unknown): boolean {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
   if (!(cause instanceof ApplicationFailure)) return false
   return ['hash_mismatch', 'size_mismatch', 'copy_vanished'].includes(cause.type ?? '')
+}
+
+/** Also where the workflow is cancelled: there a plain wait would end as cancelled, and with it what is proven. */
+function signalsHandled(): Promise<void> {
+  return CancellationScope.nonCancellable(() => condition(allHandlersFinished))
 }
 
 function now(): string {
