@@ -22,12 +22,16 @@ export interface ProviderAccounts {
   open(accountId: string): Promise<ProviderAccount>
 }
 
-export function createProviderAccounts(deps: {
+type AccountDeps = {
   readonly db: Db
   readonly vault: Vault
   readonly config: Config
   readonly http: HttpClient
-}): ProviderAccounts {
+  /** Default: the provider of the account's kind. */
+  readonly createProvider?: typeof createProvider
+}
+
+export function createProviderAccounts(deps: AccountDeps): ProviderAccounts {
   const opened = new Map<string, { readonly version: string; readonly account: ProviderAccount }>()
   return {
     open: async (accountId) => {
@@ -52,7 +56,7 @@ function unreadable(error: unknown): never {
   throw new StepError('credentials_unreadable', "no key of the key file opens this account's credentials")
 }
 
-function build(found: OpenAccount, deps: { readonly config: Config; readonly http: HttpClient }): Provider {
+function build(found: OpenAccount, deps: AccountDeps): Provider {
   const shape: { credentials: z.ZodType; settings: z.ZodType } =
     accountShapes[found.provider satisfies ProviderKind]
   const problems = [
@@ -65,7 +69,8 @@ function build(found: OpenAccount, deps: { readonly config: Config; readonly htt
       `the account ${JSON.stringify(found.name)}: ${problems.join('; ')}`,
     )
   }
-  return createProvider(found, { http: deps.http, endpoints: deps.config.endpoints })
+  const create = deps.createProvider ?? createProvider
+  return create(found, { http: deps.http, endpoints: deps.config.endpoints })
 }
 
 function issuesOf(part: string, parsed: z.ZodSafeParseResult<unknown>): string[] {

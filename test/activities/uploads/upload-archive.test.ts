@@ -43,23 +43,15 @@ describe('an attempt of an upload', () => {
     const accounts = createProviderAccounts({
       ...base,
       http: { request: unused, fetch: unused, close: unused },
+      createProvider: () => ({
+        ...memory,
+        limits: { ...memory.limits, ...limits },
+        // Also as a test changes them after the account was opened.
+        send: (...args) => memory.send(...args),
+        ensureFolder: (...args) => memory.ensureFolder(...args),
+      }),
     })
-    // One account is one Provider until it is changed, as ever; but each of them is the one in memory.
-    const stands = new WeakMap<Provider, Provider>()
-    const standIn = (real: Provider) => {
-      const provider = stands.get(real) ?? { ...memory, limits: { ...memory.limits, ...limits } }
-      stands.set(real, provider)
-      return Object.assign(provider, { send: memory.send, ensureFolder: memory.ensureFolder })
-    }
-    deps = {
-      ...base,
-      accounts: {
-        open: async (id) => {
-          const account = await accounts.open(id)
-          return { ...account, provider: standIn(account.provider) }
-        },
-      },
-    }
+    deps = { ...base, accounts }
     activities = createActivities(deps)
   })
   beforeEach(() => {
