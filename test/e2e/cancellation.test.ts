@@ -27,7 +27,8 @@ const WAYS = [
 ] as const
 /** The look of the proof. */
 const PROOF = { google_drive: 'get', dropbox: 'metadata', onedrive: 'get' } as const
-const CANCELLATION_HEARD_MS = 3_000
+/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED */
+const CANCEL_REQUESTED = 3
 
 describe('a cancelled run', () => {
   let system: TestSystem
@@ -68,13 +69,28 @@ describe('a cancelled run', () => {
     })
   }
 
+  /** The answer to a heartbeat tells an attempt that it is cancelled. */
+  async function attemptKnows({ slug }: Given, runId: string, accountId: string): Promise<void> {
+    const child = system.temporal.client.workflow.getHandle(bindingWorkflowId(slug, runId, accountId))
+    let first: string | undefined
+    await until('an attempt has had a heartbeat answered since', async () => {
+      const { pendingActivities } = (await child.describe()).raw
+      const upload = pendingActivities?.find(({ activityType }) => activityType?.name === 'uploadArchive')
+      if (upload?.state !== CANCEL_REQUESTED) return null
+      const { seconds, nanos } = upload.lastHeartbeatTime ?? {}
+      const beat = `${seconds} ${nanos}`
+      first ??= beat
+      return beat === first ? null : true
+    })
+  }
+
   async function assertEndsOnce(given: Given, runId: string): Promise<void> {
     const again = await system.sync({ instance: given.slug, archive: given.archive, run_id: runId })
     assert.equal(again.status, 'uploaded')
     for (const cloud of given.clouds) assert.equal(cloud.files(folderOf(given)).length, 1, cloud.kind)
   }
 
-  it('ends every destination as cancelled, also when progress is told at that very moment', async () => {
+  it('a cancelled run ends every destination as cancelled, also when progress is reported at that moment', async () => {
     const given = await aRun(LARGE)
     for (const cloud of system.clouds)
       cloud.server.faults.add({
@@ -106,7 +122,7 @@ describe('a cancelled run', () => {
     assert.equal(new Set(told.map(({ account_id }) => account_id)).size, 3)
   })
 
-  it('gives up the sessions that were being opened at that very moment', async () => {
+  it('a cancelled run gives up the sessions that were being opened at that moment', async () => {
     const clouds = system.clouds.filter(({ kind }) => kind !== 'dropbox')
     const given = await aRun(LARGE, clouds)
     const gates = clouds.map((cloud) => {
@@ -118,8 +134,7 @@ describe('a cancelled run', () => {
     const run = await system.start({ instance: given.slug, archive: given.archive })
     await Promise.all(gates.map(({ reached }) => reached))
     await run.cancel()
-    // By then the attempts know of it: they hear of a cancellation with a heartbeat, once a second.
-    await delay(CANCELLATION_HEARD_MS)
+    await Promise.all(given.bindings.map(({ account_id }) => attemptKnows(given, run.runId, account_id)))
     for (const { open } of gates) open()
     await run.result().catch(() => null)
     assert.deepEqual(await assertKnown(given, run.runId), ['cancelled', 'cancelled'])
@@ -149,12 +164,12 @@ describe('a cancelled run', () => {
     }
     const all = (status: string) => Array.from({ length: 3 }, () => status)
 
-    it(`leaves nothing of ${size} bytes whose last request was not looked at`, async () => {
+    it(`a cancelled run leaves nothing of ${size} bytes whose last request the provider did not read`, async () => {
       const { given, runId } = await cancelAt((gate) => ({ kind: 'hold', at: 'request', gate }))
       await assertEndsOnce(given, runId)
     })
 
-    it(`leaves nothing of ${size} bytes that were on their way`, async () => {
+    it(`a cancelled run leaves nothing of ${size} bytes that were on their way`, async () => {
       const given = await aRun(size)
       for (const cloud of system.clouds) {
         cloud.server.faults.clear()
@@ -176,19 +191,19 @@ describe('a cancelled run', () => {
       await assertEndsOnce(given, run.runId)
     })
 
-    it(`knows ${size} bytes that the provider put together after the connection was cut`, async () => {
+    it(`a cancelled run proves ${size} bytes that the provider put together after the connection was cut`, async () => {
       const { given, runId, statuses } = await cancelAt((gate) => ({ kind: 'hold', at: 'arrived', gate }))
       assert.deepEqual(statuses, all('uploaded'))
       await assertEndsOnce(given, runId)
     })
 
-    it(`knows ${size} bytes whose last answer was not awaited`, async () => {
+    it(`a cancelled run proves ${size} bytes whose last answer was not awaited`, async () => {
       const { given, runId, statuses } = await cancelAt((gate) => ({ kind: 'hold', at: 'answer', gate }))
       assert.deepEqual(statuses, all('uploaded'))
       await assertEndsOnce(given, runId)
     })
 
-    it(`proves ${size} bytes that had arrived, when their proof was cancelled`, async () => {
+    it(`a run whose proof is cancelled still proves ${size} bytes that had arrived`, async () => {
       const given = await aRun(size)
       const sent = system.clouds.map((cloud) => {
         cloud.server.faults.clear()
@@ -213,7 +228,7 @@ describe('a cancelled run', () => {
     })
   }
 
-  it('leaves nothing unknown at any moment of small uploads', async () => {
+  it('small uploads cancelled at any moment leave no unknown file', async () => {
     for (const cloud of system.clouds) cloud.server.faults.clear()
     const moments = Array.from(
       { length: 24 },
@@ -234,7 +249,7 @@ describe('a cancelled run', () => {
     )
   })
 
-  it('says what it could not look at where the provider does not let it, and a re-upload finds it', async () => {
+  it('a cancelled run says that the provider refused the look at its copy, and a re-upload finds the copy', async () => {
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)
     const given = await aRun(3 * MIB, [cloud])
@@ -265,7 +280,7 @@ describe('a cancelled run', () => {
     assert.equal((await listUploadedFiles(system.db, run.runId)).length, 1)
   })
 
-  it('ends soon where the binding was deleted meanwhile', async () => {
+  it('a cancelled run ends soon where the binding was deleted meanwhile', async () => {
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)
     const given = await aRun(LARGE, [cloud])
@@ -283,19 +298,45 @@ describe('a cancelled run', () => {
     assert.equal(cloud.files(folderOf(given)).length, 0)
   })
 
-  it('ends destinations as cancelled also when they had not begun', async () => {
-    const given = await aRun(1_000)
-    for (const moment of [0, 20, 60, 120, 250]) {
+  const early: readonly { when: string; reached(given: Given, runId: string): Promise<unknown> }[] = [
+    { when: 'at once', reached: async () => null },
+    {
+      when: 'when it is recorded',
+      reached: (_given, runId) => until('it is recorded', () => getRun(system.db, runId)),
+    },
+    {
+      when: 'when its destinations are started',
+      reached: ({ slug, bindings }, runId) =>
+        until('a child is there', async () => {
+          const id = bindingWorkflowId(slug, runId, bindings[0]?.account_id ?? '')
+          return system.temporal.client.workflow
+            .getHandle(id)
+            .describe()
+            .catch(() => null)
+        }),
+    },
+    {
+      when: 'when an attempt has begun',
+      reached: (_given, runId) =>
+        until('an attempt is there', async () =>
+          (await listAttempts(system.db, runId)).length > 0 ? true : null,
+        ),
+    },
+  ]
+  for (const { when, reached } of early) {
+    it(`a run that is cancelled ${when} leaves no destination open`, async () => {
+      for (const cloud of system.clouds) cloud.server.faults.clear()
+      const given = await aRun(1_000)
       const run = await system.start({ instance: given.slug, archive: given.archive })
-      await delay(moment)
+      await reached(given, run.runId)
       await run.cancel()
       await run.result().catch(() => null)
       const recorded = await getRun(system.db, run.runId)
-      // Cancelled before its first word was written, a run leaves nothing.
-      if (recorded === null) continue
+      // A run that is cancelled before its first row is written leaves nothing.
+      if (recorded === null) return
       const open = Object.values(recorded.cloud_sync_status).filter(({ finished_at }) => finished_at === null)
-      assert.deepEqual(open, [], `cancelled after ${moment} ms`)
+      assert.deepEqual(open, [])
       assert.notEqual(recorded.cloud_status, 'pending')
-    }
-  })
+    })
+  }
 })
