@@ -22,12 +22,12 @@ describe('the audit trail', () => {
     'truncate audit_log',
     'truncate audit_log cascade',
   ]) {
-    it(`refuses: ${statement}`, async () => {
+    it(`the audit trail refuses: ${statement}`, async () => {
       await assert.rejects(sql.raw(statement).execute(test.db), /audit_log only grows/)
     })
   }
 
-  it('refuses a deletion also in a session that switches triggers off', async () => {
+  it('the audit trail refuses a deletion also in a session that switches triggers off', async () => {
     await assert.rejects(
       test.db.transaction().execute(async (trx) => {
         await sql`set local session_replication_role = replica`.execute(trx)
@@ -38,7 +38,7 @@ describe('the audit trail', () => {
     assert.equal((await listAudit(test.db, { limit: 10 })).items.length, 1)
   })
 
-  it('is listed newest first, by page and by what it is about', async () => {
+  it('the audit trail is listed newest first, by page and by what it is about', async () => {
     for (let index = 0; index < 5; index += 1) {
       await appendAudit(test.db, {
         actor: 'workflow',

@@ -14,7 +14,7 @@ describe('the database connection', () => {
   })
   after(() => test.close())
 
-  it('reads bigint as a number and times as RFC 3339 in UTC, whatever the time zone of the session', async () => {
+  it('the database returns bigint as a number and times as RFC 3339 in UTC, whatever the time zone of the session', async () => {
     const { rows } = await test.db.connection().execute(async (connection) => {
       await sql`set time zone 'Asia/Tokyo'`.execute(connection)
       return sql`select 9007199254740991::bigint as big, '2026-11-23T10:00:00.5+02'::timestamptz as at`.execute(
@@ -24,11 +24,11 @@ describe('the database connection', () => {
     assert.deepEqual(rows, [{ big: 9_007_199_254_740_991, at: '2026-11-23T08:00:00.500Z' }])
   })
 
-  it('refuses a bigint that a number cannot hold instead of rounding it', async () => {
+  it('a bigint that a number cannot hold is refused instead of rounded', async () => {
     await assert.rejects(sql`select 9007199254740993::bigint as big`.execute(test.db), RangeError)
   })
 
-  it('survives the loss of its connections and answers the next query', async () => {
+  it('a database whose connections were lost answers the next query', async () => {
     const warnings: string[] = []
     const db = openDatabase(test.url, { log: { warn: (_, message) => warnings.push(message) }, poolSize: 2 })
     try {
@@ -42,7 +42,7 @@ describe('the database connection', () => {
     }
   })
 
-  it('announces a run to those who listen, when it is made and when it changes', async () => {
+  it('the database announces a run when it is made and when it changes', async () => {
     const listener = new Client({ connectionString: test.url })
     const heard: (string | undefined)[] = []
     listener.on('notification', (message) => heard.push(message.payload))

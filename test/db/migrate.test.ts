@@ -10,7 +10,7 @@ import { createTestDatabase } from '../support/database.ts'
 const migrateOnce = fileURLToPath(new URL('migrate-once.ts', import.meta.url))
 
 describe('migrations', () => {
-  it('run once when several processes start on an empty database at the same time', async () => {
+  it('migrations run once when several processes start on an empty database at the same time', async () => {
     const { url, db, close } = await createTestDatabase({ migrated: false })
     try {
       const processes = Array.from({ length: 3 }, () => fork(migrateOnce, { env: { DATABASE_URL: url } }))
@@ -32,7 +32,7 @@ describe('migrations', () => {
     }
   })
 
-  it('stop with an error on a database that a newer program has migrated', async () => {
+  it('migrations stop with an error on a database that a newer program has migrated', async () => {
     const { db, close } = await createTestDatabase()
     try {
       await sql`insert into kysely_migration (name, timestamp) values ('9999-later', '2030-01-01')`.execute(

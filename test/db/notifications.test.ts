@@ -17,7 +17,7 @@ describe('announcements', () => {
   })
   after(() => test.close())
 
-  it('of an unknown kind have everything read anew, and the next ones still come', async () => {
+  it('an announcement of an unknown kind has everything read anew, and the next ones still come', async () => {
     const seen: string[] = []
     const warned: string[] = []
     const listener = listenForChanges(
@@ -45,7 +45,7 @@ describe('announcements', () => {
     assert.equal(warned.length, 3)
   })
 
-  it('come again after the line has gone silent, although neither side has closed it', async () => {
+  it('announcements come again after the connection has gone silent, although neither side has closed it', async () => {
     const url = new URL(test.url)
     const silenced: (() => void)[] = []
     const relay = await startRelay(Number(url.port), (near, far) => {

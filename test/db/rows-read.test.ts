@@ -67,13 +67,13 @@ describe('with years of history in the tables', () => {
     })
   }
 
-  it('the history of an account that is held back is found by its last day', async () => {
+  it('the rate-limit history of an account reads the rows of its last day only', async () => {
     const since = new Date(Date.now() - 86_400_000).toISOString()
     const read = await rowsRead(['attempts'], (trx) => rateLimitHistory(trx, account, since))
     assert.ok(read < 24 + FEW, `${read} attempts were read`)
   })
 
-  it('an instance that was never safe is known to be so without a walk through its runs', async () => {
+  it('the safety of an instance that was never safe is read without a walk through its runs', async () => {
     const tables = ['runs', 'destinations']
     const one = await rowsRead(tables, (trx) => getInstanceView(trx, slug))
     assert.ok(one < FEW, `${one} rows were read`)
@@ -81,7 +81,7 @@ describe('with years of history in the tables', () => {
     assert.ok(all < FEW, `${all} rows were read for the overview`)
   })
 
-  it('kept archives whose time is over are found among those that are kept', async () => {
+  it('kept archives whose time is over are found by reading only those that are kept', async () => {
     const at = new Date().toISOString()
     const read = await rowsRead(['runs'], async (trx) => {
       for await (const run of pinsDue(trx, { at })) assert.fail(`${run.id} keeps nothing`)

@@ -31,7 +31,7 @@ describe('a run', () => {
       () => false,
     )
 
-  it('that names the queue of a host is uploaded by the worker of that host', async () => {
+  it('a run that names the queue of a host is uploaded by the worker of that host', async () => {
     const { slug } = await system.bind()
     const archiveTaskQueue = randomName('cloud-host7')
     const host = await startWorkers({
@@ -61,7 +61,7 @@ describe('a run', () => {
     }
   })
 
-  it('waits while all slots of its host are taken, also over a restart of that host', async () => {
+  it('a run waits while all slots of its host are taken, also over a restart of that host', async () => {
     const { slug } = await system.bind()
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)
@@ -115,7 +115,7 @@ describe('a run', () => {
     }
   })
 
-  it('whose host never comes back can be cancelled', async () => {
+  it('a run whose host never comes back can be cancelled', async () => {
     const { slug } = await system.bind()
     const archiveTaskQueue = randomName('cloud-host9')
     const log = createLogger({ logLevel: 'silent' })
@@ -148,7 +148,7 @@ describe('a run', () => {
     }
   })
 
-  it('that failed keeps its archive, and a re-upload takes it although the original is gone', async () => {
+  it('a failed run keeps its archive, and a re-upload takes it although the original is gone', async () => {
     const { slug } = await system.bind()
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)

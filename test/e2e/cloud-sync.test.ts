@@ -14,6 +14,7 @@ import { listAudit } from '../../db/views/audit.ts'
 import { ALL_CLOUDS, sha256 } from '../support/clouds.ts'
 import { randomName } from '../support/rows.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
+import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
 
@@ -37,7 +38,7 @@ describe('cloudSyncWorkflow', () => {
     return { code: error.cause.type, message: error.cause.message }
   }
 
-  it('brings each type of archive to every bound cloud, whole and once', async () => {
+  it('each type of archive arrives at every bound cloud, whole and once', async () => {
     const { slug } = await system.bind()
     for (const name of ['a.zip', 'b.dump', 'c.tar.gz']) {
       const content = randomBytes(9 * MIB + 12_345)
@@ -64,7 +65,7 @@ describe('cloudSyncWorkflow', () => {
     }
   })
 
-  it('keeps the newest archives at each destination and deletes the others, but no foreign file', async () => {
+  it('retention keeps the newest archives at each destination and deletes the others, but no foreign file', async () => {
     const { slug } = await system.bind({ keep_last: 2 })
     for (const cloud of system.clouds) {
       for (const day of ['01', '02', '03']) {
@@ -99,7 +100,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal(trail.filter((event) => event === 'prune_planned').length, 3)
   })
 
-  it('leaves the newest copy where two runs of one instance prune at once (docs/design.md, rule 4)', async () => {
+  it('two runs of one instance that prune at once leave the newest copy (docs/design.md, rule 4)', async () => {
     const { slug } = await system.bind({ keep_last: 1 })
     for (const cloud of system.clouds) {
       cloud.server.faults.add({ operation: 'list', times: 4, action: { kind: 'delay', ms: 400 } })
@@ -120,7 +121,7 @@ describe('cloudSyncWorkflow', () => {
     }
   })
 
-  it('counts only its own files with retention scope own', async () => {
+  it('retention scope own counts only files of this program', async () => {
     const { slug } = await system.bind({ keep_last: 1, retention_scope: 'own' })
     for (const cloud of system.clouds) {
       cloud.putFile(`/odoo-backups/${slug}/foreign.zip`, Buffer.from('x'), '2020-01-01T00:00:00Z')
@@ -141,7 +142,7 @@ describe('cloudSyncWorkflow', () => {
     }
   })
 
-  it('counts a file of equal content as uploaded without sending it again (docs/design.md, rule 2)', async () => {
+  it('a file of equal content counts as uploaded and is not sent again (docs/design.md, rule 2)', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/same.zip`, randomBytes(2 * MIB))
     await system.sync({ instance: slug, archive })
@@ -157,7 +158,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal((await events(again.run_id)).filter((event) => event === 'already_present').length, 3)
   })
 
-  it('never overwrites a file of other content: the new one gets the short ID of its run (docs/design.md, rule 2)', async () => {
+  it('a file of other content is never overwritten: the new one gets the short ID of its run (docs/design.md, rule 2)', async () => {
     const { slug } = await system.bind()
     for (const cloud of system.clouds)
       cloud.putFile(`/odoo-backups/${slug}/x.tar.gz`, Buffer.from('somebody else'))
@@ -178,7 +179,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal((await events(result.run_id)).filter((event) => event === 'name_conflict_renamed').length, 3)
   })
 
-  it('limits a run to the named accounts', async () => {
+  it('a run that names accounts is limited to them', async () => {
     const { slug, bindings } = await system.bind()
     const only = bindings[1]?.account_id ?? ''
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
@@ -186,7 +187,7 @@ describe('cloudSyncWorkflow', () => {
     assert.deepEqual(Object.keys(result.destinations), [only])
   })
 
-  it('says none when no enabled binding exists', async () => {
+  it('a run of an instance without an enabled binding has the status none', async () => {
     const { slug, bindings } = await system.bind()
     for (const binding of bindings) await updateBinding(system.db, binding.id, { enabled: false })
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
@@ -196,7 +197,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal((await getRun(system.db, result.run_id))?.cloud_status, 'none')
   })
 
-  it('puts the database into the folder, and fails only the destination that needs one and has none', async () => {
+  it('the database is part of the folder, and only a destination that needs one and has none fails', async () => {
     const [first, ...others] = system.clouds
     assert.ok(first !== undefined)
     const { slug } = await system.bind({ remote_path: '/dbs/{instance_slug}/{database}/' })
@@ -212,10 +213,9 @@ describe('cloudSyncWorkflow', () => {
       assert.equal(state.error?.code, 'database_missing')
   })
 
-  it('keeps the archive by a hard link while it is owed and unlinks it when it is safe (docs/design.md, rule 6)', async () => {
+  it('a hard link keeps the archive while a copy is missing, and goes when all copies are safe (docs/design.md, rule 6)', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(3 * MIB))
-    const pins: Promise<boolean>[] = []
     for (const cloud of system.clouds) {
       cloud.server.faults.add({ action: { kind: 'delay', ms: 300 } })
     }
@@ -226,16 +226,15 @@ describe('cloudSyncWorkflow', () => {
         () => true,
         () => false,
       )
-    while (!(await isThere())) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until('the archive is linked', async () => ((await isThere()) ? true : null))
     await rm(join(system.config.backupRoot, archive))
-    pins.push(isThere())
-    assert.deepEqual(await Promise.all(pins), [true])
+    assert.equal(await isThere(), true)
     assert.equal((await run.result()).status, 'uploaded')
     assert.equal(await isThere(), false)
     for (const cloud of system.clouds) assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 1)
   })
 
-  describe('refuses bad input with a code, a sentence and nothing lost:', () => {
+  describe('bad input is refused with a code and a sentence, and nothing is lost:', () => {
     const cases: readonly [string, (slug: string) => Promise<Record<string, unknown>>, string, RegExp][] = [
       [
         'an unknown instance',
@@ -302,7 +301,7 @@ describe('cloudSyncWorkflow', () => {
       ],
     ]
     for (const [what, makeInput, code, words] of cases) {
-      it(what, async () => {
+      it(`${what} ends the run with ${code}`, async () => {
         const { slug } = await system.bind()
         const input = (await makeInput(slug)) as Parameters<TestSystem['sync']>[0]
         const failure = await failureOf(input)
@@ -312,7 +311,7 @@ describe('cloudSyncWorkflow', () => {
     }
   })
 
-  it('marks the run and every destination when the archive is missing, and takes the same run again later', async () => {
+  it('a missing archive marks the run and every destination, and the same run can be started again', async () => {
     const { slug } = await system.bind()
     const run_id = randomName('run')
     await failureOf({ instance: slug, archive: `${slug}/late.zip`, run_id })
@@ -329,7 +328,7 @@ describe('cloudSyncWorkflow', () => {
     assert.equal((await getRun(system.db, run_id))?.error, null)
   })
 
-  it('fails an archive that is larger than the provider takes before the first byte, and says the figure', async () => {
+  it('an archive that is larger than the provider takes fails before the first byte, and the error says the limit', async () => {
     const cloud = system.clouds.find(({ kind }) => kind === 'onedrive')
     assert.ok(cloud !== undefined)
     const { slug } = await system.bind({}, [cloud])
@@ -344,7 +343,7 @@ describe('cloudSyncWorkflow', () => {
     assert.deepEqual(cloud.server.requests, [])
   })
 
-  it('answers cloud_sync_status on parent and children, and sets the search attributes', async () => {
+  it('parent and children answer cloud_sync_status and set the search attributes', async () => {
     const { slug, bindings } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
     const run = await system.start({ instance: slug, archive })
@@ -361,7 +360,7 @@ describe('cloudSyncWorkflow', () => {
     assert.deepEqual((await child.describe()).searchAttributes.CloudAccount, [accountId])
   })
 
-  it('takes an archive by its absolute path and one that has further hard links', async () => {
+  it('an archive may be named by its absolute path and may have further hard links', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1000))
     const absolute = join(system.config.backupRoot, archive)

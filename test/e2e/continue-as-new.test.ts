@@ -21,7 +21,7 @@ describe('an upload at 60 percent', () => {
   })
   after(() => system.close())
 
-  it('whose workflow continues as new goes on in its session from where the provider stands', async () => {
+  it("an upload whose workflow continues as new goes on in its session from the provider's offset", async () => {
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)
     const { slug, bindings } = await system.bind({}, [cloud])

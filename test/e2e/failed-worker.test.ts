@@ -34,7 +34,7 @@ describe('a program of which a Worker fails', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  it('ends with code 1, and the uploads that were running have written their end', async () => {
+  it('a program of which a Worker fails ends with code 1, after its running uploads have written their end', async () => {
     const authority = await createTestAuthority()
     cloud = await startDropboxEmulator(authority)
     plant(secretsOf([cloud]))

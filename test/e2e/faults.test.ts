@@ -66,7 +66,7 @@ describe('an upload survives', () => {
   describe('at each cloud', { concurrency: true }, () => {
     for (const kind of kinds) {
       describe(`at ${kind}`, { concurrency: 1 }, () => {
-        it('connections that are reset in mid-body, sending little twice', async () => {
+        it('an upload whose connections are reset in mid-body goes on and sends little twice', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const content = randomBytes(LARGE)
@@ -80,7 +80,7 @@ describe('an upload survives', () => {
           onlyFile(cloud, slug, content)
         })
 
-        it('lost answers to opening, sending and finishing, with one file in the end', async () => {
+        it('an upload whose answers to opening, sending and finishing get lost leaves one file', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const content = randomBytes(LARGE)
@@ -95,7 +95,7 @@ describe('an upload survives', () => {
           assert.equal(sha256(files[0]?.content ?? Buffer.alloc(0)), sha256(content))
         })
 
-        it('a copy that differs: it is removed and sent once more', async () => {
+        it('a copy that differs is removed and sent once more', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const content = randomBytes(LARGE)
@@ -109,7 +109,7 @@ describe('an upload survives', () => {
           assert.ok(trail.includes('hash_mismatch') && trail.includes('bad_copy_removed'))
         })
 
-        it('but not copies that differ twice: nothing stays, and the reason is said', async () => {
+        it('a copy that differs twice is removed, and the reason is recorded', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
@@ -126,7 +126,7 @@ describe('an upload survives', () => {
           assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
         })
 
-        it('a fault of the service, showing the destination as retrying with its reason meanwhile', async () => {
+        it('a fault of the service shows the destination as retrying, with the reason', async () => {
           const cloud = cloudOf(kind)
           const { slug, bindings } = await system.bind({}, [cloud])
           const accountId = bindings[0]?.account_id ?? ''
@@ -160,7 +160,7 @@ describe('an upload survives', () => {
           )
         })
 
-        it('a cancellation: the session is given up and nothing half-written is left', async () => {
+        it('a cancelled upload gives its session up and leaves nothing half-written', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
@@ -193,7 +193,7 @@ describe('an upload survives', () => {
           assert.deepEqual(sessions, [])
         })
 
-        it('a change of the archive while it is read: it fails and nothing is committed', async () => {
+        it('an archive that changes while it is read fails the upload, and nothing is committed', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({}, [cloud])
           const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(LARGE))
@@ -215,7 +215,7 @@ describe('an upload survives', () => {
           assert.deepEqual(cloud.files(`/odoo-backups/${slug}`), [])
         })
 
-        it('a prune that fails: the copy stays uploaded and retention says why', async () => {
+        it('a prune that fails leaves the copy uploaded, and retention says why', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({ keep_last: 1 }, [cloud])
           cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
@@ -240,7 +240,7 @@ describe('an upload survives', () => {
           cloud.server.faults.clear()
         })
 
-        it('a listing that lacks the new file: nothing is deleted and the trail says so', async () => {
+        it('a listing that lacks the new file lets nothing be deleted, and the audit says so', async () => {
           const cloud = cloudOf(kind)
           const { slug } = await system.bind({ keep_last: 1 }, [cloud])
           cloud.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
@@ -264,7 +264,7 @@ describe('an upload survives', () => {
     }
   })
 
-  it('the fault of one destination without delaying or failing another', async () => {
+  it('the fault of one destination neither delays nor fails another', async () => {
     for (const kind of kinds) cloudOf(kind)
     const { slug, bindings } = await system.bind()
     const content = randomBytes(LARGE)
@@ -287,7 +287,7 @@ describe('an upload survives', () => {
     for (const cloud of system.clouds) onlyFile(cloud, slug, content)
   })
 
-  it('a 429: the whole account waits as told, visibly, and other accounts go on', async () => {
+  it('a 429 makes the whole account wait as long as it says, visibly, while other accounts go on', async () => {
     for (const kind of kinds) cloudOf(kind)
     const cloud = cloudOf('dropbox')
     const { slug, bindings } = await system.bind()
@@ -322,7 +322,7 @@ describe('an upload survives', () => {
     assert.equal((await other.result()).status, 'uploaded')
   })
 
-  it('more uploads than an account takes at once: the others wait for their turn', async () => {
+  it('more uploads than an account takes at once wait for their turn', async () => {
     for (const kind of kinds) cloudOf(kind)
     const cloud = cloudOf('onedrive')
     const { slug } = await system.bind({}, [cloud])
@@ -348,7 +348,7 @@ describe('an upload survives', () => {
     assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 4)
   })
 
-  it('new workers in mid-upload: it goes on where the provider stands', async () => {
+  it("an upload whose worker is replaced goes on at the provider's offset", async () => {
     for (const kind of kinds) cloudOf(kind)
     const { slug } = await system.bind()
     const content = randomBytes(LARGE)

@@ -52,7 +52,7 @@ describe('a fleet of three workers with disks of their own and one with the shar
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('uploads every archive, whether its run names the queue of a host or none', async () => {
+  it('a fleet uploads every archive, whether its run names the queue of a host or none', async () => {
     const { slug } = await system.bind()
     const shared = await Promise.all(
       Array.from({ length: RUNS_WITHOUT_QUEUE }, async (_, index) => ({

@@ -48,7 +48,7 @@ describe('an archive', () => {
     )
   }
 
-  it('that is deleted at once after the answer is uploaded, twenty times of twenty', async () => {
+  it('an archive that is deleted right after the answer is uploaded, twenty times of twenty', async () => {
     const { slug } = await system.bind()
     const answers: Answer[] = []
     for (let count = 0; count < MANY; count += 1) {
@@ -65,7 +65,7 @@ describe('an archive', () => {
     })
   })
 
-  it('that is moved away at once after the answer is uploaded', async () => {
+  it('an archive that is moved away right after the answer is uploaded', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     await mkdir(inRoot('old'), { recursive: true })
@@ -74,7 +74,7 @@ describe('an archive', () => {
     await assertUploaded([answer])
   })
 
-  it('that is reported and deleted while Temporal is away is uploaded when it is back', async () => {
+  it('an archive that is reported and deleted while Temporal is away is uploaded when it is back', async () => {
     const { slug } = await system.bind()
     const away = async (): Promise<never> => {
       throw new TemporalUnavailable('gRPC status 14: away', 14)
@@ -95,7 +95,7 @@ describe('an archive', () => {
     for (const id of ids) assert.equal((await settled(id)).cloud_status, 'uploaded')
   })
 
-  it('of a workflow that somebody else starts may be deleted after its first activity', async () => {
+  it('the archive of a workflow that another client starts may be deleted after the first activity', async () => {
     const { slug, bindings } = await system.bind()
     const rested = new Date((await databaseNow(api.db)) + 3_000).toISOString()
     await pauseAccount(api.db, bindings[0]?.account_id ?? '', rested, 'rests')
@@ -115,7 +115,7 @@ describe('an archive', () => {
     assert.equal(activities?.includes('pinArchive'), false, 'its first activity has linked it')
   })
 
-  it('whose host has no worker is not kept, which the answer says, and is when the worker comes', async () => {
+  it('an archive whose host has no worker is not kept, as the answer says, until the worker comes', async () => {
     const { slug } = await system.bind()
     const queue = randomName('cloud-host7')
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
@@ -150,7 +150,7 @@ describe('an archive', () => {
     }
   })
 
-  it('of a run that is uploaded already is kept again before a re-upload is answered', async () => {
+  it('the archive of an uploaded run is kept again before a re-upload is answered', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const { run_id } = await system.sync({ instance: slug, archive })
@@ -163,7 +163,7 @@ describe('an archive', () => {
     assert.equal(gone.status, 410)
   })
 
-  it('with another file at its path by now is not that of a re-upload', async () => {
+  it("a re-upload does not take another file that stands at the archive's path by now", async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const { run_id } = await system.sync({ instance: slug, archive })

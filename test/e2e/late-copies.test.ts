@@ -16,7 +16,7 @@ describe('an old backup that is uploaded once more', () => {
   })
   after(() => system.close())
 
-  it('pushes out no copy of a later one, and the next backup brings the count down again', async () => {
+  it('an old backup that is uploaded again pushes out no later copy, and the next backup restores the count', async () => {
     const { slug } = await system.bind({ keep_last: 1 })
     const sync = (day: string) =>
       system.sync({ instance: slug, archive: `${slug}/${day}.zip`, run_id: `${slug}-${day}` })
@@ -49,7 +49,7 @@ describe('an old backup that is uploaded once more', () => {
     )
   })
 
-  it('leaves its instance safe only while a copy of the newest backup stands', async () => {
+  it('an old backup that is uploaded again does not make its instance safe without a copy of the newest one', async () => {
     const { slug } = await system.bind({})
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const { destinations } = await system.sync({ instance: slug, archive })

@@ -61,7 +61,7 @@ describe('a name that is taken while an upload is between two attempts', () => {
       return cloud
     }
 
-    it(`by another run of this program, leaves both copies whole at ${kind}`, async () => {
+    it(`a name taken between two attempts by another run leaves both copies whole at ${kind}`, async () => {
       const cloud = cloudOf()
       const { slug } = await system.bind({}, [cloud])
       const [first, second] = [randomBytes(SIZE), randomBytes(SIZE)]
@@ -78,7 +78,7 @@ describe('a name that is taken while an upload is between two attempts', () => {
       assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 2)
     })
 
-    it(`by a folder, is given up for the name with the short ID of the run at ${kind}`, async () => {
+    it(`a name taken between two attempts by a folder is given up for the name with the run's short ID at ${kind}`, async () => {
       const cloud = cloudOf()
       cloud.server.faults.clear()
       const { slug } = await system.bind({}, [cloud])
@@ -88,7 +88,7 @@ describe('a name that is taken while an upload is between two attempts', () => {
       assertWhole(cloud, slug, await system.sync({ instance: slug, archive }), content)
     })
 
-    it(`by somebody else, leaves his file alone at ${kind}`, async () => {
+    it(`a name taken between two attempts by somebody else leaves that file alone at ${kind}`, async () => {
       const cloud = cloudOf()
       const { slug } = await system.bind({}, [cloud])
       const [ours, his] = [randomBytes(SIZE), randomBytes(SIZE)]

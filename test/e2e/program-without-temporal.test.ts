@@ -39,7 +39,7 @@ describe('the program without its Temporal server', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('links the archive that is reported to it, so that the file may be deleted after the answer', async () => {
+  it('the program links a reported archive without Temporal, so that the file may be deleted after the answer', async () => {
     const { api } = program
     assert.equal((await api('POST', '/api/instances', { slug: 'acme', name: 'Acme' })).status, 201)
     await mkdir(join(folder, 'backups', 'acme'), { recursive: true })

@@ -81,7 +81,7 @@ describe('the program', () => {
       120_000,
     )
 
-  it('goes on from the offset after kill -9 in mid-upload, and one file is there in the end', async () => {
+  it('an upload goes on from its offset after kill -9, and one file is there in the end', async () => {
     const content = randomBytes(96 * MIB)
     const archive = await writeArchive('crash.dump', content)
     const struck = clouds.map((cloud) => {
@@ -119,7 +119,7 @@ describe('the program', () => {
     }
   })
 
-  it('takes a run from the temporal command, with nothing in the database but instance and bindings', async () => {
+  it('the temporal command can start a run with nothing in the database but instance and bindings', async () => {
     const archive = await writeArchive('cli.zip', randomBytes(MIB))
     const cli = await findTemporalCli({
       environment: process.env,
@@ -139,14 +139,14 @@ describe('the program', () => {
     assert.equal(body.cloud_status, 'uploaded')
   })
 
-  it('writes into the audit that it made the key, and whose fingerprint it has', async () => {
+  it('the audit names the key that the first start made, by its fingerprint', async () => {
     type Trail = { items: readonly { event: string; details: { fingerprint?: string } }[] }
     const { body } = await program.api<Trail>('GET', '/api/audit?event=key_created')
     assert.equal(body.items.length, 1)
     assert.match(body.items[0]?.details.fingerprint ?? '', /^[0-9a-f]{8}$/)
   })
 
-  it('shows no secret in its answers, histories, log and database, nor in process arguments (docs/design.md, rule 5)', async () => {
+  it('no secret stands in answers, histories, log, database or process arguments (docs/design.md, rule 5)', async () => {
     const secrets = secretsOf(clouds)
     const { body: accounts } = await program.api<{ items: readonly { id: string }[] }>('GET', '/api/accounts')
     const paths = [
@@ -187,7 +187,7 @@ describe('the program', () => {
     program = await startProgram(environment)
   })
 
-  it('stops cleanly and refuses to start with another key, changing nothing', async () => {
+  it('the program stops cleanly, and refuses to start with another key and changes nothing', async () => {
     assert.equal(await program.stop(), 0, program.log())
     const key = join(directory, 'data', 'secret.key')
     const original = await readFile(key)
@@ -204,7 +204,7 @@ describe('the program', () => {
     assert.equal((await program.api('GET', '/api/runs/from-the-cli')).status, 200)
   })
 
-  it('refuses an endpoint without TLS before anything is started', async () => {
+  it('an endpoint without TLS is refused before anything is started', async () => {
     const fresh = join(directory, 'never')
     const refused = await runToEnd({
       ...environment,
@@ -216,7 +216,7 @@ describe('the program', () => {
     await assert.rejects(readFile(join(fresh, 'secret.key')))
   })
 
-  it('ends with a sentence that names the variable when a server or program is not there', async () => {
+  it('a start without its server or program ends with a sentence that names the variable', async () => {
     const second = { ...environment, DATA_DIR: join(directory, 'second') }
     const cases = {
       TEMPORAL_CLI: '/nowhere/temporal',
@@ -232,14 +232,14 @@ describe('the program', () => {
     }
   })
 
-  it('ends with a sentence when the port that was asked for is in use', async () => {
+  it('a start on a port in use ends with a sentence', async () => {
     const { port } = new URL(program.url)
     const refused = await runToEnd({ ...environment, DATA_DIR: join(directory, 'second'), PORT: port })
     assert.notEqual(refused.code, 0)
     assert.match(refused.output, new RegExp(`PORT ${port} is in use`))
   })
 
-  it('says who has the data folder when a second program wants it', async () => {
+  it('a second program on a data folder is told who has it', async () => {
     const refused = await runToEnd(environment)
     assert.notEqual(refused.code, 0)
     assert.match(refused.output, new RegExp(String(program.pid)))

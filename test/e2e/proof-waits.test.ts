@@ -20,7 +20,7 @@ describe('a copy whose hash is late', () => {
   })
   after(() => system.close())
 
-  it('is not taken for proven before, and every look in vain is counted over the attempts', async () => {
+  it('a copy without its hash is not taken for proven, and every look in vain counts over the attempts', async () => {
     const [cloud] = system.clouds
     assert.ok(cloud !== undefined)
     const { slug, bindings } = await system.bind()
@@ -52,7 +52,7 @@ describe('a copy whose hash is late', () => {
     assert.equal(destinations[accountId]?.hash?.algorithm, 'quickxorhash')
   })
 
-  it('is read back where the hash never comes, and counts by its content', async () => {
+  it('a copy whose hash never comes is read back and counts by its content', async () => {
     const { slug, bindings } = await system.bind()
     const { result, events } = await syncWithoutHashes(slug)
     const state = result.destinations[bindings[0]?.account_id ?? '']
@@ -63,7 +63,7 @@ describe('a copy whose hash is late', () => {
     )
   })
 
-  it('is never taken for whole when its content was damaged, and no good copy is deleted for it', async () => {
+  it('a damaged copy whose hash is late is never taken for whole, and no good copy is deleted for it', async () => {
     const { slug, bindings } = await system.bind({ keep_last: 1 })
     const [cloud] = system.clouds
     const old = cloud?.putFile(`/odoo-backups/${slug}/old.zip`, Buffer.from('old'), '2026-01-01T00:00:00Z')
@@ -77,7 +77,7 @@ describe('a copy whose hash is late', () => {
     )
   })
 
-  it('is known by its content when the answer to its last byte was lost as well, and is not sent again', async () => {
+  it('a copy whose last answer was lost and whose hash is late is known by its content and not sent again', async () => {
     const { slug, bindings } = await system.bind()
     const [cloud] = system.clouds
     for (const operation of ['get', 'find', 'list'])

@@ -68,7 +68,7 @@ describe('a binding that changes during an upload', () => {
     ['is deleted', 'binding_deleted', (id: string) => deleteBinding(system.db, id)],
   ] as const
   for (const [what, reason, change] of ends) {
-    it(`and ${what} has nothing deleted, and the trail says why`, async () => {
+    it(`a binding that changes during an upload and ${what} has nothing deleted, and the audit says why`, async () => {
       const { status, retention, left, skipped } = await syncAround('upload', change)
       assert.equal(status, 'uploaded')
       assert.equal(retention, null)
@@ -77,19 +77,19 @@ describe('a binding that changes during an upload', () => {
     })
   }
 
-  it('and is to keep more keeps more', async () => {
+  it('a binding that is raised during an upload keeps more', async () => {
     const { retention, left } = await syncAround('upload', patch({ keep_last: 30 }))
     assert.deepEqual(retention, { keep_last: 30, deleted: [], kept: 4, skipped: null, error: null })
     assert.deepEqual(left, ['new.zip', ...OLD])
   })
 
-  it('and is to count its own files only leaves those of others', async () => {
+  it('a binding that is set to its own files during an upload leaves those of others', async () => {
     const { retention, left } = await syncAround('upload', patch({ retention_scope: 'own' }))
     assert.deepEqual(retention, { keep_last: 1, deleted: [], kept: 1, skipped: null, error: null })
     assert.deepEqual(left, ['new.zip', ...OLD])
   })
 
-  it('and still means the same folder has its retention, whatever else of it changed', async () => {
+  it('a binding that still means the same folder has its retention, whatever else of it changed', async () => {
     const { retention, skipped } = await syncAround(
       'upload',
       patch({ remote_path: '//odoo-backups/{instance_slug}', keep_last: 2 }),
@@ -98,7 +98,7 @@ describe('a binding that changes during an upload', () => {
     assert.deepEqual(skipped, [])
   })
 
-  it('and is to keep more in the middle of a prune: the rest of the plan is dropped for a new one', async () => {
+  it('a binding that is raised in the middle of a prune drops the rest of the plan for a new one', async () => {
     const { retention, left, skipped } = await syncAround('delete', patch({ keep_last: 3 }))
     assert.deepEqual(retention, {
       keep_last: 3,
@@ -111,7 +111,7 @@ describe('a binding that changes during an upload', () => {
     assert.deepEqual(skipped, ['retention_changed'])
   })
 
-  it('and is switched off in the middle of a prune: what was deleted until then is told', async () => {
+  it('a binding that is switched off in the middle of a prune tells what was deleted until then', async () => {
     const { retention, left, skipped } = await syncAround('delete', patch({ enabled: false }))
     assert.equal(retention?.keep_last, 1)
     assert.deepEqual(retention?.deleted, ['old-1.zip'])

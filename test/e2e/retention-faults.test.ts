@@ -37,7 +37,7 @@ describe('retention', () => {
     return { state, items, left: cloud.files(`/odoo-backups/${slug}`).length }
   }
 
-  it('deletes nothing and ends with an error when a page of the listing never comes', async () => {
+  it('retention deletes nothing and ends with an error when a page of the listing never comes', async () => {
     const cloud = cloudOf('onedrive')
     cloud.server.faults.add({
       operation: 'list',
@@ -55,7 +55,7 @@ describe('retention', () => {
   })
 
   for (const kind of KINDS) {
-    it(`names every file that it deleted, also the one whose answer got lost, at ${kind}`, async () => {
+    it(`retention names every file that it deleted, also the one whose answer got lost, at ${kind}`, async () => {
       const cloud = cloudOf(kind)
       cloud.server.faults.add({ operation: 'delete', after: 1, action: { kind: 'lose_answer' } })
       const { state, items, left } = await syncOver(cloud, 3)

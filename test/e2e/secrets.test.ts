@@ -47,10 +47,10 @@ describe('no secret', () => {
   })
   after(() => system.close())
 
-  it('stands in the history of any workflow', async () => {
+  it('no secret stands in the history of any workflow', async () => {
     const histories = await searchHistories(system.temporal.client)
     assert.ok(histories >= 8, `only ${histories} workflows were searched`)
   })
 
-  it('stands in the database outside of sealed columns', () => searchDatabase(system.db))
+  it('no secret stands in the database outside of sealed columns', () => searchDatabase(system.db))
 })

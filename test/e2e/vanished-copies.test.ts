@@ -43,7 +43,7 @@ describe('a copy that vanishes', () => {
   }
 
   for (const { size, last } of WAYS) {
-    it(`is sent again where an answer to ${size} bytes only pretended`, async () => {
+    it(`a copy of ${size} bytes that an answer only pretended is sent again`, async () => {
       const { slug, archive, path, bindings } = await aRun(size)
       const taken = Promise.all(system.clouds.map((cloud) => takeAway(cloud, last[cloud.kind], path)))
       const run = await system.start({ instance: slug, archive })
@@ -65,7 +65,7 @@ describe('a copy that vanishes', () => {
     })
   }
 
-  it('is sent again where somebody deleted it before the proof', async () => {
+  it('a copy that somebody deleted before the proof is sent again', async () => {
     const { slug, archive, path } = await aRun(MIB)
     const { last } = WAYS[0]
     const ended = Promise.all(
@@ -88,7 +88,7 @@ describe('a copy that vanishes', () => {
       assert.equal(cloud.files(`/odoo-backups/${slug}`).length, 1, cloud.kind)
   })
 
-  it('fails by its own name when it vanishes twice', async () => {
+  it('a copy that vanishes twice fails as copy_vanished', async () => {
     const { slug, archive, path } = await aRun(MIB)
     const { last } = WAYS[0]
     const taken = Promise.all(

@@ -15,24 +15,24 @@ const timedOut = (type: TimeoutType) =>
   )
 
 describe('an upload', () => {
-  it('waits for a busy or rebooting host without end: that somebody is there was shown before', () => {
+  it('an upload waits for a busy or rebooting host without end', () => {
     assert.equal(uploadOptions('cloud-host7', 'acme → Drive').scheduleToStartTimeout, undefined)
     assert.equal(uploadOptions('cloud-host7', 'acme → Drive').scheduleToCloseTimeout, undefined)
   })
 
-  it('is preceded by linking the archive, which does not wait for a host that is not there', () => {
+  it('linking an archive does not wait for a host that is not there', () => {
     assert.equal(archiveOptions('cloud-host7-archives', true).scheduleToStartTimeout, '15m')
     assert.equal(archiveOptions('cloud-archives', false).scheduleToStartTimeout, '12h')
   })
 })
 
 describe('a plan of what to delete', () => {
-  it('is not carried out after a quarter of an hour, nor a second time', () => {
+  it('a plan of what to delete is not carried out after a quarter of an hour, nor a second time', () => {
     assert.equal(pruneOptions.scheduleToStartTimeout, '15m')
     assert.equal(pruneOptions.retry?.maximumAttempts, 1)
   })
 
-  it('that grew too old, or was broken off, is followed by a new one', () => {
+  it('a plan of what to delete that grew too old or was broken off is followed by a new one', () => {
     for (const type of ['SCHEDULE_TO_START', 'HEARTBEAT', 'START_TO_CLOSE'] as const) {
       const { code, retryable } = pruneError(timedOut(type))
       assert.deepEqual([code, retryable], ['worker_lost', true], type)

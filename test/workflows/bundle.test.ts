@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { bundleWorkflows } from '../../activities/worker/workers.ts'
 
 describe('the bundle of the workflows', () => {
-  it('can be built: nothing in it needs Node, the database, a provider or the clock', async () => {
+  it('the bundle of the workflows needs no Node, database, provider or clock', async () => {
     const { code } = await bundleWorkflows()
     for (const name of ['cloudSyncWorkflow', 'bindingSyncWorkflow', 'keepArchiveWorkflow'])
       assert.ok(code.includes(name), name)

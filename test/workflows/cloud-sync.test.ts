@@ -120,7 +120,7 @@ describe('cloudSyncWorkflow', () => {
         },
       )
 
-  it('goes on with the other destinations when the child of one is cancelled alone, and returns its result', async () => {
+  it('a child that is cancelled alone lets the other destinations go on, and the run returns its result', async () => {
     const gate = Promise.withResolvers<void>()
     const destinations = { one: settledAs('one', 'cancelled'), two: settledAs('two', 'uploaded') }
     await withActivities(
@@ -142,7 +142,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('answers the query with every destination of the run, also those that are not synced now', async () => {
+  it('the query answers with every destination of the run, also those that are not synced now', async () => {
     const gate = Promise.withResolvers<void>()
     const status = {
       one: pendingState(aDestination('one')),
@@ -167,7 +167,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('leaves nothing behind for an archive that was never linked', async () => {
+  it('a run whose archive was never linked leaves no workflow behind', async () => {
     await withActivities(
       {
         pinArchive: () => {
@@ -184,7 +184,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('has the archive kept by its first activity where that sees it, and asks nobody else', async () => {
+  it('the first activity keeps an archive that it sees, and no other worker is asked', async () => {
     const destinations = [aDestination('one')]
     const status = { one: pendingState(aDestination('one')) }
     await withActivities(
@@ -197,7 +197,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('gives its destinations summaries that servers take, however long the name of an account is', async () => {
+  it("the summary of a destination is one that servers take, however long the account's name is", async () => {
     const destination = { ...aDestination('one'), account: 'Ö'.repeat(300) }
     await withActivities(
       { recordRun: () => ({ destinations: [destination], status: { one: pendingState(destination) } }) },
@@ -211,7 +211,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('settles a destination whose failure could not be written, with what kept it from being written', async () => {
+  it('a destination whose failure could not be written is settled with what kept it from being written', async () => {
     const finished: unknown[] = []
     await withActivities(
       {
@@ -236,7 +236,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('closes a run without destinations also when it is cancelled just then', async () => {
+  it('a run without destinations is closed although it is cancelled at that moment', async () => {
     const gate = Promise.withResolvers<void>()
     await withActivities(
       {
@@ -256,7 +256,7 @@ describe('cloudSyncWorkflow', () => {
     )
   })
 
-  it('does not leave a run pending that was cancelled before it could be recorded', async () => {
+  it('a run that was cancelled before it could be recorded does not stay pending', async () => {
     const gate = Promise.withResolvers<void>()
     const refused: unknown[] = []
     await withActivities(

@@ -65,7 +65,7 @@ describe('the dependency directions', () => {
   const refuse = (folder: string, isWrong: (one: Import) => boolean) =>
     assert.deepEqual(importsIn(folder).filter(isWrong).map(shown), [])
 
-  it('are read from every way to import', () => {
+  it('every way to import is read', () => {
     const text = [
       "import a, { type b } from './a.ts'",
       "import type { c } from '../api/c.ts'",
@@ -92,43 +92,43 @@ describe('the dependency directions', () => {
     assert.ok(importsIn('workflows').length > 20 && importsIn('api').length > 50)
   })
 
-  it('lead to files that exist', () => {
+  it('every import leads to a file that exists', () => {
     const known = new Set(sources.map(({ path }) => path))
     for (const folder of FOLDERS)
       refuse(folder, ({ to }) => /\.m?ts$/.test(to) && isOwn(to) && !known.has(to) && !to.endsWith('.d.ts'))
   })
 
-  it('let workflows/ know only Temporal, itself and types of activities', () => {
+  it('workflows/ knows only Temporal, itself and types of activities', () => {
     refuse('workflows', ({ to, isType }) => {
       if (isOwn(to)) return !isIn(to, 'workflows') && !(isType && isIn(to, 'activities'))
       return to !== '@temporalio/workflow' && to !== '@temporalio/common'
     })
   })
 
-  it('let db/ know only workflows/', () => {
+  it('db/ knows only workflows/', () => {
     refuse('db', ({ to }) => (isOwn(to) && !isIn(to, 'db', 'workflows')) || to.startsWith('@temporalio/'))
   })
 
-  it('let activities/ know only db/ and workflows/', () => {
+  it('activities/ knows only db/ and workflows/', () => {
     refuse('activities', ({ to }) => isOwn(to) && !isIn(to, 'activities', 'db', 'workflows'))
   })
 
-  it('let api/ know only db/ and workflows/, neither a type of the activities nor a library of a provider', () => {
+  it('api/ knows only db/ and workflows/, neither a type of the activities nor a library of a provider', () => {
     const libraries = /^(@?googleapis|google-auth-library|dropbox|@azure\/|@temporalio\/(worker|activity))/
     refuse('api', ({ to }) => (isOwn(to) && !isIn(to, 'api', 'db', 'workflows')) || libraries.test(to))
   })
 
-  it('let only temporal-dev/ and test/ know temporal-dev/ and api/', () => {
+  it('only temporal-dev/ and test/ know temporal-dev/ and api/', () => {
     for (const folder of ['workflows', 'db', 'activities'])
       refuse(folder, ({ to }) => isIn(to, 'temporal-dev', 'api'))
     refuse('api', ({ to }) => isIn(to, 'temporal-dev'))
   })
 
-  it('let nothing but test/ know test/', () => {
+  it('only test/ knows test/', () => {
     for (const folder of FOLDERS) if (folder !== 'test') refuse(folder, ({ to }) => isIn(to, 'test'))
   })
 
-  it('let only db/process/config.ts read the environment, apart from what is started by hand', () => {
+  it('only db/process/config.ts reads the environment, apart from what is started by hand', () => {
     // The command line has settings of its own; programs that are started are found by the PATH.
     const mayRead = (path: string) =>
       isIn(path, 'temporal-dev', 'test', 'api/commands') ||

@@ -3,20 +3,20 @@ import { describe, it } from 'node:test'
 import { ERROR_CODES, ERROR_RULES, type ErrorCode, isErrorCode, isRetryable } from '../../workflows/errors.ts'
 
 describe('the error codes', () => {
-  it('are snake_case, and each says in a sentence what to do', () => {
+  it('error codes are snake_case, and each says in a sentence what to do', () => {
     for (const code of ERROR_CODES) {
       assert.match(code, /^[a-z]+(_[a-z]+)*$/)
       assert.match(ERROR_RULES[code].advice, /^\p{Lu}.{10,}\.$/su, code)
     }
   })
 
-  it('know what is a code and what is not', () => {
+  it('isErrorCode knows what is a code and what is not', () => {
     for (const code of ERROR_CODES) assert.ok(isErrorCode(code))
     for (const value of ['toString', '__proto__', 'constructor', '', null, undefined, 7, 'unknown'])
       assert.equal(isErrorCode(value), false, String(value))
   })
 
-  it('stop at once what no retry can heal (docs/design.md, rule 8)', () => {
+  it('permanent error codes are those that no retry can heal (docs/design.md, rule 8)', () => {
     const permanent: readonly ErrorCode[] = [
       'credentials_malformed',
       'credentials_refused',
@@ -33,7 +33,7 @@ describe('the error codes', () => {
     for (const code of permanent) assert.equal(isRetryable(code), false, code)
   })
 
-  it('go on with what can heal (docs/design.md, rule 8)', () => {
+  it('retryable error codes are those that can heal (docs/design.md, rule 8)', () => {
     const healing: readonly ErrorCode[] = [
       'rate_limited',
       'provider_unavailable',

@@ -27,7 +27,7 @@ const timeout = (type: TimeoutType, cause?: Error) =>
   Object.assign(new TimeoutFailure('activity timed out', undefined, type), cause ? { cause } : {})
 
 describe('an error in the form of the status', () => {
-  it('says what happened and then what to do', () => {
+  it('a status error says what happened and then what to do', () => {
     assert.deepEqual(statusError('archive_missing', 'there is no file "x.dump"'), {
       code: 'archive_missing',
       message: `There is no file "x.dump". ${ERROR_RULES.archive_missing.advice}`,
@@ -35,7 +35,7 @@ describe('an error in the form of the status', () => {
     })
   })
 
-  it('of a failed activity keeps its code, and says what to do once', () => {
+  it('the status error of a failed activity keeps its code, and says what to do once', () => {
     for (const code of ERROR_CODES) {
       const failure = toFailure(causeOf(new StepError(code, 'this went wrong')))
       for (const wrapped of [failure, inActivity(failure), inChild(failure)]) {
@@ -46,7 +46,7 @@ describe('an error in the form of the status', () => {
     }
   })
 
-  it('is internal_error for a failure that is not of this program', () => {
+  it('the status error of a foreign failure is internal_error', () => {
     const foreign = ApplicationFailure.create({ type: 'TypeError', message: 'x is not a function' })
     assert.equal(statusErrorOf(inActivity(foreign)).code, 'internal_error')
     assert.equal(statusErrorOf(new Error('boom')).code, 'internal_error')
@@ -54,7 +54,7 @@ describe('an error in the form of the status', () => {
     assert.equal(statusErrorOf(undefined).code, 'internal_error')
   })
 
-  it('of a queue that nobody serves says what a worker was waited for, and names the worker to start', () => {
+  it('the status error of an unserved queue says what a worker was waited for, and names the worker to start', () => {
     const late = (activity: string) =>
       statusErrorOf(
         new ActivityFailure(
@@ -79,34 +79,34 @@ describe('an error in the form of the status', () => {
     )
   })
 
-  it('of a silent worker is worker_lost, but what failed last where the time ran out over retries', () => {
+  it('the status error of a silent worker is worker_lost, or what failed last where the time ran out over retries', () => {
     assert.equal(statusErrorOf(inActivity(timeout('HEARTBEAT'))).code, 'worker_lost')
     const last = toFailure(causeOf(new StepError('provider_unavailable', 'Drive answers 503')))
     assert.equal(statusErrorOf(inActivity(timeout('SCHEDULE_TO_CLOSE', last))).code, 'provider_unavailable')
   })
 
-  it('of a cancellation is cancelled', () => {
+  it('the status error of a cancellation is cancelled', () => {
     assert.equal(statusErrorOf(inActivity(new CancelledFailure('no'))).code, 'cancelled')
     assert.equal(statusErrorOf(new CancelledFailure('no')).code, 'cancelled')
   })
 })
 
 describe('advice', () => {
-  it('is added once, and not to a message that says itself what to do', () => {
+  it('advice is added once, and not to a message that says what to do', () => {
     const once = withAdvice('folder_missing', 'the folder is gone')
     assert.equal(withAdvice('folder_missing', once), once)
     const own = 'The key has expired. Make a new one in the console.'
     assert.equal(withAdvice('credentials_expired', own), own)
   })
 
-  it('is added also where a quoted name looks like two sentences', () => {
+  it('advice is added also where a quoted name looks like two sentences', () => {
     const message = 'There is no file "Dr. No. And \\". more.dump"'
     assert.equal(withAdvice('archive_missing', message), `${message}. ${ERROR_RULES.archive_missing.advice}`)
   })
 })
 
 describe('a permanent failure', () => {
-  it('has the code as its type and is not retried', () => {
+  it('a permanent failure has the code as its type and is not retried', () => {
     const failure = permanentFailure('invalid_input', 'instance must be a slug')
     assert.deepEqual([failure.type, failure.nonRetryable], ['invalid_input', true])
   })

@@ -60,17 +60,17 @@ describe('keepArchiveWorkflow', () => {
     }
   }
 
-  it('waits as long as the archive is kept by the clock that its worker goes by, and not as long again', async () => {
+  it("a kept archive is released when the worker's clock says so, and not a whole keeping time later", async () => {
     assert.deepEqual((await timersOf([{ is_released: false, kept_for_ms: HOUR_MS }], 2)).timers, [0, 3_600])
   })
 
-  it('does not hurry a worker that does not let go, and waits as before where no time is known', async () => {
+  it('a kept archive that is not released is asked for again after a pause, or after the keeping time where no time is known', async () => {
     assert.deepEqual((await timersOf([{ is_released: false, kept_for_ms: -HOUR_MS }], 2)).timers, [0, 1])
     const answers = [{ is_released: false }, { is_released: false, kept_for_ms: null }]
     assert.deepEqual((await timersOf(answers, 3)).timers, [0, 0, 0])
   })
 
-  it('waits for its host no longer than a month', async () => {
+  it('a kept archive waits for its host no longer than a month', async () => {
     const { limits } = await timersOf([{ is_released: false, kept_for_ms: HOUR_MS }], 2)
     assert.deepEqual(limits, [30 * DAY_S])
   })

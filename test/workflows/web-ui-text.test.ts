@@ -9,14 +9,14 @@ import { detailsText, summaryText } from '../../workflows/web-ui-text.ts'
 const bytes = (text: string | undefined) => Buffer.byteLength(text ?? '')
 
 describe('a text for the Web UI of Temporal', () => {
-  it('is cut to what servers take, at the end of a whole character', () => {
+  it('a text for the Web UI is cut to what servers take, at the end of a whole character', () => {
     assert.equal(summaryText('x'.repeat(301)), 'x'.repeat(300))
     assert.equal(summaryText(`x${'→'.repeat(200)}`), `x${'→'.repeat(99)}`)
     assert.equal(summaryText('😀'.repeat(76)), '😀'.repeat(75))
     assert.equal(bytes(detailsText('ä'.repeat(20_000))), 15_000)
   })
 
-  it('is as long as Node counts it, whatever stands in it', () => {
+  it('a text for the Web UI is as long as Node counts it, whatever stands in it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => {
         const cut = summaryText(text)
@@ -27,7 +27,7 @@ describe('a text for the Web UI of Temporal', () => {
     )
   })
 
-  it('of an upload to an account with a long name is cut as well', () => {
+  it('the summary of an upload to an account with a long name is cut', () => {
     const summary = uploadOptions('cloud-uploads', `acme → ${'é'.repeat(300)}`).summary
     assert.ok(bytes(summary) <= 300 && summary?.startsWith('acme → éé'))
   })

@@ -12,12 +12,12 @@ import {
 } from '../../workflows/workflow-ids.ts'
 
 describe('workflow IDs', () => {
-  it('have the form of the contract', () => {
+  it('workflow IDs have the form of the contract', () => {
     assert.equal(runWorkflowId('acme', 'r1'), 'cloud-sync/acme/r1')
     assert.equal(bindingWorkflowId('acme', 'r1', 'a1'), 'cloud-sync/acme/r1/a1')
   })
 
-  it('give their run ID back, and only to the instance that they name', () => {
+  it('workflow IDs give their run ID back, and only to the instance that they name', () => {
     for (const runId of ['r1', '2026-11-23T02:10:00+01:00', 'a@b', 'x'.repeat(128)])
       assert.equal(runIdOf(runWorkflowId('acme', runId), 'acme'), runId)
     assert.equal(runIdOf('cloud-sync/acme/r1', 'other'), null)
@@ -33,7 +33,7 @@ describe('workflow IDs', () => {
     assert.equal(runIdOf(pinWorkflowId('acme', 'r1'), 'acme'), null)
   })
 
-  it('can hold every slug and run ID, which are safe as folder names too', () => {
+  it('workflow IDs can hold every slug and run ID, which are safe as folder names too', () => {
     for (const slug of ['a', 'acme-prod_2', '0', 'x'.repeat(64)]) assert.match(slug, INSTANCE_SLUG)
     for (const slug of ['', '-a', 'Acme', 'a.b', 'a/b', 'x'.repeat(65), 'a\n', 'ä'])
       assert.doesNotMatch(slug, INSTANCE_SLUG)
@@ -43,7 +43,7 @@ describe('workflow IDs', () => {
 })
 
 describe('the short ID of a run', () => {
-  it('is made of letters and digits of its end, at most eight', () => {
+  it('the short ID of a run is the beginning of a UUID, a short ID as it is, or a hash of a long one', () => {
     assert.equal(shortRunId('0198F0A2-7c1e-7b3d-9f00-1A2B3C4D5E6F'), '0198f0a2')
     assert.notEqual(
       shortRunId('20261123-acme-production-daily'),
@@ -56,13 +56,13 @@ describe('the short ID of a run', () => {
 })
 
 describe('the queues of a run', () => {
-  it('are the shared ones unless it names a queue of its own', () => {
+  it('a run has the shared queues unless it names one of its own', () => {
     const shared = { archive: 'cloud-archives', uploads: 'cloud-uploads' }
     for (const named of [undefined, null, '', 'cloud', 'cloud-uploads', 'cloud-archives'])
       assert.deepEqual(archiveQueues('cloud', named), shared)
   })
 
-  it('of a host are the one it names for uploads and one beside it for short work', () => {
+  it('a run of a host has the queue that it names for uploads and one beside it for short work', () => {
     assert.deepEqual(archiveQueues('cloud', 'cloud-host7'), {
       archive: 'cloud-host7-archives',
       uploads: 'cloud-host7',

@@ -27,7 +27,7 @@ describe('accounts', () => {
   })
   after(() => test.close())
 
-  it('give their credentials to an activity only', async () => {
+  it('accounts give their credentials to an activity only', async () => {
     const account = await createAccount(test.db, testVault, {
       name: 'Drive EU',
       provider: 'google_drive',
@@ -59,7 +59,7 @@ describe('accounts', () => {
     })
   })
 
-  it('do not open with credentials copied from another account', async () => {
+  it('accounts do not open with credentials copied from another account', async () => {
     const [one, other] = [await someAccount(test.db), await someAccount(test.db)]
     await sql`update cloud_accounts set sealed_credentials =
       (select sealed_credentials from cloud_accounts where id = ${one.id}) where id = ${other.id}`.execute(
@@ -69,7 +69,7 @@ describe('accounts', () => {
     await deleteAccount(test.db, other.id)
   })
 
-  it('keep what a change does not name', async () => {
+  it('accounts keep what a change does not name', async () => {
     const account = await someAccount(test.db, { access_token: 'kept' })
     const changed = await updateAccount(test.db, testVault, account.id, { settings: { remote_path: '/x' } })
     assert.deepEqual(changed?.settings, { remote_path: '/x' })
@@ -81,7 +81,7 @@ describe('accounts', () => {
     assert.equal(await openAccount(test.db, testVault, 'nobody'), null)
   })
 
-  it('have names of their own, at making and at renaming', async () => {
+  it('accounts have unique names, when made and when renamed', async () => {
     const [one, other] = [await someAccount(test.db), await someAccount(test.db)]
     const taken = (error: unknown) =>
       error instanceof DbConflict && error.kind === 'duplicate' && error.field === 'name'
@@ -92,7 +92,7 @@ describe('accounts', () => {
     await assert.rejects(updateAccount(test.db, testVault, other.id, { name: one.name }), taken)
   })
 
-  it('are listed by name, page by page', async () => {
+  it('accounts are listed by name, page by page', async () => {
     const names: string[] = []
     let cursor: string | undefined
     do {
@@ -104,7 +104,7 @@ describe('accounts', () => {
     assert.ok(names.length >= 4)
   })
 
-  it('cannot be deleted while an instance is bound to them', async () => {
+  it('accounts cannot be deleted while an instance is bound to them', async () => {
     const account = await someAccount(test.db)
     const instance = await someInstance(test.db)
     await createBinding(test.db, { instance_slug: instance.slug, account_id: account.id })
@@ -123,7 +123,7 @@ describe('sealed rows', () => {
   })
   after(() => test.close())
 
-  it('stop a start whose keys open none of them, and need no key when there are none', async () => {
+  it('sealed rows stop a start whose keys open none of them, and need no key when there are none', async () => {
     const stranger = openVault([newFernetKey()])
     assert.equal(await sealedRowsExist(test.db), false)
     assert.deepEqual(await checkKeysAgainstDatabase(test.db, stranger), {
@@ -141,7 +141,7 @@ describe('sealed rows', () => {
     assert.equal((await getAccount(test.db, testVault, account.id))?.needs_credentials, false)
   })
 
-  it('are sealed anew with the first key, after which the old key may go', async () => {
+  it('sealed rows are sealed anew with the first key, after which the old key may go', async () => {
     const [oldKey, newKey] = [newFernetKey(), newFernetKey()]
     const before = openVault([oldKey])
     const account = await createAccount(test.db, before, {
@@ -169,7 +169,7 @@ describe('sealed rows', () => {
 })
 
 describe('the vault', () => {
-  it('opens with any of its keys, and only in the row and field that it sealed for', () => {
+  it('a vault opens with any of its keys, and only in the row and field that it sealed for', () => {
     const [one, two] = [newFernetKey(), newFernetKey()]
     const token = openVault([two]).seal('row', 'field', 'value')
     const vault = openVault([one, two])

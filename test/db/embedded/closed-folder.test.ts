@@ -85,7 +85,9 @@ describe('the embedded PostgreSQL below a folder that others may not enter', { s
     },
   ]
   for (const [number, { name, skip, before, rights, warnings }] of ways.entries()) {
-    it(`starts, stops, starts again and is taken over ${name}`, { skip }, async () => {
+    it(`a PostgreSQL below a closed folder starts, stops, starts again and is taken over ${name}`, {
+      skip,
+    }, async () => {
       const data = `data-${number}`
       await mkdir(join(closed, data))
       const first = await start(data, 'stop', before)
@@ -109,7 +111,7 @@ describe('the embedded PostgreSQL below a folder that others may not enter', { s
     })
   }
 
-  it('is taken over by a program that gets to the files in another way', {
+  it('a PostgreSQL below a closed folder is taken over by a program that gets to the files in another way', {
     skip: noMounts || noCapability,
   }, async () => {
     await mkdir(join(closed, 'mixed'))
@@ -121,7 +123,7 @@ describe('the embedded PostgreSQL below a folder that others may not enter', { s
     assert.equal(await processIdentity(pid), null)
   })
 
-  it('says in one sentence what to do where there is no way to the files', async () => {
+  it('a PostgreSQL below a closed folder says in one sentence what to do where there is no way to the files', async () => {
     await mkdir(join(closed, 'none'))
     await assert.rejects(start('none', 'stop', WITHOUT_BOTH), (error: Error) => {
       const line =

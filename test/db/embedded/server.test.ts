@@ -27,7 +27,7 @@ after(async () => {
 })
 
 describe('embedded PostgreSQL', () => {
-  it('is made at the first start, keeps its rows and its port over a restart', async () => {
+  it('the embedded PostgreSQL is made at the first start, and keeps its rows and its port over a restart', async () => {
     const first = await startEmbeddedPostgres({ directory, log })
     await query(first.url, 'create table kept (word text)')
     await query(first.url, "insert into kept values ('here')")
@@ -40,7 +40,7 @@ describe('embedded PostgreSQL', () => {
     await second.stop()
   })
 
-  it('keeps its promises to the disk, speaks UTF-8 and UTC, and listens on the loopback alone', async () => {
+  it('the embedded PostgreSQL syncs to the disk, speaks UTF-8 and UTC, and listens on the loopback alone', async () => {
     const server = await startEmbeddedPostgres({ directory, log })
     const settings = ['fsync', 'full_page_writes', 'TimeZone', 'server_encoding', 'listen_addresses']
     const found = await Promise.all(
@@ -51,7 +51,7 @@ describe('embedded PostgreSQL', () => {
     await server.stop()
   })
 
-  it('lets nobody in without the password, which only its owner can read', async () => {
+  it('the embedded PostgreSQL lets nobody in without the password, which only its owner can read', async () => {
     const server = await startEmbeddedPostgres({ directory, log })
     const wrong = new URL(server.url)
     wrong.password = 'wrong'
@@ -60,7 +60,7 @@ describe('embedded PostgreSQL', () => {
     await server.stop()
   })
 
-  it('is taken over by the next start when the program was killed', async () => {
+  it('the embedded PostgreSQL of a killed program is taken over by the next start', async () => {
     const program = spawn(process.execPath, [join(import.meta.dirname, 'killed.ts'), directory], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -78,7 +78,7 @@ describe('embedded PostgreSQL', () => {
     await server.stop()
   })
 
-  it('says when its server is gone by itself, can still be stopped then, and starts again', async () => {
+  it('an embedded PostgreSQL that ends by itself says so, can still be stopped, and starts again', async () => {
     const server = await startEmbeddedPostgres({ directory, log })
     process.kill(Number(await postmasterPid()), 'SIGKILL')
     const { expected, reason } = await within(30_000, server.exited)
@@ -90,7 +90,7 @@ describe('embedded PostgreSQL', () => {
     assert.equal((await within(30_000, again.exited)).expected, true)
   })
 
-  it('starts although a crash left the note of a process whose number now belongs to another', async () => {
+  it('the embedded PostgreSQL starts although a crash left the note of a process whose number now belongs to another', async () => {
     const other = spawn('sleep', ['60'], { cwd: folder, stdio: 'ignore' })
     await writeFile(
       join(directory, 'cluster', 'postmaster.pid'),
@@ -102,7 +102,7 @@ describe('embedded PostgreSQL', () => {
     await once(other, 'exit')
   })
 
-  it('moves to another port when its own was taken meanwhile', async () => {
+  it('the embedded PostgreSQL moves to another port when its own was taken meanwhile', async () => {
     const taken = Number(await readFile(join(directory, 'port'), 'utf8'))
     const squatter = createServer().listen(taken, '127.0.0.1')
     await once(squatter, 'listening')
@@ -112,7 +112,7 @@ describe('embedded PostgreSQL', () => {
     squatter.close()
   })
 
-  it('refuses files of another PostgreSQL release and leaves them as they are', async () => {
+  it('the embedded PostgreSQL refuses files of another release and leaves them as they are', async () => {
     const version = join(directory, 'cluster', 'PG_VERSION')
     const ours = await readFile(version, 'utf8')
     await writeFile(version, '12\n')
@@ -123,7 +123,7 @@ describe('embedded PostgreSQL', () => {
     await server.stop()
   })
 
-  it('finishes a first start that was cut off', async () => {
+  it('the embedded PostgreSQL finishes a first start that was cut off', async () => {
     const cut = join(folder, 'cut')
     const server = await startEmbeddedPostgres({ directory: cut, log })
     await server.stop()
@@ -134,7 +134,7 @@ describe('embedded PostgreSQL', () => {
     assert.deepEqual((await readdir(cut)).sort(), ['cluster', 'password', 'port', 'server.log'])
   })
 
-  it('says nothing of its password', async () => {
+  it('the embedded PostgreSQL never shows its password', async () => {
     const password = (await readFile(join(directory, 'password'), 'utf8')).trim()
     assert.ok(said.length > 0)
     assert.ok(!said.join('\n').includes(password))

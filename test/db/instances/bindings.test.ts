@@ -26,7 +26,7 @@ const conflict = (kind: string, field: string) => (error: unknown) =>
   error instanceof DbConflict && error.kind === kind && error.field === field
 
 describe('folder patterns', () => {
-  it('are the same for paths that a provider takes for the same', () => {
+  it('folder patterns are the same for paths that a provider takes for the same', () => {
     for (const path of [
       '/Odoo-Backups/{instance_slug}/',
       'odoo-backups/{instance_slug}',
@@ -38,7 +38,7 @@ describe('folder patterns', () => {
     assert.equal(folderPattern('/caf\u0065\u0301', 'acme'), folderPattern('/CAF\u00c9', 'acme'))
   })
 
-  it('refuse to climb', () => {
+  it('folder patterns refuse to climb', () => {
     assert.throws(() => folderPattern('/a/../b', 'acme'), conflict('invalid', 'remote_path'))
   })
 
@@ -72,7 +72,7 @@ describe('bindings', () => {
   })
   after(() => test.close())
 
-  it('have the defaults of the contract', async () => {
+  it('bindings have the defaults of the contract', async () => {
     const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]
     const binding = await createBinding(test.db, { instance_slug: instance.slug, account_id: account.id })
     assert.equal(binding.remote_path, '/odoo-backups/{instance_slug}/')
@@ -80,7 +80,7 @@ describe('bindings', () => {
     assert.deepEqual([binding.enabled, binding.keep_last, binding.retention_scope], [true, null, 'folder'])
   })
 
-  it('are one an instance and account', async () => {
+  it('an instance has one binding per account', async () => {
     const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]
     const values = { instance_slug: instance.slug, account_id: account.id }
     await createBinding(test.db, values)
@@ -90,7 +90,7 @@ describe('bindings', () => {
     )
   })
 
-  it('of one account cannot share a folder, of two accounts can', async () => {
+  it('bindings of one account cannot share a folder, those of two accounts can', async () => {
     const [one, two] = [await someInstance(test.db), await someInstance(test.db)]
     const [account, other] = [await someAccount(test.db), await someAccount(test.db)]
     await createBinding(test.db, {
@@ -105,7 +105,7 @@ describe('bindings', () => {
     await createBinding(test.db, { instance_slug: two.slug, account_id: other.id, remote_path: '/all/prod' })
   })
 
-  it('cannot share a folder either when they are made at the same time', async () => {
+  it('bindings that are made at the same time cannot share a folder either', async () => {
     const account = await someAccount(test.db)
     const instances = await Promise.all(Array.from({ length: 6 }, () => someInstance(test.db)))
     const outcomes = await Promise.allSettled(
@@ -123,7 +123,7 @@ describe('bindings', () => {
     }
   })
 
-  it('cannot be moved into the folder of another, but can stay in their own', async () => {
+  it('bindings cannot be moved into the folder of another, but can stay in their own', async () => {
     const [one, two, account] = [
       await someInstance(test.db),
       await someInstance(test.db),
@@ -149,7 +149,7 @@ describe('bindings', () => {
     assert.equal(await updateBinding(test.db, binding.id, {}), null)
   })
 
-  it('keep both of two changes that are made at the same time, each knowing what was before it', async () => {
+  it('bindings keep both of two changes that are made at the same time, each knowing what was before it', async () => {
     const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]
     const binding = await createBinding(test.db, {
       instance_slug: instance.slug,
@@ -185,7 +185,7 @@ describe('bindings', () => {
     assert.deepEqual([last?.remote_path, last?.enabled, last?.keep_last], ['/b', false, 5])
   })
 
-  it('refuse an unknown instance or account, and a keep_last below 1', async () => {
+  it('bindings refuse an unknown instance or account, and a keep_last below 1', async () => {
     const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]
     await assert.rejects(
       createBinding(test.db, { instance_slug: 'nobody', account_id: account.id }),
@@ -209,7 +209,7 @@ describe('instances', () => {
   })
   after(() => test.close())
 
-  it('are made, listed by slug, renamed and deleted', async () => {
+  it('instances are made, listed by slug, renamed and deleted', async () => {
     for (const slug of ['b', 'a', 'c']) {
       await createInstance(test.db, { slug, name: slug.toUpperCase() })
     }
@@ -228,7 +228,7 @@ describe('instances', () => {
     assert.equal(await getInstance(test.db, 'a'), null)
   })
 
-  it('cannot be deleted while they have runs or bindings', async () => {
+  it('instances cannot be deleted while they have runs or bindings', async () => {
     const run = await someRun(test.db)
     await assert.rejects(deleteInstance(test.db, run.instance_slug), conflict('still_referenced', 'slug'))
     const [instance, account] = [await someInstance(test.db), await someAccount(test.db)]

@@ -14,7 +14,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 }
 
 describe('the environment', () => {
-  it('needs nothing: every variable has its default', () => {
+  it('every variable has a default', () => {
     assert.deepEqual(loadConfig({}), {
       dataDir: resolve('data'),
       backupRoot: resolve('data/backups'),
@@ -49,7 +49,7 @@ describe('the environment', () => {
     })
   })
 
-  it('puts backups and key under the data folder that was given', () => {
+  it('backups and key lie in the data folder that was given', () => {
     const config = loadConfig({ DATA_DIR: '/srv/cloud/', SECRET_KEY_FILE: '/run/keys/cloud' })
     assert.deepEqual(
       [config.dataDir, config.backupRoot, config.secretKeyFile],
@@ -57,7 +57,7 @@ describe('the environment', () => {
     )
   })
 
-  it('tells a port that was asked for from its default, also when they are equal', () => {
+  it('a port that was asked for is told from its default, also when they are equal', () => {
     const config = loadConfig({ TEMPORAL_PORT: '7233', PORT: '0' })
     assert.deepEqual(
       [config.temporalPort, config.temporalUiPort.asked, config.port],
@@ -65,11 +65,11 @@ describe('the environment', () => {
     )
   })
 
-  it('takes an empty variable as unset', () => {
+  it('an empty variable counts as unset', () => {
     assert.deepEqual(loadConfig({ TEMPORAL_ADDRESS: '', PORT: ' ', GOOGLE_API_ROOT: '' }), loadConfig({}))
   })
 
-  it('takes national clouds and gateways without their trailing slash', () => {
+  it('endpoints of national clouds and gateways lose their trailing slash', () => {
     const { endpoints } = loadConfig({
       MICROSOFT_GRAPH_ROOT: 'https://graph.microsoft.us/',
       GOOGLE_API_ROOT: 'https://gw:8443/google//',
@@ -86,7 +86,7 @@ describe('the environment', () => {
     'MICROSOFT_GRAPH_ROOT',
     'MICROSOFT_AUTHORITY_ROOT',
   ]) {
-    it(`refuses ${name} that is not https`, () => {
+    it(`${name} that is not https is refused`, () => {
       for (const value of [
         'http://localhost:1',
         'localhost:1',
@@ -101,7 +101,7 @@ describe('the environment', () => {
     })
   }
 
-  it('reports all problems at once and quotes no value', () => {
+  it('all problems of the environment are reported at once, without a value', () => {
     const problems = problemsOf({
       PORT: '70000',
       LOG_LEVEL: 'loud',

@@ -32,7 +32,7 @@ const secrets: readonly (readonly [text: string, secret: string])[] = [
 
 describe('redaction', () => {
   for (const [text, secret] of secrets) {
-    it(`hides what is secret in: ${text.slice(0, 40).replaceAll('\n', ' ')}`, () => {
+    it(`redaction hides what is secret in: ${text.slice(0, 40).replaceAll('\n', ' ')}`, () => {
       const clean = redact(text)
       assert.ok(!clean.includes(secret), clean)
       assert.match(clean, /\[redacted\]/)
@@ -40,7 +40,7 @@ describe('redaction', () => {
     })
   }
 
-  it('leaves ordinary text as it is', () => {
+  it('redaction leaves ordinary text as it is', () => {
     for (const text of [
       'a basic understanding of bearer certificates',
       'no access_token in the answer',
@@ -52,7 +52,7 @@ describe('redaction', () => {
     }
   })
 
-  it('keeps a line of JSON JSON', () => {
+  it('redaction keeps a line of JSON JSON', () => {
     for (const [text] of secrets) {
       const line = JSON.stringify({ msg: text, nested: { text: JSON.stringify({ text }) }, after: 'kept' })
       assert.equal(JSON.parse(redact(line)).after, 'kept', text)
@@ -68,7 +68,7 @@ describe('the log', () => {
     return { line, fields: JSON.parse(line) }
   }
 
-  it('writes one JSON object with a level in words and a time in UTC', () => {
+  it('a log line is one JSON object with a level in words and a time in UTC', () => {
     const { line } = logged((log) => log.info({ run_id: 'r1' }, 'sync started'))
     assert.match(
       line,
@@ -76,7 +76,7 @@ describe('the log', () => {
     )
   })
 
-  it('hides secrets in messages, fields, child bindings, errors and their causes', () => {
+  it('the log hides secrets in messages, fields, child bindings, errors and their causes', () => {
     const { line } = logged((log) => {
       const cause = new Error('GET https://host/?tempauth=cause-secret')
       const err = Object.assign(new Error(`failed with Bearer message-secret-1`, { cause }), {
@@ -92,7 +92,7 @@ describe('the log', () => {
     assert.match(line, /ECONNRESET/)
   })
 
-  it('says nothing below its level', () => {
+  it('the log writes nothing below its level', () => {
     const lines: string[] = []
     createLogger({ logLevel: 'warn' }, { write: (line) => lines.push(line) }).info('quiet')
     assert.deepEqual(lines, [])

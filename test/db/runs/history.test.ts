@@ -53,7 +53,7 @@ describe('the history of runs', () => {
       .execute()
   }
 
-  it('a single run is said to match exactly where the query finds it', async () => {
+  it('matchesRun says of a single run what the query finds', async () => {
     const all = (await listRuns(test.db, { limit: 100 })).items
     const failed = { status: 'failed', with_open_failures: true } as const
     const filters: readonly (RunFilter & { readonly finds: number })[] = [
@@ -93,7 +93,7 @@ describe('the history of runs', () => {
     assert.equal(second.next_cursor, null)
   })
 
-  it('leads back to the page before, and says when that is the first', async () => {
+  it('a page of the history leads back to the one before, and says when that is the first', async () => {
     const filter = { instance: slug, limit: 2 }
     const first = await listRuns(test.db, filter)
     const second = await listRuns(test.db, { ...filter, cursor: first.next_cursor ?? '' })
@@ -115,7 +115,7 @@ describe('the history of runs', () => {
     await assert.rejects(listNewerRuns(test.db, { ...filter, cursor: 'x' }), /cursor/)
   })
 
-  it('knows which copies of a run are no longer there', async () => {
+  it('the deleted copies of runs are known', async () => {
     const { id } = await someRun(test.db)
     for (const remote_id of [randomName('kept'), 'gone']) {
       await recordUploadedFile(test.db, {

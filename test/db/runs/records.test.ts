@@ -22,7 +22,7 @@ describe('records', () => {
   })
   after(() => test.close())
 
-  it('close the attempt of a worker that was lost when the next one starts', async () => {
+  it('the attempt of a lost worker is closed when the next one starts', async () => {
     const run = await someRun(test.db)
     const error = { code: 'network_stalled', message: 'No bytes moved.', retryable: true }
     const lost = await startAttempt(test.db, { run_id: run.id, account_id: 'a1', attempt: 1 })
@@ -40,7 +40,7 @@ describe('records', () => {
     )
   })
 
-  it('leave a lost attempt what it is known to have sent', async () => {
+  it('the attempt of a lost worker keeps what it is known to have sent', async () => {
     const run = await someRun(test.db)
     const upload = { run_id: run.id, account_id: 'a1' }
     const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 1000, archive_mtime_ns: '1' }
@@ -61,7 +61,7 @@ describe('records', () => {
     )
   })
 
-  it('tell what an account sent within a day: the share of long attempts, and what still runs', async () => {
+  it('what an account sent within a day is the share of long attempts and what still runs', async () => {
     const run = await someRun(test.db)
     const account = randomName('a')
     const error = JSON.stringify({ code: 'rate_limited', message: 'x', retryable: true })
@@ -92,7 +92,7 @@ describe('records', () => {
     assert.equal(running.limited_since, long.limited_since)
   })
 
-  it('know which files of a listing are ours and not deleted', async () => {
+  it('the ledger knows which files of a listing are ours and not deleted', async () => {
     const file = {
       account_id: 'a1',
       run_id: 'r1',
@@ -113,7 +113,7 @@ describe('records', () => {
     assert.equal((await listUploadedFiles(test.db, 'r1')).length, 2)
   })
 
-  it('let a user in by a live session only, and by none after a new password', async () => {
+  it('a user comes in by a live session only, and by none after a new password', async () => {
     const user = await createUser(test.db, { username: 'admin', password_hash: 'hash' })
     await assert.rejects(
       createUser(test.db, { username: 'admin', password_hash: 'other' }),

@@ -35,7 +35,7 @@ describe('runs', () => {
     return [run?.cloud_sync_status, Object.fromEntries(rows.map((row) => [row.account_id, row.state]))]
   }
 
-  it('is recorded once however often it is asked for', async () => {
+  it('a run is recorded once however often it is asked for', async () => {
     const instance = await someInstance(test.db)
     const values = {
       id: randomName('run'),
@@ -48,7 +48,7 @@ describe('runs', () => {
     assert.equal(new Set(answers.map((answer) => JSON.stringify(answer.run))).size, 1)
   })
 
-  it('refuses a run_id that belongs to another archive or instance', async () => {
+  it('a run_id that belongs to another archive or instance is refused', async () => {
     const run = await someRun(test.db)
     const other = await someInstance(test.db)
     const same = { id: run.id, workflow_id: 'w' }
@@ -62,7 +62,7 @@ describe('runs', () => {
     )
   })
 
-  it('refuses an unknown instance and an ID that would not fit a workflow ID', async () => {
+  it('an unknown instance and an ID that would not fit a workflow ID are refused', async () => {
     await assert.rejects(
       recordRun(test.db, { id: 'r', instance_slug: 'nobody', archive: 'a.dump', workflow_id: 'w' }),
       conflict('not_found', 'instance'),
@@ -70,7 +70,7 @@ describe('runs', () => {
     await assert.rejects(someRun(test.db, 'has/slash'), /runs_id_check/)
   })
 
-  it('keeps the limit to some accounts as a list', async () => {
+  it('the limit of a run to some accounts is kept as a list', async () => {
     const instance = await someInstance(test.db)
     const { run } = await recordRun(test.db, {
       id: randomName('run'),
@@ -84,7 +84,7 @@ describe('runs', () => {
     assert.equal(run.finished_at, '2026-11-23T01:02:03.000Z')
   })
 
-  it('shows the same status on the run as in its destinations, whoever writes at the same time', async () => {
+  it('a run shows the same status as its destinations, whoever writes at the same time', async () => {
     const run = await someRun(test.db)
     const accounts = ['a1', 'a2', 'a3']
     await beginSync(test.db, run.id, Object.fromEntries(accounts.map((id) => [id, pendingDestination()])))
@@ -116,7 +116,7 @@ describe('runs', () => {
     assert.deepEqual(normalTimes(inRows), normalTimes(onRun))
   })
 
-  it('keeps the destinations of earlier syncs when a re-upload begins with one of them', async () => {
+  it('the destinations of earlier syncs are kept when a re-upload begins with one of them', async () => {
     const run = await someRun(test.db)
     await beginSync(test.db, run.id, { a1: pendingDestination(), a2: pendingDestination() })
     await saveDestination(test.db, run.id, 'a1', { status: 'cancelled' })
@@ -128,7 +128,7 @@ describe('runs', () => {
     assert.deepEqual([again.cloud_status, again.error, again.sync_finished_at], ['pending', null, null])
   })
 
-  it('cannot call a copy uploaded that was not proven, nor failed without a reason', async () => {
+  it('a destination cannot be uploaded without a proof, nor failed without a reason', async () => {
     const run = await someRun(test.db)
     await beginSync(test.db, run.id, { a1: pendingDestination() })
     const proven = {
@@ -157,14 +157,14 @@ describe('runs', () => {
     assert.equal(onRun?.a1?.status, 'pending')
   })
 
-  it('refuses a destination or run that does not exist', async () => {
+  it('a destination or run that does not exist is refused', async () => {
     const run = await someRun(test.db)
     await assert.rejects(saveDestination(test.db, run.id, 'a1', {}), conflict('not_found', 'destination'))
     await assert.rejects(saveDestination(test.db, 'none', 'a1', {}), conflict('not_found', 'run_id'))
     await assert.rejects(finishSync(test.db, 'none', 'none'), conflict('not_found', 'run_id'))
   })
 
-  it('pages newest first without repeating or losing a run while others arrive', async () => {
+  it('pages of runs repeat and lose none while others arrive', async () => {
     const instance = await someInstance(test.db)
     const record = (id: string) =>
       recordRun(test.db, { id, instance_slug: instance.slug, archive: `${id}.dump`, workflow_id: 'w' })
@@ -189,7 +189,7 @@ describe('runs', () => {
     )
   })
 
-  it('keeps what is settled from late attempts until the next sync begins', async () => {
+  it('a settled destination is kept from late attempts until the next sync begins', async () => {
     const run = await someRun(test.db)
     await beginSync(test.db, run.id, { a1: pendingDestination() })
     const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 5, archive_mtime_ns: '1' }
@@ -212,13 +212,13 @@ describe('runs', () => {
     assert.equal(status.a1?.status, 'uploading')
   })
 
-  it('refuses a cursor that no list gave out', async () => {
+  it('a cursor that no list gave out is refused', async () => {
     for (const cursor of ['', 'x', Buffer.from('["a","b"]').toString('base64url')]) {
       await assert.rejects(listRuns(test.db, { limit: 5, cursor }), conflict('invalid', 'cursor'))
     }
   })
 
-  it('releases the pin of a settled run only', async () => {
+  it('the pin of a settled run only can be released', async () => {
     const run = await someRun(test.db)
     const pinned = await saveArchive(test.db, run.id, {
       size: 5,

@@ -35,24 +35,24 @@ const vectors = z
 
 describe('Fernet', () => {
   for (const { secret, src, now, iv, token } of vectors.generate) {
-    it('makes the token of the specification', () => {
+    it('Fernet makes the token of the specification', () => {
       assert.equal(fernetSeal(secret, src, { now, iv: Uint8Array.from(iv) }), token)
     })
   }
 
   for (const { secret, src, now, ttl_sec, token } of vectors.verify) {
-    it('opens the token of the specification', () => {
+    it('Fernet opens the token of the specification', () => {
       assert.equal(fernetOpen(secret, token, { now, ttlSeconds: ttl_sec }), src)
     })
   }
 
   for (const { desc, secret, now, ttl_sec, token } of vectors.invalid) {
-    it(`refuses a token with: ${desc}`, () => {
+    it(`Fernet refuses a token with: ${desc}`, () => {
       assert.throws(() => fernetOpen(secret, token, { now, ttlSeconds: ttl_sec }), FernetError)
     })
   }
 
-  it('opens what it seals, whatever the length and characters', () => {
+  it('Fernet opens what it seals, whatever the length and characters', () => {
     const key = newFernetKey()
     for (const text of [
       'x',
@@ -65,19 +65,19 @@ describe('Fernet', () => {
     }
   })
 
-  it('seals the same text differently each time', () => {
+  it('Fernet seals the same text differently each time', () => {
     const key = newFernetKey()
     assert.notEqual(fernetSeal(key, 'same'), fernetSeal(key, 'same'))
   })
 
-  it('uses the IV that it is given, also one that does not count from zero', () => {
+  it('Fernet uses the IV that it is given, also one that does not count from zero', () => {
     const key = newFernetKey()
     const iv = Uint8Array.from({ length: 16 }, (_, index) => 255 - index)
     const token = Buffer.from(fernetSeal(key, 'text', { iv }), 'base64url')
     assert.deepEqual(new Uint8Array(token.subarray(9, 25)), iv)
   })
 
-  it('refuses a token in which any one byte was changed', () => {
+  it('Fernet refuses a token in which any one byte was changed', () => {
     const key = newFernetKey()
     const token = Buffer.from(fernetSeal(key, 'payload'), 'base64url')
     for (const index of token.keys()) {
@@ -87,7 +87,7 @@ describe('Fernet', () => {
     }
   })
 
-  it('refuses another key, and names neither key nor token in its error', () => {
+  it('Fernet refuses another key, and names neither key nor token in its error', () => {
     const [key, other] = [newFernetKey(), newFernetKey()]
     const token = fernetSeal(key, 'secret text')
     assert.throws(
@@ -97,7 +97,7 @@ describe('Fernet', () => {
     )
   })
 
-  it('keeps a token open for years when no life was asked for', () => {
+  it('Fernet opens a token for years when no life was asked for', () => {
     const key = newFernetKey()
     const now = Date.now()
     assert.equal(
@@ -106,7 +106,7 @@ describe('Fernet', () => {
     )
   })
 
-  it('takes only 32 bytes of urlsafe base64 for a key', () => {
+  it('Fernet takes only 32 bytes of urlsafe base64 for a key', () => {
     assert.ok(isFernetKey(newFernetKey()))
     for (const text of [
       '',

@@ -33,7 +33,7 @@ describe('a vault that follows its key file', () => {
   const write = (text: string, mode = 0o600) => writeFile(path, `${text}\n`, { mode })
   const vaultOf = () => openKeyFileVault(path, [one], log)
 
-  it('does not take keys from a file that has become open to others, until it is closed again', async () => {
+  it('a vault takes no keys from a file that has become open to others, until it is closed again', async () => {
     const vault = vaultOf()
     await write(`${two}\n${one}`)
     await chmod(path, 0o644)
@@ -44,7 +44,7 @@ describe('a vault that follows its key file', () => {
     assert.equal(said.length, 2)
   })
 
-  it('warns once of a file that it cannot use, and again of the next one', async () => {
+  it('a vault warns once of a file that it cannot use, and again of the next one', async () => {
     const vault = vaultOf()
     await write('no key at all')
     for (let count = 0; count < 5; count += 1) assert.equal(vault.fingerprint, keyFingerprint(one))
@@ -57,7 +57,7 @@ describe('a vault that follows its key file', () => {
     assert.deepEqual([said.length, said[2]?.startsWith('info')], [3, true])
   })
 
-  it('goes on with its keys while the file is away, and says so once', async () => {
+  it('a vault goes on with its keys while the file is away, and says so once', async () => {
     const vault = vaultOf()
     const token = vault.seal('row', 'field', 'value')
     await rename(path, `${path}.away`)

@@ -35,7 +35,7 @@ describe('the key file', () => {
     return path
   }
 
-  it('is made at the first start, for its owner only, and read at the next', async () => {
+  it('the key file is made at the first start, for its owner only, and read at the next', async () => {
     const path = join(folder, 'new', 'secret.key')
     const made = await loadOrCreateKeys(path, { sealedRowsExist: false })
     assert.equal(made.length, 1)
@@ -45,7 +45,7 @@ describe('the key file', () => {
     assert.deepEqual(await loadOrCreateKeys(path, { sealedRowsExist: true }), made)
   })
 
-  it('is one file with one key when several processes start at once', async () => {
+  it('the key file has one key when several processes start at once', async () => {
     const path = join(folder, 'race', 'secret.key')
     const all = await Promise.all(
       Array.from({ length: 8 }, () => loadOrCreateKeys(path, { sealedRowsExist: false })),
@@ -54,7 +54,7 @@ describe('the key file', () => {
     assert.deepEqual(await readdir(join(folder, 'race')), ['secret.key'])
   })
 
-  it('is never made anew while the database holds sealed rows', async () => {
+  it('the key file is never made anew while the database holds sealed rows', async () => {
     const path = join(folder, 'lost', 'secret.key')
     await assert.rejects(
       loadOrCreateKeys(path, { sealedRowsExist: true }),
@@ -64,19 +64,19 @@ describe('the key file', () => {
   })
 
   for (const mode of [0o640, 0o604, 0o620, 0o666]) {
-    it(`is refused with mode ${mode.toString(8)}`, async () => {
+    it(`a key file with mode ${mode.toString(8)} is refused`, async () => {
       const path = await fileWith(`mode-${mode.toString(8)}`, newFernetKey(), mode)
       await assert.rejects(loadOrCreateKeys(path, { sealedRowsExist: false }), refusal(/chmod 600/))
     })
   }
 
-  it('may hold several keys, blank lines and CRLF; the first comes first', async () => {
+  it('a key file may hold several keys, blank lines and CRLF; the first comes first', async () => {
     const [one, two] = [newFernetKey(), newFernetKey()]
     const path = await fileWith('several', `${one}\r\n\n${two}\n`)
     assert.deepEqual(await loadOrCreateKeys(path, { sealedRowsExist: true }), [one, two])
   })
 
-  it('is refused by line number when malformed, without the line being quoted', async () => {
+  it('a malformed key file is refused by line number, without the line being quoted', async () => {
     const path = await fileWith('malformed', `${newFernetKey()}\nsomething-secret\n`)
     await assert.rejects(
       loadOrCreateKeys(path, { sealedRowsExist: false }),
@@ -84,17 +84,17 @@ describe('the key file', () => {
     )
   })
 
-  it('is refused when empty, and left as it is', async () => {
+  it('an empty key file is refused and left as it is', async () => {
     const path = await fileWith('empty', '\n')
     await assert.rejects(loadOrCreateKeys(path, { sealedRowsExist: false }), refusal(/holds no key/))
     assert.equal(await readFile(path, 'utf8'), '\n')
   })
 
-  it('is refused when it is a folder', async () => {
+  it('a folder in the place of the key file is refused', async () => {
     await assert.rejects(loadOrCreateKeys(folder, { sealedRowsExist: false }), KeyFileError)
   })
 
-  it('is replaced where a link to it leads, and stays for its owner only', async () => {
+  it('a key file is replaced where a link to it leads, and stays for its owner only', async () => {
     const path = await fileWith('linked', newFernetKey())
     await symlink(path, `${path}.link`)
     const keys = [newFernetKey(), newFernetKey()]
@@ -104,7 +104,7 @@ describe('the key file', () => {
     assert.ok((await lstat(`${path}.link`)).isSymbolicLink())
   })
 
-  it('leaves no draft with its keys behind when it cannot be replaced', async () => {
+  it('a key file that cannot be replaced leaves no draft with its keys behind', async () => {
     // Stands for a file that is mounted by itself: it cannot be replaced by renaming either.
     const path = join(folder, 'fixed', 'secret.key')
     await mkdir(path, { recursive: true })
@@ -115,7 +115,7 @@ describe('the key file', () => {
     assert.deepEqual(await readdir(join(folder, 'fixed')), ['secret.key'])
   })
 
-  it('is named by a fingerprint of 8 hex digits', () => {
+  it('a key is named by a fingerprint of 8 hex digits', () => {
     assert.match(keyFingerprint(newFernetKey()), /^[0-9a-f]{8}$/)
   })
 })

@@ -68,7 +68,7 @@ describe('changing the key', () => {
     ['another rotation', (file: string) => rotateKey(db, file, fresh)],
     ['--resume', (file: string) => resealWithFirst(db, file)],
   ] as const) {
-    it(`loses no value when ${name} runs at the same moment, and nobody is told what is not so`, async () => {
+    it(`changing the key loses no value when ${name} runs at the same moment, and reports the truth`, async () => {
       const outcomes = await Promise.allSettled([rotateKey(db, path, fresh), other(path)])
       for (const outcome of outcomes) {
         assert.ok(outcome.status === 'fulfilled' || outcome.reason instanceof KeyChangeUnderWay)
@@ -90,7 +90,7 @@ describe('changing the key', () => {
     })
   }
 
-  it('is refused while another host changes the keys of the same database', async () => {
+  it('changing the key is refused while another host changes the keys of the same database', async () => {
     const copy = join(folder, 'copy.key')
     await writeFile(copy, `${key}\n`, { mode: 0o600 })
     await withKeysLocked(db, copy, async () => {
@@ -101,7 +101,7 @@ describe('changing the key', () => {
     await rotateKey(db, path, fresh)
   })
 
-  it('adds no key while another command has the file, and takes over from one that was killed', async () => {
+  it('adding a key is refused while another command has the file, and takes over from one that was killed', async () => {
     await withKeyFileLocked(path, async () => {
       await assert.rejects(stageKey(path), new RegExp(`being changed by process ${process.pid}`))
       await assert.rejects(rotateKey(db, path, fresh), KeyChangeUnderWay)
@@ -116,7 +116,7 @@ describe('changing the key', () => {
     await rotateKey(db, path, { staged: true })
   })
 
-  it('leaves the file as it is while the database is away, however often it is tried', async () => {
+  it('changing the key leaves the file as it is while the database is away, however often it is tried', async () => {
     const away = openDatabase('postgresql://nobody:x@127.0.0.1:1/none', { log: { warn: () => {} } })
     await assert.rejects(rotateKey(away, path, fresh), /ECONNREFUSED/)
     await assert.rejects(rotateKey(away, path, fresh), /ECONNREFUSED/)
@@ -125,7 +125,7 @@ describe('changing the key', () => {
     assert.deepEqual(await keysNow(), [key])
   })
 
-  it('says that it was cut short, keeps the old key, and is finished by --resume', async () => {
+  it('a change of the key that was cut short says so, keeps the old key, and is finished by --resume', async () => {
     await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`.execute(
       db,
     )
@@ -145,7 +145,7 @@ describe('changing the key', () => {
     assert.equal((await dropOldKeys(db, path)).length, 1)
   })
 
-  it('seals credentials that are only tried anew as well, and counts those that no key opens', async () => {
+  it('changing the key seals drafts of accounts anew as well, and counts those that no key opens', async () => {
     const credentials = { access_token: 'tried' }
     const draft = { name: 'D', provider: 'dropbox', credentials, settings: {} } as const
     const id = await saveDraft(db, openVault([key]), draft)
@@ -166,7 +166,7 @@ describe('changing the key', () => {
     assert.notEqual(await openAccount(db, newest, saved.id), null)
   })
 
-  it('knows every column of the database that is sealed', async () => {
+  it('every sealed column of the database is sealed anew', async () => {
     const { rows } = await sql<{ name: string }>`
       select table_name || '.' || column_name as name from information_schema.columns
       where table_schema = 'public' and column_name like '%sealed%' order by name`.execute(db)

@@ -36,7 +36,7 @@ describe('upload sessions', () => {
 
   const claimFor = async (runId: string, accountId = 'a1') => claimSession(test.db, runId, accountId, target)
 
-  it('come back as they were saved, and lie sealed in the database', async () => {
+  it('upload sessions come back as they were saved, and lie sealed in the database', async () => {
     const claim = await claimFor((await someRun(test.db)).id)
     assert.equal(openSession(testVault, claim), null)
     await saveSession(test.db, testVault, claim, session)
@@ -46,7 +46,7 @@ describe('upload sessions', () => {
     assert.doesNotMatch(JSON.stringify(row), /tempauth/)
   })
 
-  it('do not open in the place of another run or account', async () => {
+  it('upload sessions do not open in the row of another run or account', async () => {
     const one = await claimFor((await someRun(test.db)).id)
     await saveSession(test.db, testVault, one, session)
     const row = await claimFor(one.run_id)
@@ -56,7 +56,7 @@ describe('upload sessions', () => {
     )
   })
 
-  it('belong to the newest claim: an older attempt can write nothing', async () => {
+  it('upload sessions belong to the newest claim: an older attempt can write nothing', async () => {
     const { id } = await someRun(test.db)
     const old = await claimFor(id)
     await saveSession(test.db, testVault, old, session)
@@ -75,7 +75,7 @@ describe('upload sessions', () => {
     assert.equal(await getSession(test.db, id, 'a1'), null)
   })
 
-  it('never give a number twice, also after they were forgotten', async () => {
+  it("a claim's number is never given twice, also after the session was deleted", async () => {
     const { id } = await someRun(test.db)
     for (const expected of [1, 2]) {
       const claim = await claimFor(id)
@@ -91,7 +91,7 @@ describe('upload sessions', () => {
     assert.equal((await claimFor(id, 'a2')).claim, 1)
   })
 
-  it('keep others from claiming while a transaction relies on them', async () => {
+  it('an upload session cannot be claimed while a transaction relies on its claim', async () => {
     const { id } = await someRun(test.db)
     const claim = await claimFor(id)
     const next: Promise<{ claim: number }>[] = []
@@ -108,7 +108,7 @@ describe('upload sessions', () => {
     assert.equal((await next[0])?.claim, 2)
   })
 
-  it('give each of many attempts at once a claim of its own', async () => {
+  it('each of many attempts at once gets a claim of its own', async () => {
     const { id } = await someRun(test.db)
     const claims = await Promise.all(Array.from({ length: 8 }, () => claimFor(id)))
     assert.deepEqual(
@@ -117,7 +117,7 @@ describe('upload sessions', () => {
     )
   })
 
-  it('move the clock of progress only when the provider stores more than before', async () => {
+  it('the clock of progress moves only when the provider stores more than before', async () => {
     const { id } = await someRun(test.db)
     const claim = await claimFor(id)
     const setBack = sql`update upload_sessions set last_progress_at = '2026-01-01' where run_id = ${id}`
@@ -137,7 +137,7 @@ describe('upload sessions', () => {
     assert.notEqual(again.last_progress_at, stalled.last_progress_at, 'a re-upload has its own 24 hours')
   })
 
-  it('keep their own target when claimed again, until they are dropped for another', async () => {
+  it('upload sessions keep their own target when claimed again, until they are dropped for another', async () => {
     const { id } = await someRun(test.db)
     const first = await claimFor(id)
     await saveSession(test.db, testVault, first, session)
@@ -152,7 +152,7 @@ describe('upload sessions', () => {
     )
   })
 
-  it('cannot hold more bytes than the archive has', async () => {
+  it('upload sessions cannot hold more bytes than the archive has', async () => {
     const claim = await claimFor((await someRun(test.db)).id)
     await assert.rejects(
       saveProgress(test.db, claim, { stored_bytes: 1001, sent_bytes: 1001 }),

@@ -19,25 +19,25 @@ describe('upload slots', () => {
   const take = (accountId: string, runId: string, limit = 2) =>
     takeSlot(test.db, { accountId, runId, limit, leaseMs: 60_000 })
 
-  it('never exceed the limit of an account, however many ask at once', async () => {
+  it('upload slots never exceed the limit of an account, however many ask at once', async () => {
     const { id } = await someAccount(test.db)
     const answers = await Promise.all(Array.from({ length: 25 }, (_, index) => take(id, `run-${index}`, 3)))
     assert.equal(answers.filter(Boolean).length, 3)
   })
 
-  it('of one account do not count for another', async () => {
+  it('upload slots of one account do not count for another', async () => {
     const [one, other] = [await someAccount(test.db), await someAccount(test.db)]
     assert.equal(await take(one.id, 'r1', 1), true)
     assert.equal(await take(other.id, 'r2', 1), true)
   })
 
-  it('are renewed by their holder also when the limit was lowered', async () => {
+  it('upload slots are renewed by their holder also when the limit was lowered', async () => {
     const { id } = await someAccount(test.db)
     assert.deepEqual([await take(id, 'r1'), await take(id, 'r2')], [true, true])
     assert.deepEqual([await take(id, 'r1', 1), await take(id, 'r3', 1)], [true, false])
   })
 
-  it('are free again when released, or when the lease of a dead worker has ended', async () => {
+  it('upload slots are free again when released, or when the lease of a dead worker has ended', async () => {
     const { id } = await someAccount(test.db)
     await take(id, 'r1', 1)
     assert.equal(await take(id, 'r2', 1), false)
@@ -49,7 +49,7 @@ describe('upload slots', () => {
     assert.equal(await take(id, 'r3', 1), true)
   })
 
-  it('are released by the attempt that holds the claim, and by no earlier one', async () => {
+  it('upload slots are released by the attempt that holds the claim, and by no earlier one', async () => {
     const { id } = await someAccount(test.db)
     const run = await someRun(test.db)
     const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 5, archive_mtime_ns: '1' }
@@ -67,14 +67,14 @@ describe('upload slots', () => {
     assert.equal(await take(id, 'r2', 1), false, 'the next round of the upload has taken it')
   })
 
-  it('of an account that is gone are refused', async () => {
+  it('upload slots of an account that is gone are refused', async () => {
     await assert.rejects(
       take('nobody', 'r1'),
       (error) => error instanceof DbConflict && error.kind === 'not_found',
     )
   })
 
-  it('pause with the account until the latest end that was asked for', async () => {
+  it('an account pauses until the latest end that was asked for', async () => {
     const { id } = await someAccount(test.db)
     assert.equal(await accountPause(test.db, id), null)
     await pauseAccount(test.db, id, '2099-01-02T00:00:00Z', 'daily limit')

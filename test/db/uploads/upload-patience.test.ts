@@ -33,7 +33,7 @@ describe('the time that an upload is tried in vain', () => {
   const isAbout = (ms: number, expected: number) =>
     assert.ok(ms >= expected && ms < expected + MINUTE, `${ms} ms, not ${expected}`)
 
-  it('is that of its attempts and of the short pauses between them', async () => {
+  it('the time tried in vain is that of the attempts and of the short pauses between them', async () => {
     const first = await begin()
     await save(first, { tried_ms: 2 * MINUTE })
     await rest(first, '5 minutes')
@@ -42,7 +42,7 @@ describe('the time that an upload is tried in vain', () => {
     isAbout((await save(second, { tried_ms: MINUTE })).fruitless_ms, 8 * MINUTE)
   })
 
-  it('leaves out outages, long pauses and the waiting for a place', async () => {
+  it('the time tried in vain leaves out outages, long pauses and the waiting for a turn', async () => {
     const first = await begin()
     await save(first, { tried_ms: MINUTE })
     await rest(first, '25 hours')
@@ -50,7 +50,7 @@ describe('the time that an upload is tried in vain', () => {
     assert.equal(second.fruitless_ms, MINUTE)
   })
 
-  it('ends with more bytes than ever before, not with those that were lost and came again', async () => {
+  it('the time tried in vain ends with more bytes than ever before, not with those that were lost and came again', async () => {
     const claim = await begin()
     await save(claim, { stored_bytes: 100 })
     await save(claim, { stored_bytes: 96, tried_ms: HOUR })
@@ -60,7 +60,7 @@ describe('the time that an upload is tried in vain', () => {
     assert.deepEqual([further.fruitless_ms, further.furthest_bytes], [0, 101])
   })
 
-  it('does not count what was sent last until the provider has been asked for it', async () => {
+  it('the time tried in vain leaves out what was sent last until the provider has been asked for it', async () => {
     const first = await begin()
     await save(first, { stored_bytes: 0, is_unsettled: true, tried_ms: 25 * HOUR })
     const second = await next(first)
@@ -72,7 +72,7 @@ describe('the time that an upload is tried in vain', () => {
     assert.deepEqual([arrived.fruitless_ms, arrived.unsettled_ms], [0, 0])
   })
 
-  it('goes on where the provider has forgotten the session, until the new one has a byte', async () => {
+  it('the time tried in vain goes on where the provider has forgotten the session, until the new one has a byte', async () => {
     const claim = await begin()
     await save(claim, { stored_bytes: 500 })
     await save(claim, { stored_bytes: 500, tried_ms: HOUR })
@@ -81,14 +81,14 @@ describe('the time that an upload is tried in vain', () => {
     assert.equal((await save(claim, { stored_bytes: 1, tried_ms: HOUR })).fruitless_ms, 0)
   })
 
-  it('begins anew with a re-upload', async () => {
+  it('the time tried in vain begins anew with a re-upload', async () => {
     const claim = await begin()
     await save(claim, { stored_bytes: 0, tried_ms: 23 * HOUR })
     await beginSync(test.db, claim.run_id, { a1: pendingDestination() })
     assert.equal((await next(claim)).fruitless_ms, 0)
   })
 
-  it('changes nothing of what an attempt does not know', async () => {
+  it('saving the time tried in vain changes nothing of what an attempt does not know', async () => {
     const first = await begin()
     await save(first, { stored_bytes: 600 })
     const second = await save(await next(first), { sent_bytes: 600 })

@@ -50,7 +50,7 @@ describe('the last copy of a binding', () => {
     return pages
   }
 
-  it('is that of the newest run with a proven copy, also when nothing had to be sent for it', async () => {
+  it('the last copy of a binding is that of the newest run with a proven one, also when nothing had to be sent for it', async () => {
     assert.deepEqual(await shown(), [null, null])
     const first = await run(proven('2026-11-20T02:00:00.000Z', 10))
     assert.deepEqual(await shown(), ['2026-11-20T02:00:00.000Z', 10])

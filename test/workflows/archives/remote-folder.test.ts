@@ -5,19 +5,19 @@ import { isArchiveName, namesForRun } from '../../../workflows/archives/archive-
 import { resolveFolder } from '../../../workflows/archives/remote-folder.ts'
 
 describe("a binding's folder", () => {
-  it('has its placeholders filled in, one slash before and none behind', () => {
+  it("a binding's folder has its placeholders filled in, one slash before and none behind", () => {
     assert.equal(resolveFolder('/odoo-backups/{instance_slug}/', 'acme', null), '/odoo-backups/acme')
     assert.equal(resolveFolder('//a///{instance_slug}-{database}//x', 'acme', 'prod'), '/a/acme-prod/x')
     assert.equal(resolveFolder('{instance_slug}/{instance_slug}', 'acme', null), '/acme/acme')
     assert.equal(resolveFolder('/', 'acme', null), '/')
   })
 
-  it('is none when it needs a database and the run has none', () => {
+  it("a binding's folder is null when it needs a database and the run has none", () => {
     assert.equal(resolveFolder('/x/{database}', 'acme', null), null)
     assert.equal(resolveFolder('/x', 'acme', null), '/x')
   })
 
-  it('carries the name of the database as it is, whatever characters it has', () => {
+  it("a binding's folder carries the name of the database as it is, whatever characters it has", () => {
     const name = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !text.includes('/'))
     fc.assert(
       fc.property(name, (database) => {

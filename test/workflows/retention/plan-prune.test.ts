@@ -37,7 +37,7 @@ const anyCase = anyListing.chain((listing) =>
 )
 
 describe('archive names', () => {
-  it('are those of .zip, .dump and .tar.gz files, in any case', () => {
+  it('archive names are those of .zip, .dump and .tar.gz files, in any case', () => {
     for (const name of ['a.zip', 'a.dump', 'a.tar.gz', 'A.ZIP', 'a.b.Tar.Gz', '.zip'])
       assert.equal(isArchiveName(name), true, name)
     for (const name of ['a', 'a.gz', 'a.tar', 'a.zip.part', 'a.zip\n', 'azip', 'a.dump ', 'a.targz', ''])
@@ -46,7 +46,7 @@ describe('archive names', () => {
 })
 
 describe('planPrune', () => {
-  it('keeps the newest by upload date and names the others, oldest first', () => {
+  it('a plan keeps the newest by upload date and names the others, oldest first', () => {
     const plan = planPrune(
       [file('c', day(3)), file('a', day(1)), file('d', day(4)), file('b', day(2))],
       2,
@@ -55,18 +55,18 @@ describe('planPrune', () => {
     assert.deepEqual([ids(plan.delete), ids(plan.keep), plan.skipped], [['a', 'b'], ['d', 'c'], null])
   })
 
-  it('compares dates as times, not as text', () => {
+  it('a plan compares dates as times, not as text', () => {
     const earlier = file('east', '2026-01-02T01:00:00+05:00')
     const later = file('utc', '2026-01-01T23:00:00Z')
     assert.deepEqual(ids(planPrune([earlier, later], 1, null).delete), ['east'])
   })
 
-  it('keeps the file of this run besides newer ones, and never deletes a newer one for it', () => {
+  it('a plan keeps the file of this run besides newer ones, and never deletes a newer one for it', () => {
     const plan = planPrune([file('mine', day(1)), file('x', day(8)), file('y', day(9))], 1, 'mine')
     assert.deepEqual([ids(plan.keep), ids(plan.delete)], [['y', 'mine'], ['x']])
   })
 
-  it('keeps the copies of later backups when an old one comes once more', () => {
+  it('a plan keeps the copies of later backups when an old one is uploaded again', () => {
     const plan = planPrune(
       [file('again', day(9)), file('later', day(3)), file('old', day(1))],
       1,
@@ -76,7 +76,7 @@ describe('planPrune', () => {
     assert.deepEqual([ids(plan.keep), ids(plan.delete), plan.skipped], [['again', 'later'], ['old'], null])
   })
 
-  it('leaves the newest archives whatever runs plan at once, from listings of whatever moments', () => {
+  it('plans of runs at the same time leave the newest archives, from listings of any moments', () => {
     const run = fc.record({ id: fc.nat(11), seen: fc.array(fc.nat(11), { maxLength: 12 }) })
     const world = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 12, maxLength: 12 })
     fc.assert(
@@ -102,7 +102,7 @@ describe('planPrune', () => {
     )
   })
 
-  it('does nothing when the file of this run is not listed (docs/design.md, rule 4)', () => {
+  it('a plan deletes nothing when the file of this run is not listed (docs/design.md, rule 4)', () => {
     const listing = [file('a', day(1)), file('b', day(2))]
     assert.deepEqual(planPrune(listing, 1, 'new'), {
       delete: [],
@@ -114,16 +114,16 @@ describe('planPrune', () => {
     assert.equal(planPrune(renamed, 1, 'new').skipped, 'new_file_not_listed')
   })
 
-  it('counts a file once that a moving page boundary brought twice', () => {
+  it('a plan counts a file once that a moving page boundary brought twice', () => {
     const [a, b] = [file('a', day(1)), file('b', day(2))]
     assert.deepEqual(ids(planPrune([b, a, { ...b }], 2, 'b').delete), [])
   })
 
-  it('takes a file whose date cannot be read for the newest: it is not deleted for that', () => {
+  it('a plan takes a file whose date cannot be read for the newest', () => {
     assert.deepEqual(ids(planPrune([file('a', 'soon'), file('b', day(2))], 1, null).keep), ['a'])
   })
 
-  it('refuses a keep_last that is no whole number from 1 on', () => {
+  it('a plan refuses a keep_last that is no whole number from 1 on', () => {
     for (const keepLast of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60])
       assert.throws(() => planPrune([file('a', day(1))], keepLast, null), RangeError, String(keepLast))
   })
@@ -141,7 +141,7 @@ describe('planPrune', () => {
       )
     })
 
-  holds('never empties a folder (docs/design.md, rule 4)', (listing, keepLast, uploaded) => {
+  holds('a plan never empties a folder (docs/design.md, rule 4)', (listing, keepLast, uploaded) => {
     const plan = planPrune(listing, keepLast, uploaded)
     const archives = listing.filter(({ name }) => isArchiveName(name)).length
     assert.ok(plan.keep.length >= Math.min(archives, 1))
@@ -153,7 +153,7 @@ describe('planPrune', () => {
   })
 
   holds(
-    'never deletes what was just uploaded, nor what is no archive (docs/design.md, rule 4)',
+    'a plan never deletes what was just uploaded, nor what is no archive (docs/design.md, rule 4)',
     (listing, keepLast, uploaded) => {
       for (const doomed of planPrune(listing, keepLast, uploaded).delete) {
         assert.notEqual(doomed.id, uploaded)
@@ -164,7 +164,7 @@ describe('planPrune', () => {
   )
 
   holds(
-    'never deletes a file that is newer than one it keeps, but for the one just uploaded',
+    'a plan never deletes a file that is newer than one it keeps, but for the one just uploaded',
     (listing, keepLast, uploaded) => {
       const plan = planPrune(listing, keepLast, uploaded)
       const newest = Math.max(...plan.delete.map(({ uploaded_at }) => Date.parse(uploaded_at)))
@@ -173,20 +173,20 @@ describe('planPrune', () => {
     },
   )
 
-  holds('finds nothing more to do after it was carried out', (listing, keepLast, uploaded) => {
+  holds('a plan that was carried out is followed by an empty one', (listing, keepLast, uploaded) => {
     const { delete: doomed, keep } = planPrune(listing, keepLast, uploaded)
     const left = listing.filter((entry) => !doomed.includes(entry))
     const again = planPrune(left, keepLast, uploaded)
     assert.deepEqual([again.delete, again.keep], [[], keep])
   })
 
-  holds('deletes no more for a larger keep_last', (listing, keepLast, uploaded) => {
+  holds('a plan deletes no more for a larger keep_last', (listing, keepLast, uploaded) => {
     const few = ids(planPrune(listing, keepLast + 1, uploaded).delete)
     const many = ids(planPrune(listing, keepLast, uploaded).delete)
     assert.ok(few.every((id) => many.includes(id)))
   })
 
-  it('depends neither on the order of the listing nor on repeated entries', () => {
+  it('a plan depends neither on the order of the listing nor on repeated entries', () => {
     const shuffled = anyCase.chain((given) =>
       fc.record({
         given: fc.constant(given),

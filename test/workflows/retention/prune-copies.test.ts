@@ -39,14 +39,14 @@ describe('the pruning of a destination', () => {
     }
   }
 
-  it('names the first hundred of twelve hundred deleted files, and counts them all', async () => {
+  it('pruning names the first hundred of twelve hundred deleted files, and counts them all', async () => {
     const retention = await pruneOf(1200)
     assert.equal(retention?.deleted.length, 100)
     assert.deepEqual(retention?.deleted.slice(0, 2), ['1200.zip', '1199.zip'])
     assert.deepEqual([retention?.deleted_count, retention?.kept, retention?.error], [1200, 30, null])
   })
 
-  it('names every file of a hundred, and needs no count for that', async () => {
+  it('pruning names every file of a hundred deleted ones, without a count', async () => {
     const retention = await pruneOf(100)
     assert.equal(retention?.deleted.length, 100)
     assert.ok(retention !== null && !('deleted_count' in retention))

@@ -19,7 +19,7 @@ const pending = pendingState({
 })
 
 describe('the state of a destination', () => {
-  it('has every field of the contract from its beginning', () => {
+  it('a pending destination has every field of the contract', () => {
     assert.deepEqual(Object.keys(pending), [
       'account',
       'provider',
@@ -39,7 +39,7 @@ describe('the state of a destination', () => {
     assert.equal(pending.status, 'pending')
   })
 
-  it('reads as one line of Markdown', () => {
+  it('a destination reads as one line of Markdown', () => {
     assert.equal(describeDestination(pending), '… **Drive EU** (google_drive): pending')
     assert.equal(
       describeDestination({ ...pending, status: 'uploading', size: 3 * 2 ** 30, bytes_sent: 2 ** 30 }),
@@ -63,21 +63,21 @@ describe('the state of a destination', () => {
     )
   })
 
-  it('never shows more than 100 %, whatever was sent twice', () => {
+  it('a destination never shows more than 100 %, whatever was sent twice', () => {
     assert.match(
       describeDestination({ ...pending, status: 'retrying', size: 10, bytes_sent: 25 }),
       /100 % of 10 B/,
     )
   })
 
-  it('stands in a list with the others, or the list says that there is none', () => {
+  it('a list has one line per destination, or says that there is none', () => {
     assert.equal(describeDestinations({ a1: pending, a2: pending }).split('\n').length, 2)
     assert.equal(describeDestinations({}), 'No destination is bound to this instance.')
   })
 })
 
 describe('sizes', () => {
-  it('are written in IEC units with three significant digits', () => {
+  it('sizes are written in IEC units with three significant digits', () => {
     const cases: readonly [number, string][] = [
       [0, '0 B'],
       [1023, '1023 B'],
@@ -90,7 +90,7 @@ describe('sizes', () => {
     for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text)
   })
 
-  it('never have four digits before the point below 1024 TiB', () => {
+  it('sizes never have four digits before the point below 1024 TiB', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1024, max: 1000 * 2 ** 40 }), (bytes) => {
         assert.match(formatBytes(bytes), /^(\d\.\d\d|\d\d\.\d|\d{3}|10[0-1]\d|102[0-3]) [KMGT]iB$/)

@@ -12,7 +12,7 @@ const pathsOf = (value: unknown): readonly string[] => {
 }
 
 describe('the input of cloudSyncWorkflow', () => {
-  it('needs no more than an instance and an archive; null counts as not given', () => {
+  it('an input needs no more than an instance and an archive; null counts as not given', () => {
     assert.deepEqual(parseCloudSyncInput(least), { ok: true, input: least })
     const nulls = {
       run_id: null,
@@ -24,7 +24,7 @@ describe('the input of cloudSyncWorkflow', () => {
     assert.deepEqual(pathsOf({ ...least, ...nulls }), [])
   })
 
-  it('takes every field of the contract', () => {
+  it('an input may have every field of the contract', () => {
     const all = {
       ...least,
       run_id: 'r-1',
@@ -36,12 +36,12 @@ describe('the input of cloudSyncWorkflow', () => {
     assert.deepEqual(parseCloudSyncInput(all), { ok: true, input: all })
   })
 
-  it('is one object', () => {
+  it('an input is one object', () => {
     for (const value of [undefined, null, 'acme', 7, true, [], [least], () => least])
       assert.deepEqual(pathsOf(value), [''])
   })
 
-  it('names every wrong field at once, and those that it does not know', () => {
+  it('a wrong input names every wrong field at once, and unknown ones', () => {
     const wrong = { instance: 'Acme!', archive: ' ', run_id: '../x', account_ids: [], keep_last: 3 }
     assert.deepEqual(pathsOf(wrong), ['instance', 'archive', 'run_id', 'account_ids', 'keep_last'])
     assert.deepEqual(pathsOf({}), ['instance', 'archive'])
@@ -69,7 +69,7 @@ describe('the input of cloudSyncWorkflow', () => {
     account_ids: ['a1', [], [''], [7], [null], { 0: 'a1' }],
   }
   for (const [path, values] of Object.entries(refused)) {
-    it(`refuses a wrong ${path} and says what it must be`, () => {
+    it(`an input with a wrong ${path} is refused with what it must be`, () => {
       for (const value of values) {
         const parsed = parseCloudSyncInput({ ...least, [path]: value })
         assert.equal(parsed.ok, false, JSON.stringify(value))
@@ -81,7 +81,7 @@ describe('the input of cloudSyncWorkflow', () => {
     })
   }
 
-  it('never throws, whatever it is given', () => {
+  it('parsing an input never throws', () => {
     fc.assert(
       fc.property(fc.anything({ withNullPrototype: true }), (value) => void parseCloudSyncInput(value)),
     )
@@ -96,7 +96,7 @@ describe('an input that is accepted', () => {
   after(() => test.close())
 
   // Else the first activity of the run would fail for ever instead of the caller being told.
-  it('can be stored as it is', async () => {
+  it('an accepted input can be stored as it is', async () => {
     const two = (max: number) => fc.nat(max).map((value) => String(value).padStart(2, '0'))
     const time = fc
       .tuple(

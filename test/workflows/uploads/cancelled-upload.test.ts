@@ -35,7 +35,7 @@ describe('a destination that is cancelled', () => {
     return { begun: begun.promise, activity }
   }
 
-  it('has its copy looked at by a worker that reads the archive, where another one cannot tell', async () => {
+  it('the copy of a cancelled destination is looked at by a worker that reads the archive, where another one cannot tell', async () => {
     const upload = cancellable()
     const asked: string[] = []
     const proven: unknown[] = []
@@ -63,7 +63,7 @@ describe('a destination that is cancelled', () => {
     }
   })
 
-  it('has the copy proven that it has sent, where the proof was cancelled', async () => {
+  it('a cancelled destination proves the copy that it has sent, where the proof was cancelled', async () => {
     const first = cancellable()
     const proven: unknown[] = []
     let proofs = 0

@@ -49,7 +49,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     return { uploadArchive, attempts: () => attempts, inputs }
   }
 
-  it('stays short in its own workflow and in that of its run, however many attempts fail', async () => {
+  it('the history of an upload stays short in both workflows, however many attempts fail', async () => {
     const upload = failing(34)
     const worker = await startDestinationWorker(temporal, { uploadArchive: upload.uploadArchive })
     try {
@@ -66,7 +66,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('begins anew with all that is known: state, query, search attributes, parent, and the last pause', async () => {
+  it('an upload that continues as new keeps its state, query, search attributes, parent and last pause', async () => {
     const held = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<void>()
     const begun = Promise.withResolvers<string>()
@@ -106,7 +106,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('that began anew is cancelled by its run like any other', async () => {
+  it('an upload that continued as new is cancelled by its run like any other', async () => {
     const reached = Promise.withResolvers<void>()
     const upload = failing(1000, async (attempt) => {
       if (attempt < 15) return
@@ -135,7 +135,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('loses no signal that comes while it begins anew', async () => {
+  it('an upload loses no signal that comes while it continues as new', async () => {
     const target = { id: '' }
     const started = Promise.withResolvers<void>()
     const upload = failing(21, async (attempt) => {
@@ -165,7 +165,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('goes on to tell its run what it had not been told yet when it begins anew', async () => {
+  it('an upload that continues as new tells its run what it had not been told yet', async () => {
     const begun = Promise.withResolvers<string>()
     const isTold = Promise.withResolvers<void>()
     const upload = failing(10, async (attempt) => {
@@ -192,7 +192,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('tells its run of many changes in few signals, and of the latest in the end', async () => {
+  it('an upload tells its run of many changes in few signals, and of the latest in the end', async () => {
     const held = Promise.withResolvers<void>()
     const upload = failing(0, () => held.promise)
     const worker = await startDestinationWorker(temporal, { uploadArchive: upload.uploadArchive })
@@ -227,7 +227,7 @@ describe('the history of an upload', { concurrency: true }, () => {
     }
   })
 
-  it('of a run is told of a year of changes in less than a thousand signals', () => {
+  it('a year of changes is told in less than a thousand signals', () => {
     let ms = 0
     let count = 0
     for (; ms < 365 * 86_400_000; count += 1) ms += pauseAfterChange(count)
