@@ -4,7 +4,7 @@
 import { abortable } from '../../http/abortable.ts'
 import type { ArrivedFile, RemoteFile, UploadTarget } from '../provider.ts'
 import { fileSchema, remoteFileOf } from './answers.ts'
-import type { DropboxConnection } from './connection.ts'
+import type { DropboxConnection } from './connection/connection.ts'
 import { covers, errorOf } from './errors.ts'
 import { findEntry } from './folders.ts'
 import { fileIn } from './names.ts'

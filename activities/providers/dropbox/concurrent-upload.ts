@@ -17,7 +17,7 @@ import { commitSession } from './commit.ts'
 import { covers, errorOf } from './errors.ts'
 import { createLedgerSaver } from './ledger-saver.ts'
 import { type ConcurrentSession, createBlockLedger, planBlocks } from './session.ts'
-import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './session-calls.ts'
+import { appendChunk, finishUpload, stateOfUnknownSession, type UploadParts } from './session-calls.ts'
 
 /**
  * A chunk that took less than this makes room for another one beside it. On a slow line one chunk at a time gets the
@@ -38,7 +38,7 @@ export async function queryConcurrent(
   const outcome = await commitSession(parts.connection, parts.turns, target, session.session_id, signal)
   if (outcome.kind === 'file') return { kind: 'complete', file: outcome.file }
   if (outcome.kind === 'incomplete') return { kind: 'gone' }
-  if (outcome.kind === 'unknown') return settleUnknown(parts, target, session, signal)
+  if (outcome.kind === 'unknown') return stateOfUnknownSession(parts, target, session, signal)
   // All was acknowledged, and yet Dropbox holds something else: nothing can mend that.
   if (outcome.kind === 'offset' && session.finishing) return { kind: 'gone' }
   return { kind: 'open', offset: createBlockLedger(planBlocks(target.size), session.stored).offset() }

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import { type DeleteOutcome, ProviderError, type RemoteFile, type RemoteFolder } from '../provider.ts'
 import { createdFolderSchema, type DropboxEntry, entrySchema, pageSchema, remoteFileOf } from './answers.ts'
-import type { DropboxConnection } from './connection.ts'
+import type { DropboxConnection } from './connection/connection.ts'
 import { covers, errorOf } from './errors.ts'
 import { apiPath, fileIn } from './names.ts'
 

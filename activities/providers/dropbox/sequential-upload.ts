@@ -13,7 +13,7 @@ import {
 } from '../provider.ts'
 import { covers, errorOf } from './errors.ts'
 import type { SequentialSession } from './session.ts'
-import { appendChunk, finishUpload, settleUnknown, type UploadParts } from './session-calls.ts'
+import { appendChunk, finishUpload, stateOfUnknownSession, type UploadParts } from './session-calls.ts'
 
 /** Corrections of the offset that one attempt follows. */
 const MAX_CORRECTIONS = 5
@@ -35,8 +35,9 @@ export async function querySequential(
     return correctOffset <= target.size ? { kind: 'open', offset: correctOffset } : { kind: 'gone' }
   }
   // 'closed' says that the file was committed, whatever was saved of it.
-  if (covers(reason, 'closed')) return settleUnknown(parts, target, { ...session, finishing: true }, signal)
-  if (covers(reason, 'not_found')) return settleUnknown(parts, target, session, signal)
+  if (covers(reason, 'closed'))
+    return stateOfUnknownSession(parts, target, { ...session, finishing: true }, signal)
+  if (covers(reason, 'not_found')) return stateOfUnknownSession(parts, target, session, signal)
   throw errorOf(answer.failure)
 }
 

@@ -12,7 +12,7 @@ import {
   type UploadTarget,
 } from '../provider.ts'
 import { commitSession, findCommitted, type Turns } from './commit.ts'
-import type { DropboxConnection } from './connection.ts'
+import type { DropboxConnection } from './connection/connection.ts'
 
 const nothingSchema = z.unknown()
 
@@ -71,7 +71,7 @@ export async function appendChunk(
 }
 
 /** What a session that Dropbox does not know (any more) amounts to. */
-export async function settleUnknown(
+export async function stateOfUnknownSession(
   parts: UploadParts,
   target: UploadTarget,
   session: { readonly created_at: string; readonly finishing: boolean },
@@ -94,7 +94,7 @@ export async function finishUpload(
   if (outcome.kind === 'file') return outcome.file
   if (outcome.kind === 'offset') return { offset: outcome.offset }
   if (outcome.kind === 'unknown') {
-    const state = await settleUnknown(parts, target, { ...session, finishing: true }, signal)
+    const state = await stateOfUnknownSession(parts, target, { ...session, finishing: true }, signal)
     if (state.kind === 'complete') return state.file
   }
   if (outcome.kind === 'not_closed') {

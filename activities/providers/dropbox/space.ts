@@ -1,7 +1,7 @@
 // How much room the account has. A member of a team shares the team's space, and may have a limit of its own.
 
 import { spaceSchema } from './answers.ts'
-import type { DropboxConnection } from './connection.ts'
+import type { DropboxConnection } from './connection/connection.ts'
 import { errorOf } from './errors.ts'
 
 /** Bytes; total null where Dropbox states none. */

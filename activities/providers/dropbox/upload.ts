@@ -19,7 +19,7 @@ import {
 import { fileSchema, remoteFileOf, startedSchema } from './answers.ts'
 import { commitOf, createTurns, findCommitted } from './commit.ts'
 import { queryConcurrent, sendConcurrent } from './concurrent-upload.ts'
-import type { DropboxConnection } from './connection.ts'
+import type { DropboxConnection } from './connection/connection.ts'
 import { errorOf } from './errors.ts'
 import { querySequential, sendSequential } from './sequential-upload.ts'
 import { readSession } from './session.ts'
