@@ -3,7 +3,7 @@
 
 import type { z } from 'zod'
 import { DbConflict } from './conflict.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from './process/json.ts'
 
 export type Page<T> = { readonly items: readonly T[]; readonly next_cursor: string | null }
 

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { parseJson } from '../../db/json.ts'
+import { parseJson } from '../../db/process/json.ts'
 import { EXIT, Failed } from './command.ts'
 
 export type Created<T> = { readonly made: T } | { readonly refused: string }

@@ -3,7 +3,7 @@
 // into another row does not open there. A Vault holds keys and is never logged.
 
 import { z } from 'zod'
-import { parseJson } from '../json.ts'
+import { parseJson } from '../process/json.ts'
 import { FernetError, fernetOpen, fernetSeal } from './fernet.ts'
 import { keyFingerprint } from './key-fingerprint.ts'
 

@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import type { DropboxCredentials } from '../../../db/accounts/account-shapes.ts'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import { isRetryable } from '../../../workflows/errors.ts'
 import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'

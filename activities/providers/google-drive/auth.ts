@@ -11,7 +11,7 @@ import {
   type ServiceAccount,
   serviceAccountSchema,
 } from '../../../db/accounts/account-shapes.ts'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import { abortable } from '../../http/abortable.ts'
 import type { HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'

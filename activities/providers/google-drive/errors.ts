@@ -2,7 +2,7 @@
 // Nothing of an answer gets into a message but Google's short reason.
 
 import { z } from 'zod'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import { type ErrorCode, isRetryable } from '../../../workflows/errors.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'

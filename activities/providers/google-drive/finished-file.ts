@@ -1,7 +1,7 @@
 // The file that an upload session has made, found whatever answer was lost: by the ID that the session was opened with, or by
 // the marks that the file carries.
 
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import type { HttpAnswer } from '../../http/client.ts'
 import { ProviderError, type RemoteFile, type UploadTarget } from '../provider.ts'
 import { byAge, fileSchema, remoteFileOf } from './files.ts'

@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import { type AccountCheck, type ArchiveSource, ProviderError, type RemoteFolder } from '../provider.ts'
 import type { Drive, DriveSource } from './drive.ts'

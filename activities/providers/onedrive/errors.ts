@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { HttpAnswer } from '../../http/client.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'

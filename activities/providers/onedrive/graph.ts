@@ -3,7 +3,7 @@
 // they must be asked without a token.
 
 import type { z } from 'zod'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'
 import { withRenewal } from '../token-renewal.ts'

@@ -2,7 +2,7 @@
 // (docs/providers.md, 3.1). The text of an answer is not passed on: it names tenants, applications and addresses.
 
 import { z } from 'zod'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 import type { HttpAnswer } from '../../http/client.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'

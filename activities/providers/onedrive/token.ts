@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { ConfidentialClientApplication, type INetworkModule, type NetworkResponse } from '@azure/msal-node'
 import type { OneDriveCredentials } from '../../../db/accounts/account-shapes.ts'
-import { parseJson } from '../../../db/json.ts'
+import { parseJson } from '../../../db/process/json.ts'
 import { abortable } from '../../http/abortable.ts'
 import type { HttpAnswer, HttpClient } from '../../http/client.ts'
 import { ProviderError } from '../provider.ts'

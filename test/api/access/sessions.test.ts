@@ -12,7 +12,7 @@ import { createLogger } from '../../../db/process/log.ts'
 import { listAudit } from '../../../db/views/audit.ts'
 import { randomName } from '../../support/rows.ts'
 import { until } from '../../support/until.ts'
-import { type ApiFixture, createApiFixture } from '../fixture.ts'
+import { type ApiFixture, assertProblem, createApiFixture } from '../fixture.ts'
 
 const PASSWORD = 'four seagulls above'
 
@@ -117,5 +117,14 @@ describe('API_TOKEN', () => {
     assert.ok(!lines.join('').includes('fifteen-letters'))
     const headers = { authorization: 'Bearer fifteen-letters' }
     assert.equal((await app.request('/api/runs', { headers })).status, 200)
+  })
+
+  it('lets nobody in with the hash of a password or session', async () => {
+    const user = await createUser(api.db, { username: randomName('user'), password_hash: 'plain' })
+    const answer = await api.askAnonymously('POST', '/api/session', {
+      username: user.username,
+      password: 'plain',
+    })
+    assertProblem(answer, 401)
   })
 })
