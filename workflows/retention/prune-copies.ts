@@ -8,69 +8,114 @@ import type { PruneOutcome } from '../../activities/retention/prune.ts'
 import { pruneOptions, retentionOptions } from '../activity-options.ts'
 import { statusError, statusErrorOf } from '../failures.ts'
 import type { Destination } from '../runs/destination.ts'
-import type { RetentionResult, StatusError } from '../types.ts'
+import type { RetentionResult, RetentionScope, StatusError } from '../types.ts'
+import type { PruneSkip } from './plan-prune.ts'
 
 const { planRemotePrune } = proxyActivities<Activities>(retentionOptions)
 const { pruneRemote } = proxyActivities<Activities>(pruneOptions)
 
-/** 500 deletions a pass: a plan stays far below what one payload may hold, and a lowered keep_last is still done. */
-const MAX_PRUNE_PASSES = 40
+/** With 500 deletions per pass, a plan stays far below what one payload may hold, and a lowered keep_last is still carried out. */
+const MAX_PASSES = 40
 /** Failed passes, with pauses from 4 s to 32 s between them: a minute in all. The next run prunes as well. */
-const MAX_PRUNE_FAILURES = 5
-const PRUNE_PAUSE_MS = 2_000
+const MAX_FAILURES = 5
+const PAUSE_MS = 2_000
 /** The status travels in every list, event and signal: of thousands of deleted files it names the first. The audit has all. */
-const MOST_NAMES = 100
+const MAX_NAMES = 100
+
+type PruneInput = {
+  readonly run_id: string
+  readonly instance: string
+  readonly destination: Destination
+}
+
+/** What the passes have come to. */
+type Tally = {
+  rule: { readonly keep_last: number; readonly retention_scope: RetentionScope }
+  readonly deleted: string[]
+  deletedCount: number
+  kept: number
+}
+
+type PassEnd =
+  | { readonly kind: 'done' }
+  /** Another pass has something to do. */
+  | { readonly kind: 'more' }
+  /** The binding wants nothing deleted any more. */
+  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'skipped'; readonly skipped: PruneSkip }
+  | { readonly kind: 'failed'; readonly error: StatusError }
 
 /**
  * A prune that fails or is cancelled never undoes the upload: it shows in `retention.error`. Each plan goes by the binding
  * as it is then, and so does `keep_last`; null when the binding does not want anything deleted any more.
  */
 export async function pruneCopies(
-  input: { readonly run_id: string; readonly instance: string; readonly destination: Destination },
+  input: PruneInput,
   keepLast: number,
   remoteId: string,
 ): Promise<RetentionResult | null> {
-  const { run_id, instance, destination } = input
-  const { account_id, binding_id, folder } = destination
-  const about = { run_id, instance, account_id, binding_id, folder }
-  const deleted: string[] = []
-  let deletedCount = 0
-  let rule = { keep_last: keepLast, retention_scope: destination.retention_scope }
-  let kept = 0
+  const rule = { keep_last: keepLast, retention_scope: input.destination.retention_scope }
+  const tally: Tally = { rule, deleted: [], deletedCount: 0, kept: 0 }
   let failures = 0
-  const result = (rest: Partial<RetentionResult> = {}): RetentionResult => ({
+  try {
+    for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
+      const end = await prunePass(input, remoteId, tally)
+      switch (end.kind) {
+        case 'done':
+          return resultOf(tally)
+        case 'unwanted':
+          return tally.deletedCount === 0 ? null : resultOf(tally)
+        case 'skipped':
+          return resultOf(tally, { skipped: end.skipped })
+        case 'failed':
+          failures += 1
+          if (!end.error.retryable || failures === MAX_FAILURES) return resultOf(tally, { error: end.error })
+          await sleep(PAUSE_MS * 2 ** failures)
+          break
+        case 'more':
+          break
+      }
+    }
+    return resultOf(tally)
+  } catch (failure) {
+    return resultOf(tally, { error: statusErrorOf(failure) })
+  }
+}
+
+/** Plans and carries out the plan. */
+async function prunePass(
+  { run_id, instance, destination }: PruneInput,
+  remoteId: string,
+  tally: Tally,
+): Promise<PassEnd> {
+  const { account_id, binding_id, folder } = destination
+  const copies = { run_id, instance, account_id, binding_id, folder }
+  const plan = await planRemotePrune({ ...copies, remote_id: remoteId })
+  if (plan.retention === null) return { kind: 'unwanted' }
+  // Workers of earlier versions do not say the rule that they planned by.
+  tally.rule = plan.retention ?? tally.rule
+  tally.kept = plan.kept
+  if (plan.skipped !== null) return { kind: 'skipped', skipped: plan.skipped }
+  if (plan.delete.length === 0) return { kind: 'done' }
+  const { deleted, error, is_outdated } = await tryToPrune({ ...copies, ...tally.rule, files: plan.delete })
+  tally.deletedCount += deleted.length
+  tally.deleted.push(...deleted.slice(0, MAX_NAMES - tally.deleted.length))
+  if (error !== null) return { kind: 'failed', error }
+  return plan.has_more || is_outdated === true ? { kind: 'more' } : { kind: 'done' }
+}
+
+function resultOf(
+  { rule, deleted, deletedCount, kept }: Tally,
+  end: Partial<RetentionResult> = {},
+): RetentionResult {
+  return {
     keep_last: rule.keep_last,
     deleted,
     ...(deletedCount > deleted.length ? { deleted_count: deletedCount } : {}),
     kept,
     skipped: null,
     error: null,
-    ...rest,
-  })
-  try {
-    for (let pass = 1; pass <= MAX_PRUNE_PASSES; pass += 1) {
-      const plan = await planRemotePrune({ ...about, remote_id: remoteId })
-      if (plan.retention === null) return deletedCount === 0 ? null : result()
-      rule = plan.retention ?? rule
-      kept = plan.kept
-      if (plan.skipped !== null) return result({ skipped: plan.skipped })
-      if (plan.delete.length === 0) break
-      const outcome = await tryToPrune({ ...about, ...rule, files: plan.delete })
-      deletedCount += outcome.deleted.length
-      deleted.push(...outcome.deleted.slice(0, MOST_NAMES - deleted.length))
-      if (outcome.error !== null) {
-        failures += 1
-        if (!outcome.error.retryable || failures === MAX_PRUNE_FAILURES) {
-          return result({ error: outcome.error })
-        }
-        await sleep(PRUNE_PAUSE_MS * 2 ** failures)
-        continue
-      }
-      if (!plan.has_more && outcome.is_outdated !== true) break
-    }
-    return result()
-  } catch (failure) {
-    return result({ error: statusErrorOf(failure) })
+    ...end,
   }
 }
 
