@@ -2,8 +2,8 @@
 // name of the file: noting the link in the run's row, and letting it go.
 
 import { appendAudit } from '../../db/audit.ts'
-import { databaseNow } from '../../db/clock.ts'
 import type { Db, DbOrTransaction } from '../../db/database.ts'
+import { databaseNow } from '../../db/database-server.ts'
 import { lockRun } from '../../db/runs/destinations.ts'
 import { type KeptArchive, notePin, releasePin } from '../../db/runs/kept-archives.ts'
 import { getRun } from '../../db/runs/runs.ts'

@@ -1,11 +1,11 @@
 // What a run leaves in the database on its way and at its end: the states of its destinations, and what it amounts to.
 
 import { appendAudit } from '../../db/audit.ts'
-import { databaseNow } from '../../db/clock.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
-import { finishSync, lockRun, noteRunError, saveDestination } from '../../db/runs/destinations.ts'
+import { databaseNow } from '../../db/database-server.ts'
+import { lockRun, saveDestination } from '../../db/runs/destinations.ts'
+import { finishSync, noteRunError, settleDestinations } from '../../db/runs/ending.ts'
 import { keepPinUntil, releasePin } from '../../db/runs/kept-archives.ts'
-import { settleDestinations } from '../../db/runs/settling.ts'
 import type { PinKind, Run } from '../../db/schema.ts'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { cloudStatusOf } from '../../workflows/runs/destination.ts'

@@ -5,7 +5,7 @@ import { Context } from '@temporalio/activity'
 import type { Run, UploadSessionRow } from '../../db/schema.ts'
 import { closeOpenAttempts } from '../../db/uploads/attempts.ts'
 import { deleteSession, getSession, openSession } from '../../db/uploads/sessions.ts'
-import { releaseSlot } from '../../db/uploads/turns.ts'
+import { releaseTurn } from '../../db/uploads/turns.ts'
 import type { FileHash } from '../../workflows/types.ts'
 import { openArchiveSource } from '../archives/archive-source.ts'
 import { knownRun } from '../archives/pin-archive.ts'
@@ -55,7 +55,7 @@ async function abandonUpload(
   const { db, vault } = deps
   const { run_id, account_id } = input
   const signal = context.cancellationSignal
-  await releaseSlot(db, account_id, run_id)
+  await releaseTurn(db, account_id, run_id)
   const wasLost = (await closeOpenAttempts(db, input, 'cancelled')) > 0
   const run = await knownRun(deps, run_id)
   const row = await getSession(db, run_id, account_id)

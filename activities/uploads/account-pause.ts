@@ -4,8 +4,8 @@
 
 import { accountPause, pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
-import { databaseNow } from '../../db/clock.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
+import { databaseNow } from '../../db/database-server.ts'
 import { rateLimitHistory } from '../../db/uploads/attempts.ts'
 import type { SessionClaim } from '../../db/uploads/claims.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'

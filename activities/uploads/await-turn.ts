@@ -3,7 +3,7 @@
 
 import { saveOpenDestination } from '../../db/runs/destinations.ts'
 import { getRun } from '../../db/runs/runs.ts'
-import { placeInLine, takeSlot } from '../../db/uploads/turns.ts'
+import { runsAhead, takeTurn } from '../../db/uploads/turns.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
 import { refuseWhilePaused } from './account-pause.ts'
@@ -12,7 +12,7 @@ import { refuseWhilePaused } from './account-pause.ts'
 export const TURN_LEASE_MS = 120_000
 /** The next in line asks this often; those behind it the less often the further back, so that a long line costs little. */
 const ASK_AGAIN_MS = 2_000
-const PLACES_A_STEP = 4
+const PLACES_PER_STEP = 4
 const LONGEST_WAIT_MS = 60_000
 
 export type TurnActivities = {
@@ -34,11 +34,11 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
         limit: config.uploadsPerAccount,
         leaseMs: TURN_LEASE_MS,
       }
-      if (await takeSlot(db, request)) return
+      if (await takeTurn(db, request)) return
       const reason = new StepError(
         'account_busy',
         `${config.uploadsPerAccount} uploads to this account are under way; this one waits for its turn.`,
-        askAgainMs(await placeInLine(db, run_id, account_id)),
+        askAgainMs(await runsAhead(db, run_id, account_id)),
       )
       await showReason(deps, run_id, account_id, reason)
       throw reason
@@ -48,7 +48,7 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
 
 /** `place` is how many older runs wait at the same account. */
 export function askAgainMs(place: number): number {
-  return Math.min(LONGEST_WAIT_MS, ASK_AGAIN_MS * (1 + Math.floor(place / PLACES_A_STEP)))
+  return Math.min(LONGEST_WAIT_MS, ASK_AGAIN_MS * (1 + Math.floor(place / PLACES_PER_STEP)))
 }
 
 /** The page says why a destination is still pending; written once, not at every try. */

@@ -2,7 +2,7 @@
 // it, for cancelled uploads as for those that nobody wants any more. Idempotent.
 
 import { deleteSession, getSession, openSession } from '../../db/uploads/sessions.ts'
-import { releaseSlot } from '../../db/uploads/turns.ts'
+import { releaseTurn } from '../../db/uploads/turns.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider } from '../providers/provider.ts'
 import { providerSession } from './kept-session.ts'
@@ -22,7 +22,7 @@ export async function giveUpSession(
 ): Promise<void> {
   const { db, vault } = deps
   const { run_id, account_id } = upload
-  await releaseSlot(db, account_id, run_id)
+  await releaseTurn(db, account_id, run_id)
   const row = await getSession(db, run_id, account_id)
   if (row === null) return
   try {

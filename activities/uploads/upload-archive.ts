@@ -8,7 +8,7 @@ import type { Run, UploadSessionRow } from '../../db/schema.ts'
 import { finishAttempt, type StartedAttempt, startAttempt } from '../../db/uploads/attempts.ts'
 import type { SessionClaim } from '../../db/uploads/claims.ts'
 import { claimSession } from '../../db/uploads/sessions.ts'
-import { releaseOwnSlot, takeSlot } from '../../db/uploads/turns.ts'
+import { releaseOwnTurn, takeTurn } from '../../db/uploads/turns.ts'
 import { isErrorCode } from '../../workflows/errors.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { knownRun } from '../archives/pin-archive.ts'
@@ -140,7 +140,7 @@ async function attemptWhileBeating(
   } finally {
     await progress.stop()
     if (!context.cancellationSignal.aborted) {
-      await releaseOwnSlot(db, claim).catch((error: unknown) => {
+      await releaseOwnTurn(db, claim).catch((error: unknown) => {
         // Its lease ends by itself; what the attempt has found out must not be lost for it.
         deps.log.warn({ err: error, ...claim }, 'the place at the account was not given back')
       })
@@ -191,7 +191,7 @@ async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> 
 /** Takes or renews the place, unless account or binding are gone. */
 async function takePlace(deps: ActivityDeps, input: UploadInput): Promise<boolean> {
   await refuseUnwanted(deps.db, input)
-  return takeSlot(deps.db, {
+  return takeTurn(deps.db, {
     accountId: input.account_id,
     runId: input.run_id,
     limit: deps.config.uploadsPerAccount,

@@ -87,7 +87,7 @@ export async function renderMetrics(
   const opened = new Map(figures.open_destinations.map(({ status, count }) => [status, count]))
   const metrics: readonly Metric[] = [
     gauge('cloud_sync_open_runs', 'Runs that are not settled', figures.open_runs),
-    gauge('cloud_sync_owed_starts', 'Runs that Temporal has not taken yet', figures.owed_starts),
+    gauge('cloud_sync_owed_starts', 'Runs that Temporal has not taken yet', figures.requested_starts),
     {
       name: 'cloud_sync_open_run_destinations',
       type: 'gauge',

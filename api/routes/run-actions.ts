@@ -3,8 +3,8 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
 import { listBindings } from '../../db/instances/bindings.ts'
+import { cancelRequestedStart } from '../../db/runs/ending.ts'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'
-import { dropOwedStart } from '../../db/runs/settling.ts'
 import { requestRestart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
@@ -177,7 +177,7 @@ async function cancelSync(deps: AppDeps, run: Run, actor: string): Promise<boole
   })
   if (!cancelled && run.start_requested_at !== null) {
     const error = statusError('cancelled', 'The run was cancelled before it began.')
-    if (await dropOwedStart(db, run, { actor, error })) return true
+    if (await cancelRequestedStart(db, run, { actor, error })) return true
   }
   // Where there was a start to drop, somebody has made it in the meantime.
   const isCancelled =

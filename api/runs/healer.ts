@@ -7,8 +7,8 @@
 import type { Db } from '../../db/database.ts'
 import type { Config } from '../../db/process/config.ts'
 import type { Logger } from '../../db/process/log.ts'
-import { settleLost } from '../../db/runs/settling.ts'
-import { owedStarts, quietRuns, requestRestart } from '../../db/runs/starts.ts'
+import { settleLost } from '../../db/runs/ending.ts'
+import { quietRuns, requestedStarts, requestRestart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import { statusError } from '../../workflows/failures.ts'
 import type { TemporalClient } from '../temporal/client.ts'
@@ -127,7 +127,7 @@ export async function healRuns(
 ): Promise<void> {
   const { db, log } = deps
   let isThere = false
-  for await (const run of owedStarts(db)) {
+  for await (const run of requestedStarts(db)) {
     // A server that hangs would carry a start out when it wakes up, whatever has become of the run until then.
     if (!isThere) await refuseAway(deps)
     isThere = true

@@ -3,8 +3,8 @@
 // workers of each queue of archives are asked.
 
 import { z } from 'zod'
-import { databaseNow } from '../../db/clock.ts'
 import type { Db } from '../../db/database.ts'
+import { databaseNow } from '../../db/database-server.ts'
 import type { Config } from '../../db/process/config.ts'
 import type { Logger } from '../../db/process/log.ts'
 import { pinsDue, queuesOfHosts } from '../../db/runs/kept-archives.ts'

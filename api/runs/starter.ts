@@ -3,7 +3,7 @@
 // between, is found and carried out later by api/runs/healer.ts with the same function.
 
 import type { Db } from '../../db/database.ts'
-import { confirmStart, hasStarted, takeOwedStart } from '../../db/runs/starts.ts'
+import { confirmStart, hasStarted, lockRequestedStart } from '../../db/runs/starts.ts'
 import type { Run } from '../../db/schema.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import type { SyncStart } from '../temporal/runs.ts'
@@ -21,7 +21,7 @@ export async function startOwed(
 ): Promise<StartOutcome> {
   if (seen.start_requested_at === null) return 'not_owed'
   return db.transaction().execute(async (trx) => {
-    const run = await takeOwedStart(trx, seen)
+    const run = await lockRequestedStart(trx, seen)
     if (run === null) return 'not_owed'
     const outcome = hasStarted(run) ? 'not_owed' : await temporal.startSync(syncInput(run))
     await confirmStart(trx, run)

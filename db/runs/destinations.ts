@@ -2,7 +2,7 @@
 // two are written by one function in one transaction under a lock on the run, so they cannot differ.
 
 import { type Insertable, sql, type Updateable } from 'kysely'
-import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from '../../workflows/types.ts'
+import type { CloudSyncStatus, DestinationState } from '../../workflows/types.ts'
 import { DbConflict } from '../conflict.ts'
 import { type Db, type DbOrTransaction, inTransaction } from '../database.ts'
 import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from '../schema.ts'
@@ -153,37 +153,6 @@ export async function changeDestination(
     .where('id', '=', runId)
     .execute()
   return status
-}
-
-/** Notes what stopped the run as a whole; its sync stays open until finishSync. */
-export async function noteRunError(db: DbOrTransaction, runId: string, error: StatusError): Promise<void> {
-  const result = await db
-    .updateTable('runs')
-    .set({ error: JSON.stringify(error), updated_at: sql<string>`now()` })
-    .where('id', '=', runId)
-    .executeTakeFirst()
-  if (result.numUpdatedRows === 0n) runMissing()
-}
-
-/** Closes a sync; `error` is what stopped the run as a whole. */
-export async function finishSync(
-  db: DbOrTransaction,
-  runId: string,
-  cloudStatus: Exclude<CloudStatus, 'pending'>,
-  error: StatusError | null = null,
-): Promise<Run> {
-  const row = await db
-    .updateTable('runs')
-    .set({
-      cloud_status: cloudStatus,
-      error: error === null ? null : JSON.stringify(error),
-      sync_finished_at: sql<string>`now()`,
-      updated_at: sql<string>`now()`,
-    })
-    .where('id', '=', runId)
-    .returningAll()
-    .executeTakeFirst()
-  return row ?? runMissing()
 }
 
 /**

@@ -1,18 +1,49 @@
-// Settling what is open of a run: its destinations, for whoever ends them, and the run as a whole from outside of its
-// workflow, one that ended without saying so or that was cancelled before it began. All that the end of a run leaves is
-// written in one transaction: its destinations, itself, how long its archive is kept (docs/design.md, rule 6), and the word of
-// the audit.
+// How a run ends: the closing of its sync, and the settling of what is open where its workflow does not do it, because it ended
+// without a result or was cancelled before it began. Everything that such an end leaves is written in one transaction: the
+// destinations, the run, how long its archive is kept (docs/design.md, rule 6), and the audit entries.
 
+import { sql } from 'kysely'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { cloudStatusOf } from '../../workflows/runs/destination.ts'
-import type { StatusError } from '../../workflows/types.ts'
+import type { CloudStatus, StatusError } from '../../workflows/types.ts'
 import { appendAudit } from '../audit.ts'
-import { databaseNow } from '../clock.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
+import { databaseNow } from '../database-server.ts'
 import type { Run } from '../schema.ts'
-import { changeDestination, finishSync } from './destinations.ts'
+import { changeDestination, runMissing } from './destinations.ts'
 import { keepPinUntil } from './kept-archives.ts'
 import { confirmStart, hasStarted } from './starts.ts'
+
+/** Notes what stopped the run as a whole; its sync stays open until finishSync. */
+export async function noteRunError(db: DbOrTransaction, runId: string, error: StatusError): Promise<void> {
+  const result = await db
+    .updateTable('runs')
+    .set({ error: JSON.stringify(error), updated_at: sql<string>`now()` })
+    .where('id', '=', runId)
+    .executeTakeFirst()
+  if (result.numUpdatedRows === 0n) runMissing()
+}
+
+/** Closes a sync; `error` is what stopped the run as a whole. */
+export async function finishSync(
+  db: DbOrTransaction,
+  runId: string,
+  cloudStatus: Exclude<CloudStatus, 'pending'>,
+  error: StatusError | null = null,
+): Promise<Run> {
+  const row = await db
+    .updateTable('runs')
+    .set({
+      cloud_status: cloudStatus,
+      error: error === null ? null : JSON.stringify(error),
+      sync_finished_at: sql<string>`now()`,
+      updated_at: sql<string>`now()`,
+    })
+    .where('id', '=', runId)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? runMissing()
+}
 
 /**
  * Settles a pending run as it was seen: what is not settled of it gets the error. Resolves with how it ended, null when it
@@ -73,10 +104,10 @@ export async function settleDestinations(
 }
 
 /**
- * Cancels a run before Temporal has its start. False when nothing is owed (any more): whoever had the start in hand
- * is waited for, and the sync is open then.
+ * Cancels a run before Temporal has confirmed its start. Waits for whoever has the start locked. False when no start is
+ * requested (any more): the sync is open then.
  */
-export async function dropOwedStart(
+export async function cancelRequestedStart(
   db: Db,
   seen: Run,
   { actor, error }: { readonly actor: string; readonly error: StatusError },

@@ -1,7 +1,7 @@
-// Starts that are owed to Temporal. A run is written together with the wish to start its sync, and the wish is cleared
-// when Temporal has taken it; so a process that dies in between loses nothing: whoever finds the wish carries it out, on
-// the row as it is under its lock and never as a list showed it. A sync that began or ended after the wish was written
-// needs no start any more.
+// Starts that Temporal has not confirmed. A run is written together with the request to start its sync, and the request is
+// cleared when Temporal has confirmed the start. A process that dies in between loses nothing: whoever finds the request
+// carries it out, on the row as it is under its lock and never as a list showed it. A sync that began or ended after the
+// request was written needs no start any more.
 
 import { sql } from 'kysely'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'
@@ -12,7 +12,7 @@ import { type ArchiveOfRun, archiveColumns } from './kept-archives.ts'
 import { type NewRun, type RecordedRun, recordRun } from './runs.ts'
 
 /**
- * Records a run and owes its start; a run that is there already is left as it is. To be called in a transaction. `kept`:
+ * Records a run and requests its start; a run that exists already is left as it is. To be called in a transaction. `kept`:
  * how the archive of a new run is kept already.
  * Throws as `recordRun` does, and DbConflict `run_id_conflict` naming the field of `values` that is not the run's; what is
  * null or left out asks for nothing.
@@ -46,7 +46,7 @@ async function fieldOfAnotherRun(
   if (archive_task_queue != null && archive_task_queue !== run.archive_task_queue) return 'archive_task_queue'
   if (account_ids != null && !isSameSet(account_ids, run.account_ids)) return 'account_ids'
   if (finished_at == null) return null
-  // Compared where it is read and rounded: one time has many spellings.
+  // PostgreSQL compares, since it reads and rounds: one time has many spellings.
   const { rows } = await sql<{ is_same: boolean }>`select
     ${finished_at}::timestamptz(3) is not distinct from ${run.finished_at}::timestamptz(3) as is_same`.execute(
     trx,
@@ -61,8 +61,8 @@ function isSameSet(one: readonly string[], other: readonly string[] | null): boo
 }
 
 /**
- * Owes another sync of a run that has none open, and shows it as pending again. `accountIds` null means those of the
- * run. Null when the run has changed since it was seen, or a start is owed already.
+ * Requests another sync of a run that has none open, and shows it as pending again. `accountIds` null means those of the
+ * run. Null when the run has changed since it was seen, or a start is requested already.
  */
 export async function requestRestart(
   db: DbOrTransaction,
@@ -74,7 +74,7 @@ export async function requestRestart(
     .set({
       start_requested_at: sql<string>`now()`,
       start_account_ids: accountIds === null ? null : JSON.stringify(accountIds),
-      // The sync that is asked for has the ID of the contract, whatever ID the client of an earlier one chose.
+      // The new sync has the ID of the contract, whatever ID the client of an earlier one chose.
       workflow_id: runWorkflowId(seen.instance_slug, seen.id),
       cloud_status: 'pending',
       error: null,
@@ -90,13 +90,13 @@ export async function requestRestart(
   return row ?? null
 }
 
-type Wish = Pick<Run, 'id' | 'start_requested_at'>
+type StartRequest = Pick<Run, 'id' | 'start_requested_at'>
 
 /**
- * Takes a start in hand until the transaction ends, and resolves with the run as it is now. Null when the wish that was
- * seen is no longer there, or somebody else has it in hand: they carry it out, or it stays owed.
+ * Locks a requested start until the transaction ends, and resolves with the run as it is now. Null when the request that was
+ * seen is no longer there, or somebody else has it locked: they carry it out, or it stays requested.
  */
-export async function takeOwedStart(trx: DbOrTransaction, seen: Wish): Promise<Run | null> {
+export async function lockRequestedStart(trx: DbOrTransaction, seen: StartRequest): Promise<Run | null> {
   const row = await trx
     .selectFrom('runs')
     .selectAll()
@@ -109,10 +109,10 @@ export async function takeOwedStart(trx: DbOrTransaction, seen: Wish): Promise<R
 }
 
 /**
- * Nothing is owed any more: resolves with the run. Null when the wish that was seen is no longer there; whoever has it in
- * hand is waited for.
+ * Clears the request and resolves with the run. Waits for whoever has it locked. Null when the request that was seen is no
+ * longer there.
  */
-export async function confirmStart(db: DbOrTransaction, seen: Wish): Promise<Run | null> {
+export async function confirmStart(db: DbOrTransaction, seen: StartRequest): Promise<Run | null> {
   const row = await db
     .updateTable('runs')
     .set({ start_requested_at: null, start_account_ids: null })
@@ -123,19 +123,19 @@ export async function confirmStart(db: DbOrTransaction, seen: Wish): Promise<Run
   return row ?? null
 }
 
-/** True when a sync has begun or ended since the start was asked for. */
+/** True when a sync has begun or ended since the start was requested. */
 export function hasStarted(
   run: Pick<Run, 'start_requested_at' | 'sync_started_at' | 'sync_finished_at'>,
 ): boolean {
-  const { start_requested_at: asked } = run
-  if (asked === null) return true
-  return [run.sync_started_at, run.sync_finished_at].some((at) => at !== null && at >= asked)
+  const { start_requested_at: requestedAt } = run
+  if (requestedAt === null) return true
+  return [run.sync_started_at, run.sync_finished_at].some((at) => at !== null && at >= requestedAt)
 }
 
 const PAGE = 100
 
-/** All starts that are owed, the oldest first, read page by page: each may be somebody else's by the time it is reached. */
-export async function* owedStarts(db: DbOrTransaction, page = PAGE): AsyncGenerator<Run, void> {
+/** All requested starts, the oldest first, read page by page: each may be somebody else's by the time it is reached. */
+export async function* requestedStarts(db: DbOrTransaction, page = PAGE): AsyncGenerator<Run, void> {
   let last: Run | undefined
   do {
     let query = db.selectFrom('runs').selectAll().where('start_requested_at', 'is not', null)
@@ -150,7 +150,7 @@ export async function* owedStarts(db: DbOrTransaction, page = PAGE): AsyncGenera
   } while (last !== undefined)
 }
 
-/** All runs that nothing has been written of for `quietForMs` although they are pending, and no start is owed. */
+/** All pending runs without a requested start of which nothing has been written for `quietForMs`. */
 export async function* quietRuns(
   db: DbOrTransaction,
   quietForMs: number,

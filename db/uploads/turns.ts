@@ -1,25 +1,25 @@
-// At most k uploads into one account at once, across all workers: a lease a running upload, which it renews
-// and which ends by itself when the worker dies. The clock is the database's, so workers need not agree.
+// The right to upload to an account: so many turns per account at once, across all workers. A running upload renews its turn,
+// and the turn of a dead worker ends by itself. The clock is the database's, so workers need not agree.
 
 import { sql } from 'kysely'
 import { DbConflict } from '../conflict.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
 import type { SessionClaim } from './claims.ts'
 
-type SlotRequest = {
+type TurnRequest = {
   readonly accountId: string
   readonly runId: string
   /** Uploads of this account at most. */
   readonly limit: number
-  /** How long the slot is held without being renewed, in milliseconds. */
+  /** How long the turn is held without being renewed, in milliseconds. */
   readonly leaseMs: number
 }
 
 /**
- * Takes or renews a slot: true when it is held. Renewing one's own live lease always succeeds, also when the
- * limit was lowered. Throws DbConflict `not_found` when the account is gone.
+ * Takes or renews a turn: true when it is held. A turn that is held can always be renewed, also when the limit was
+ * lowered. Throws DbConflict `not_found` when the account is gone.
  */
-export async function takeSlot(db: Db, request: SlotRequest): Promise<boolean> {
+export async function takeTurn(db: Db, request: TurnRequest): Promise<boolean> {
   const { accountId, runId, limit, leaseMs } = request
   return db.transaction().execute(async (trx) => {
     const account = await trx
@@ -41,7 +41,7 @@ export async function takeSlot(db: Db, request: SlotRequest): Promise<boolean> {
       .select('run_id')
       .where('account_id', '=', accountId)
       .execute()
-    const isOwn = held.some((slot) => slot.run_id === runId)
+    const isOwn = held.some((turn) => turn.run_id === runId)
     if (!isOwn && held.length >= limit) {
       return false
     }
@@ -57,8 +57,8 @@ export async function takeSlot(db: Db, request: SlotRequest): Promise<boolean> {
   })
 }
 
-/** How many destinations of older runs wait for this account: 0 is the next in line. */
-export async function placeInLine(db: DbOrTransaction, runId: string, accountId: string): Promise<number> {
+/** How many destinations of older runs wait for this account: with 0, this run is next. */
+export async function runsAhead(db: DbOrTransaction, runId: string, accountId: string): Promise<number> {
   const row = await db
     .selectFrom('destinations')
     .select(({ fn }) => fn.countAll<number>().as('waiting'))
@@ -71,8 +71,8 @@ export async function placeInLine(db: DbOrTransaction, runId: string, accountId:
   return row.waiting
 }
 
-/** Does nothing when the slot is not held (any more). */
-export async function releaseSlot(db: DbOrTransaction, accountId: string, runId: string): Promise<void> {
+/** Does nothing when the turn is not held (any more). */
+export async function releaseTurn(db: DbOrTransaction, accountId: string, runId: string): Promise<void> {
   await db
     .deleteFrom('upload_slots')
     .where('account_id', '=', accountId)
@@ -80,8 +80,8 @@ export async function releaseSlot(db: DbOrTransaction, accountId: string, runId:
     .execute()
 }
 
-/** What an attempt leaves at its end. Does nothing when another attempt has claimed the upload: the slot is its own. */
-export async function releaseOwnSlot(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
+/** Releases the turn at the end of an attempt. Does nothing when another attempt has claimed the upload: the turn is its own. */
+export async function releaseOwnTurn(db: DbOrTransaction, claim: SessionClaim): Promise<void> {
   await db
     .deleteFrom('upload_slots')
     .where('account_id', '=', claim.account_id)

@@ -1,4 +1,4 @@
-// Figures of the whole installation, for monitoring. Each is read along an index: none counts the history.
+// Figures of the whole installation, for monitoring. Each is read along an index, and none counts the history.
 
 import { sql } from 'kysely'
 import type { DestinationStatus, ProviderKind } from '../../workflows/types.ts'
@@ -19,13 +19,13 @@ type BindingFigures = {
 
 type SyncFigures = {
   readonly open_runs: number
-  readonly owed_starts: number
+  readonly requested_starts: number
   readonly open_destinations: readonly { readonly status: DestinationStatus; readonly count: number }[]
   readonly bindings: readonly BindingFigures[]
 }
 
 export async function readSyncFigures(db: DbOrTransaction): Promise<SyncFigures> {
-  const [open, owed, destinations, bindings] = await Promise.all([
+  const [open, requested, destinations, bindings] = await Promise.all([
     sql<{ count: number }>`select count(*)::int as count from runs where cloud_status = 'pending'`.execute(
       db,
     ),
@@ -47,7 +47,7 @@ export async function readSyncFigures(db: DbOrTransaction): Promise<SyncFigures>
   ])
   return {
     open_runs: open.rows[0]?.count ?? 0,
-    owed_starts: owed.rows[0]?.count ?? 0,
+    requested_starts: requested.rows[0]?.count ?? 0,
     open_destinations: destinations.rows,
     bindings: bindings.rows,
   }

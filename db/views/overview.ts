@@ -46,11 +46,11 @@ export async function listUploadedBytes(db: DbOrTransaction, days: number): Prom
   return rows
 }
 
-type RunCounts = { readonly open: number; readonly owed: number }
+type RunCounts = { readonly open: number; readonly requested_starts: number }
 
 export async function countOpenRuns(db: DbOrTransaction): Promise<RunCounts> {
   const { rows } = await sql<RunCounts>`
     select (select count(*)::int from runs where cloud_status = 'pending') as open,
-      (select count(*)::int from runs where start_requested_at is not null) as owed`.execute(db)
-  return rows[0] ?? { open: 0, owed: 0 }
+      (select count(*)::int from runs where start_requested_at is not null) as requested_starts`.execute(db)
+  return rows[0] ?? { open: 0, requested_starts: 0 }
 }

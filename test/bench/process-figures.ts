@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 
 /** The unit of `utime` and `stime`: USER_HZ is 100 on every Linux that Node runs on. */
-const TICKS_A_SECOND = 100
+const TICKS_PER_SECOND = 100
 const UTIME = 11
 const STIME = 12
 
@@ -12,7 +12,7 @@ export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   // The name in parentheses may hold spaces: counted from behind it, beginning with the state.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS_A_SECOND
+  return (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS_PER_SECOND
 }
 
 /** The most memory that was resident at once since the start, or since `forgetPeak`, in bytes. */

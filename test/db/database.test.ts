@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { Client } from 'pg'
 import { openDatabase } from '../../db/database.ts'
-import { finishSync } from '../../db/runs/destinations.ts'
+import { finishSync } from '../../db/runs/ending.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { someRun } from '../support/rows.ts'
 

@@ -6,7 +6,7 @@
 const RING_BYTES = 160
 const RING_WORDS = RING_BYTES / 4
 const HASH_BYTES = 20
-const BITS_A_BYTE = 11
+const BITS_PER_BYTE = 11
 /** Words of one pass: 32 KiB stay in the first-level cache while the ring is worked through eight words at a time. */
 const PASS_WORDS = RING_WORDS * 204
 /** Below this many bytes the word path costs more than it saves. */
@@ -106,7 +106,7 @@ function fold(ring: Uint8Array, length: number): string {
     hash[index] = (hash[index] as number) ^ value
   }
   for (let i = 0; i < RING_BYTES; i += 1) {
-    const bit = (i * BITS_A_BYTE) % (HASH_BYTES * 8)
+    const bit = (i * BITS_PER_BYTE) % (HASH_BYTES * 8)
     const shifted = (ring[i] as number) << (bit & 7)
     xor(bit >> 3, shifted & 0xff)
     xor(((bit >> 3) + 1) % HASH_BYTES, shifted >> 8)

@@ -1,8 +1,8 @@
 // /overview: the state of everything, renewed while it is looked at.
 
 import { type Context, Hono } from 'hono'
-import { databaseNow } from '../../../db/clock.ts'
 import type { Db } from '../../../db/database.ts'
+import { databaseNow } from '../../../db/database-server.ts'
 import { listRuns } from '../../../db/runs/history.ts'
 import { listSafety } from '../../../db/views/instances.ts'
 import { countOpenRuns, listFailureCauses, listUploadedBytes } from '../../../db/views/overview.ts'

@@ -1,8 +1,8 @@
 // Reads what Run History shows: a page of runs by the filters of the address, and what the filters offer.
 
 import { listAccounts } from '../../../db/accounts/accounts.ts'
-import { databaseNow } from '../../../db/clock.ts'
 import type { Db } from '../../../db/database.ts'
+import { databaseNow } from '../../../db/database-server.ts'
 import { listInstances } from '../../../db/instances/instances.ts'
 import type { Page } from '../../../db/page.ts'
 import { listNewerRuns, listRuns } from '../../../db/runs/history.ts'

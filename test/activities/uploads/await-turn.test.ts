@@ -3,10 +3,10 @@ import { after, before, describe, it } from 'node:test'
 import { causeOf, type StepError, toFailure } from '../../../activities/failures.ts'
 import { askAgainMs, createTurnActivities } from '../../../activities/uploads/await-turn.ts'
 import { pauseAccount } from '../../../db/accounts/account-pauses.ts'
-import { databaseNow } from '../../../db/clock.ts'
+import { databaseNow } from '../../../db/database-server.ts'
 import { beginSync } from '../../../db/runs/destinations.ts'
 import { getRun } from '../../../db/runs/runs.ts'
-import { releaseSlot } from '../../../db/uploads/turns.ts'
+import { releaseTurn } from '../../../db/uploads/turns.ts'
 import { createTestDeps, type TestDeps } from '../../support/activity-deps.ts'
 import { pendingDestination, someAccount, someRun } from '../../support/rows.ts'
 
@@ -41,7 +41,7 @@ describe("waiting for an account's turn", () => {
     assert.equal(error.code, 'account_busy')
     const failure = toFailure(causeOf(error))
     assert.deepEqual([failure.nonRetryable, failure.nextRetryDelay], [false, 2_000])
-    await releaseSlot(deps.db, id, runs[0]?.run_id ?? '')
+    await releaseTurn(deps.db, id, runs[0]?.run_id ?? '')
     await wait(last)
     await wait(last)
   })

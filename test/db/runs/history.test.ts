@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { beginSync, finishSync, saveDestination } from '../../../db/runs/destinations.ts'
+import { beginSync, saveDestination } from '../../../db/runs/destinations.ts'
+import { finishSync } from '../../../db/runs/ending.ts'
 import { listNewerRuns, listRuns, matchesRun, type RunFilter, runCursorOf } from '../../../db/runs/history.ts'
 import { recordRun } from '../../../db/runs/runs.ts'
 import { listDeletedCopies } from '../../../db/uploads/deleted-copies.ts'

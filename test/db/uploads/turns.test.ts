@@ -5,7 +5,7 @@ import { accountPause, pauseAccount } from '../../../db/accounts/account-pauses.
 import { updateAccount } from '../../../db/accounts/accounts.ts'
 import { DbConflict } from '../../../db/conflict.ts'
 import { claimSession, deleteSession } from '../../../db/uploads/sessions.ts'
-import { releaseOwnSlot, releaseSlot, takeSlot } from '../../../db/uploads/turns.ts'
+import { releaseOwnTurn, releaseTurn, takeTurn } from '../../../db/uploads/turns.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { someAccount, someRun, testVault } from '../../support/rows.ts'
 
@@ -17,7 +17,7 @@ describe('upload slots', () => {
   after(() => test.close())
 
   const take = (accountId: string, runId: string, limit = 2) =>
-    takeSlot(test.db, { accountId, runId, limit, leaseMs: 60_000 })
+    takeTurn(test.db, { accountId, runId, limit, leaseMs: 60_000 })
 
   it('upload slots never exceed the limit of an account, however many ask at once', async () => {
     const { id } = await someAccount(test.db)
@@ -41,7 +41,7 @@ describe('upload slots', () => {
     const { id } = await someAccount(test.db)
     await take(id, 'r1', 1)
     assert.equal(await take(id, 'r2', 1), false)
-    await releaseSlot(test.db, id, 'r1')
+    await releaseTurn(test.db, id, 'r1')
     assert.equal(await take(id, 'r2', 1), true)
     await sql`update upload_slots set expires_at = now() - interval '1 second' where run_id = 'r2'`.execute(
       test.db,
@@ -56,14 +56,14 @@ describe('upload slots', () => {
     await take(id, run.id, 1)
     const lost = await claimSession(test.db, run.id, id, target)
     const current = await claimSession(test.db, run.id, id, target)
-    await releaseOwnSlot(test.db, lost)
+    await releaseOwnTurn(test.db, lost)
     assert.equal(await take(id, 'r2', 1), false)
-    await releaseOwnSlot(test.db, current)
+    await releaseOwnTurn(test.db, current)
     assert.equal(await take(id, 'r2', 1), true)
-    await releaseSlot(test.db, id, 'r2')
+    await releaseTurn(test.db, id, 'r2')
     await take(id, run.id, 1)
     await deleteSession(test.db, current)
-    await releaseOwnSlot(test.db, current)
+    await releaseOwnTurn(test.db, current)
     assert.equal(await take(id, 'r2', 1), false, 'the next round of the upload has taken it')
   })
 

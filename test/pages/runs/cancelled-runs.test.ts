@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createBinding } from '../../../db/instances/bindings.ts'
-import { beginSync, finishSync, saveDestination } from '../../../db/runs/destinations.ts'
-import { dropOwedStart } from '../../../db/runs/settling.ts'
+import { beginSync, saveDestination } from '../../../db/runs/destinations.ts'
+import { cancelRequestedStart, finishSync } from '../../../db/runs/ending.ts'
 import { recordRunToStart } from '../../../db/runs/starts.ts'
 import type { Run } from '../../../db/schema.ts'
 import { statusError } from '../../../workflows/failures.ts'
@@ -55,7 +55,7 @@ describe('a cancelled run', () => {
       .transaction()
       .execute((trx) => recordRunToStart(trx, { id, instance_slug: slug, archive, workflow_id }))
     const error = statusError('cancelled', 'The run was cancelled before it began.')
-    assert.equal(await dropOwedStart(api.db, run, { actor: 'token', error }), true)
+    assert.equal(await cancelRequestedStart(api.db, run, { actor: 'token', error }), true)
     return run
   }
 
