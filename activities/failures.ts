@@ -10,8 +10,8 @@ import type { Logger } from '../db/process/log.ts'
 import { redact } from '../db/process/redaction.ts'
 import { VaultError } from '../db/secrets/vault.ts'
 import { ClaimLost } from '../db/uploads/claims.ts'
-import { type ErrorCode, isRetryable } from '../workflows/errors.ts'
-import { withAdvice } from '../workflows/failures.ts'
+import { adviceOf, asSentence, type ErrorCode, isRetryable, joinedMessage } from '../workflows/errors.ts'
+import { statusError } from '../workflows/failures.ts'
 import type { StatusError } from '../workflows/types.ts'
 import { ProviderError } from './providers/provider.ts'
 
@@ -19,38 +19,48 @@ import { ProviderError } from './providers/provider.ts'
 export class StepError extends Error {
   override readonly name = 'StepError'
   readonly code: ErrorCode
+  /** What happened, as a sentence. */
+  readonly fact: string
+  /** What to do. */
+  readonly advice: string
   readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, retryAfterMs?: number) {
-    super(message)
+  /** `advice`: where that of the code does not fit. */
+  constructor(
+    code: ErrorCode,
+    fact: string,
+    more: { readonly advice?: string | undefined; readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    super(fact)
     this.code = code
-    this.retryAfterMs = retryAfterMs
+    this.fact = fact
+    this.advice = more.advice ?? adviceOf(code)
+    this.retryAfterMs = more.retryAfterMs
   }
 }
 
 export type Cause = {
   readonly code: ErrorCode
-  /** What happened and what to do. */
-  readonly message: string
+  readonly fact: string
+  readonly advice: string
   readonly retryAfterMs: number | undefined
   readonly details: Readonly<Record<string, string | number>>
 }
 
-/** Reads any error as code and message; what nobody foresaw is `internal_error`. */
+/** Reads any error as code, fact and advice; what nobody foresaw is `internal_error`. */
 export function causeOf(error: unknown): Cause {
   if (error instanceof ProviderError) {
     const details: Record<string, string | number> = {}
     if (error.httpStatus !== undefined) details.http_status = error.httpStatus
     if (error.requestId !== undefined) details.request_id = error.requestId
-    return { ...cause(error.code, error.message, error.retryAfterMs), details }
+    return { ...explained(error), details }
   }
-  if (error instanceof StepError) return cause(error.code, error.message, error.retryAfterMs)
+  if (error instanceof StepError) return explained(error)
   if (error instanceof ClaimLost) return cause('claim_lost', error.message)
-  if (error instanceof VaultError)
-    return cause('credentials_unreadable', 'The sealed value cannot be opened.')
-  if (error instanceof DbConflict) {
-    return cause(codeOfConflict(error), error.message)
+  if (error instanceof VaultError) {
+    return cause('credentials_unreadable', 'No key of the key file opens the sealed value.')
   }
+  if (error instanceof DbConflict) return cause(codeOfConflict(error), error.message)
   if (isDatabaseAway(error)) return cause('database_unavailable', 'The database cannot be reached.')
   if (error instanceof DOMException && error.name === 'TimeoutError') {
     return cause('network_stalled', 'No answer came in time.')
@@ -66,12 +76,16 @@ function codeOfConflict({ kind, field }: DbConflict): ErrorCode {
   return 'invalid_input'
 }
 
-function cause(code: ErrorCode, message: string, retryAfterMs?: number): Cause {
-  return { code, message: withAdvice(code, redact(message)), retryAfterMs, details: {} }
+function cause(code: ErrorCode, fact: string): Cause {
+  return explained(new StepError(code, fact))
 }
 
-export function statusErrorFrom(cause: Cause): StatusError {
-  return { code: cause.code, message: cause.message, retryable: isRetryable(cause.code) }
+function explained({ code, fact, advice, retryAfterMs }: StepError | ProviderError): Cause {
+  return { code, fact: asSentence(redact(fact)), advice: redact(advice), retryAfterMs, details: {} }
+}
+
+export function statusErrorFrom({ code, fact, advice }: Cause): StatusError {
+  return statusError(code, fact, advice)
 }
 
 /** No provider is believed when it asks for a longer pause than this. */
@@ -83,10 +97,17 @@ export function toFailure(cause: Cause, isFinal = !isRetryable(cause.code)): App
   const isExpected = cause.code === 'account_busy' || cause.code === 'rate_limited'
   return ApplicationFailure.create({
     type: cause.code,
-    message: cause.message,
+    message: joinedMessage(cause),
     nonRetryable: isFinal,
-    // A workflow is not told of the delay otherwise.
-    details: [{ ...cause.details, ...(retryMs === null ? {} : { retry_after_ms: retryMs }) }],
+    // A workflow is told of the parts and of the delay in no other way.
+    details: [
+      {
+        ...cause.details,
+        ...(retryMs === null ? {} : { retry_after_ms: retryMs }),
+        fact: cause.fact,
+        advice: cause.advice,
+      },
+    ],
     // Waiting for others is no fault: it stays out of error logs and metrics.
     ...(isExpected ? { category: ApplicationFailureCategory.BENIGN } : {}),
     ...(retryMs === null ? {} : { nextRetryDelay: retryMs }),

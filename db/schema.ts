@@ -3,6 +3,7 @@
 // Times are RFC 3339 in UTC with milliseconds; sizes and offsets are bytes.
 
 import type { ColumnType, Generated, Selectable } from 'kysely'
+import type { WrittenError } from '../workflows/errors.ts'
 import type {
   CloudStatus,
   CloudSyncStatus,
@@ -254,7 +255,7 @@ export type AccountCheckOutcome = {
   readonly ok: boolean
   readonly detail: string
   readonly space: { readonly used: number; readonly total: number | null } | null
-  readonly error: { readonly code: string; readonly message: string } | null
+  readonly error: WrittenError | null
 }
 
 type AccountChecksTable = {

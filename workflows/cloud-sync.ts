@@ -2,6 +2,7 @@
 // archive, starts one child per destination and closes the run. A destination that fails is data, not a failure of the
 // workflow; what is wrong with the call itself or the archive is.
 
+import type { ApplicationFailure } from '@temporalio/common'
 import {
   CancellationScope,
   isCancellation,
@@ -15,7 +16,7 @@ import {
 import type { Activities } from '../activities/index.ts'
 import { recordOptions } from './activity-options.ts'
 import { pinOnItsHost, releaseOrKeep } from './archives/kept-archive.ts'
-import { isErrorCode } from './errors.ts'
+import { explanationOf, isErrorCode } from './errors.ts'
 import { permanentFailure, statusErrorOf } from './failures.ts'
 import { cloudSyncStatusQuery, destinationChangedSignal } from './messages.ts'
 import { syncDestinations } from './runs/destination-workflows.ts'
@@ -83,7 +84,7 @@ async function record(run: OpenRun, { workflowId: workflow_id, runId: execution_
     const error = statusErrorOf(failure)
     // A run that the API has recorded before, or that was recorded while the cancellation arrived, is not left pending.
     await CancellationScope.nonCancellable(() => refuseRun({ run_id, instance, archive, workflow_id, error }))
-    throw isCancellation(failure) ? failure : permanentFailure(codeOf(error), error.message)
+    throw isCancellation(failure) ? failure : failureOf(error)
   }
 }
 
@@ -97,12 +98,12 @@ async function closeWithoutArchive(run: OpenRun, failure: unknown): Promise<Clou
   await failRun({ run_id: run.runId, account_ids: null, error })
   await close(run)
   if (isCancellation(failure)) throw failure
-  throw permanentFailure(codeOf(error), error.message)
+  throw failureOf(error)
 }
 
-function codeOf(error: StatusError) {
-  const { code } = error
-  return isErrorCode(code) ? code : 'internal_error'
+function failureOf(error: StatusError): ApplicationFailure {
+  const { fact, advice } = explanationOf(error)
+  return permanentFailure(isErrorCode(error.code) ? error.code : 'internal_error', fact, advice)
 }
 
 /**

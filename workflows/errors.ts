@@ -5,8 +5,10 @@
 type ErrorRule = {
   /** True when trying again without a person's help cannot succeed. */
   readonly permanent: boolean
-  /** What the person who reads it should do. */
+  /** What the person who reads it should do: whole sentences that read well behind any fact. */
   readonly advice: string
+  /** True where an upload goes on without anybody. Whoever asked and waits for the answer has to ask again. */
+  readonly heals?: true
 }
 
 const rules = {
@@ -14,11 +16,11 @@ const rules = {
   invalid_input: { permanent: true, advice: 'Correct the named field and start the run again.' },
   unknown_instance: { permanent: true, advice: 'Create the instance first, or correct its slug.' },
   unknown_account: { permanent: true, advice: 'Use the ID of an account that is bound to this instance.' },
-  run_id_conflict: { permanent: true, advice: 'This run_id belongs to another archive: use a new one.' },
+  run_id_conflict: { permanent: true, advice: 'Use a new run_id.' },
   sync_open: { permanent: true, advice: 'Wait for the sync of this run that is still open, or cancel it.' },
   database_missing: {
     permanent: true,
-    advice: "The binding's remote path uses {database}: name the database when starting the run.",
+    advice: 'Name the database when starting the run, or take {database} out of the remote path.',
   },
 
   // the archive on disk
@@ -26,37 +28,38 @@ const rules = {
     permanent: true,
     advice: 'Put the archive under BACKUP_ROOT and name it from there.',
   },
-  archive_missing: { permanent: true, advice: 'The file is not there (any more): make a new backup.' },
+  archive_missing: { permanent: true, advice: 'Correct the path, or make a new backup.' },
   archive_empty: {
     permanent: true,
-    advice: 'The file has 0 bytes: check the backup job, then make a new backup.',
+    advice: 'Check the backup job, then make a new backup.',
   },
-  archive_unsupported: { permanent: true, advice: 'Only .zip, .dump and .tar.gz archives are taken.' },
+  archive_unsupported: { permanent: true, advice: 'Back up to a .zip, .dump or .tar.gz file.' },
   archive_changed: {
     permanent: true,
-    advice: 'The file changed while it was read: start the sync when the backup is finished.',
+    advice: 'Start the sync when the backup is finished.',
   },
   archive_unreadable: { permanent: false, advice: 'Check the disk and the permissions of the file.' },
   archive_too_large: {
     permanent: true,
-    advice: 'The file is larger than this provider takes: use another one.',
+    advice: 'Use a provider that takes larger files.',
   },
 
   // the account and its credentials
   credentials_malformed: { permanent: true, advice: "Enter the account's credentials again." },
   credentials_unreadable: {
     permanent: true,
-    advice: "The key file does not open this account's credentials: enter them again, or restore the key.",
+    advice: "Enter the account's credentials again, or restore the key file.",
   },
-  credentials_refused: { permanent: true, advice: 'The provider refuses the credentials: enter them again.' },
+  credentials_refused: { permanent: true, advice: "Enter the account's credentials again." },
   token_refused: {
     permanent: false,
-    advice: 'Another token is fetched. Where it stays so, look at the account at the provider.',
+    advice: 'Wait; another token is fetched. Where it stays so, look at the account at the provider.',
+    heals: true,
   },
-  credentials_expired: { permanent: true, advice: 'The credentials have expired: enter new ones.' },
+  credentials_expired: { permanent: true, advice: 'Enter new credentials for the account.' },
   permission_denied: { permanent: true, advice: 'Give the account write access to the folder.' },
   api_not_enabled: { permanent: true, advice: "Enable the provider's API for this application." },
-  clock_skewed: { permanent: true, advice: "Set this machine's clock: the provider refuses its time." },
+  clock_skewed: { permanent: true, advice: "Set this machine's clock." },
   account_misconfigured: { permanent: true, advice: "Correct the account's settings." },
   binding_deleted: {
     permanent: true,
@@ -66,54 +69,64 @@ const rules = {
   // the destination
   folder_missing: {
     permanent: true,
-    advice: 'The folder is gone or not shared with this account: restore or share it.',
+    advice: 'Restore the folder, or share it with this account.',
   },
   storage_quota_exceeded: {
     permanent: true,
     advice: 'Free space at the destination, or buy more, then re-upload.',
   },
-  folder_full: { permanent: true, advice: 'The folder or drive holds as many items as the provider allows.' },
-  name_refused: { permanent: true, advice: 'The provider refuses the name: rename the archive.' },
+  folder_full: { permanent: true, advice: 'Delete or move some of its items, or use another folder.' },
+  name_refused: { permanent: true, advice: 'Rename the archive, then report it as a new run.' },
   name_conflict: {
     permanent: true,
-    advice: 'Files with other content hold this name and its replacement: move them away, then re-upload.',
+    advice: 'Move the files of this name away, then re-upload.',
   },
-  file_locked: { permanent: false, advice: 'The remote file is open elsewhere; it is tried again.' },
+  file_locked: {
+    permanent: false,
+    advice: 'Wait; it is tried again. Where it stays so, close the file at the provider.',
+    heals: true,
+  },
   daily_limit_reached: {
     permanent: false,
-    advice: 'The daily upload limit of the account is used up; it goes on later.',
+    advice: 'Wait; it goes on by itself.',
+    heals: true,
   },
 
   // on the way
-  account_busy: { permanent: false, advice: 'Other uploads to this account go first.' },
-  rate_limited: { permanent: false, advice: 'The provider asked for a pause; it goes on by itself.' },
-  provider_unavailable: { permanent: false, advice: 'The provider has a fault; it is tried again.' },
+  account_busy: { permanent: false, advice: 'Wait; it goes on when its turn comes.', heals: true },
+  rate_limited: { permanent: false, advice: 'Wait; it goes on by itself.', heals: true },
+  provider_unavailable: { permanent: false, advice: 'Wait; it is tried again.', heals: true },
   network_unreachable: {
     permanent: false,
     advice: 'Check the network, DNS, proxy and firewall of this machine.',
   },
-  network_stalled: { permanent: false, advice: 'No bytes moved for a while; it goes on by itself.' },
+  network_stalled: {
+    permanent: false,
+    advice: 'Wait; it is tried again. Where it stays so, check the network of this machine.',
+    heals: true,
+  },
   certificate_invalid: {
     permanent: false,
-    advice: 'The certificate is not trusted: check the clock and any TLS proxy (NODE_EXTRA_CA_CERTS).',
+    advice: 'Check the clock and any TLS proxy (NODE_EXTRA_CA_CERTS).',
   },
   insecure_redirect: {
     permanent: true,
-    advice: 'The provider redirected to plain HTTP or an unknown host: check the proxy.',
+    advice: "Check the proxy and the provider's addresses in the environment.",
   },
-  session_expired: { permanent: false, advice: 'The provider forgot the upload; it starts over.' },
+  session_expired: { permanent: false, advice: 'Wait; the upload starts over.', heals: true },
   session_too_slow: {
     permanent: true,
-    advice: "At the measured rate the file cannot finish within the life of the provider's upload session.",
+    advice: 'Use a faster line, or a provider whose upload sessions live longer.',
   },
-  claim_lost: { permanent: false, advice: 'There is nothing to do: the newer attempt goes on.' },
+  claim_lost: { permanent: false, advice: 'Wait; the newer attempt goes on.', heals: true },
   unexpected_answer: {
     permanent: false,
-    advice: 'The provider answered something unknown; it is tried again.',
+    advice: 'Wait; it is tried again. Where it stays so, look for a proxy or firewall in between.',
+    heals: true,
   },
   request_refused: {
     permanent: true,
-    advice: 'The provider refuses the request as wrong; please report this.',
+    advice: 'Please report this with the log.',
   },
 
   // the proof
@@ -131,31 +144,37 @@ const rules = {
   },
   upload_unverified: {
     permanent: false,
-    advice: 'The copy is not proven yet; the provider is asked again.',
+    advice: 'Wait; the provider is asked again.',
+    heals: true,
   },
 
   // retention
   listing_incomplete: {
     permanent: false,
-    advice: 'The provider did not list the whole folder: nothing is deleted.',
+    advice: 'Wait; the folder is listed again before anything is deleted.',
+    heals: true,
   },
-  file_changed: { permanent: true, advice: 'The remote file changed since it was listed: it is left alone.' },
+  file_changed: { permanent: true, advice: 'Look at the remote file, which is left alone.' },
 
   // running
   run_unknown: {
     permanent: true,
     advice:
-      'The database is older or newer than the workflow, or another one: report the archive again as a new run.',
+      'Report the archive again as a new run: the database is older or newer than the workflow, or another one.',
   },
   no_worker_for_queue: { permanent: true, advice: 'Start the worker that serves this archive_task_queue.' },
-  no_progress: { permanent: true, advice: 'No byte moved for 24 hours: mend the cause, then re-upload.' },
+  no_progress: { permanent: true, advice: 'Mend the cause, then re-upload.' },
   database_unavailable: {
     permanent: false,
-    advice: 'Check PostgreSQL; it goes on by itself when it is back.',
+    advice: 'Check PostgreSQL; uploads go on when it is back.',
   },
-  worker_lost: { permanent: false, advice: 'The worker stopped; another one goes on.' },
-  cancelled: { permanent: true, advice: 'Cancelled on request; re-upload starts it again.' },
-  internal_error: { permanent: false, advice: 'A fault of this program: please report it with the log.' },
+  worker_lost: {
+    permanent: false,
+    advice: 'Wait; another worker goes on. Where it stays so, look at the log of the workers.',
+    heals: true,
+  },
+  cancelled: { permanent: true, advice: 'Re-upload, if the copy is wanted.' },
+  internal_error: { permanent: false, advice: 'Please report this fault of the program, with its log.' },
 } as const satisfies Record<string, ErrorRule>
 
 export type ErrorCode = keyof typeof rules
@@ -171,4 +190,40 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 /** True when the code heals without a person: it is retried. */
 export function isRetryable(code: ErrorCode): boolean {
   return !rules[code].permanent
+}
+
+/** The advice for a code as it was stored or sent; one that this version does not know is a fault of the program. */
+export function adviceOf(code: string): string {
+  return rules[isErrorCode(code) ? code : 'internal_error'].advice
+}
+
+/** What happened, and what to do: whole sentences both. */
+export type Explanation = { readonly fact: string; readonly advice: string }
+
+/** Both in one text. */
+export function joinedMessage({ fact, advice }: Explanation): string {
+  return `${asSentence(fact)} ${advice}`
+}
+
+/** Texts of other programs may lack the full stop. */
+export function asSentence(fact: string): string {
+  const text = fact.trim()
+  return ['.', '!', '?'].some((end) => text.endsWith(end)) ? text : `${text}.`
+}
+
+/** An error as it may be stored: what an earlier version wrote has no fact and no advice. */
+export type WrittenError = {
+  readonly code: string
+  readonly message: string
+  readonly fact?: string | undefined
+  readonly advice?: string | undefined
+}
+
+/** The two parts of an error. Of one that an earlier version wrote, the message is the fact, and the code has the advice. */
+export function explanationOf({ code, message, fact, advice }: WrittenError): Explanation {
+  const known = adviceOf(code)
+  if (fact !== undefined) return { fact, advice: advice ?? known }
+  // Its message may end with this very advice: it is not to be read twice.
+  const rest = message.endsWith(` ${known}`) ? message.slice(0, -known.length).trimEnd() : message
+  return { fact: rest, advice: known }
 }

@@ -7,28 +7,47 @@ import {
   ChildWorkflowFailure,
   TimeoutFailure,
 } from '@temporalio/common'
-import { ERROR_RULES, type ErrorCode, isErrorCode, isRetryable } from './errors.ts'
+import {
+  adviceOf,
+  asSentence,
+  type ErrorCode,
+  type Explanation,
+  explanationOf,
+  isErrorCode,
+  isRetryable,
+  joinedMessage,
+} from './errors.ts'
 import type { StatusError } from './types.ts'
 
-/** An error in the form of the status, with the advice of its code behind the message. */
-export function statusError(code: ErrorCode, message: string): StatusError {
-  return { code, message: withAdvice(code, message), retryable: isRetryable(code) }
-}
-
-/**
- * Adds the code's advice to a bare fact. A message of more than one sentence says itself what to do, and stays as it is:
- * that of a failed activity has its advice already. Quoted names do not count, whatever stands in them.
- */
-export function withAdvice(code: ErrorCode, message: string): string {
-  // Only a plain word gets a capital: names of fields and hosts stay as they are.
-  const text = message.trim().replace(/^\p{Ll}(?=[\p{L}']*\s)/u, (letter) => letter.toUpperCase())
-  if (/[.!?] \S/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, '""'))) return text
-  return `${text.replace(/[.!?]?$/, '.')} ${ERROR_RULES[code].advice}`
+/** An error in the form of the status: the fact with the advice of its code, or with one of its own. */
+export function statusError(code: ErrorCode, fact: string, advice: string = adviceOf(code)): StatusError {
+  const explanation = { fact: asSentence(fact), advice }
+  return { code, message: joinedMessage(explanation), retryable: isRetryable(code), ...explanation }
 }
 
 /** Ends a workflow or activity for good: the code is the failure's type. */
-export function permanentFailure(code: ErrorCode, message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: code, message, nonRetryable: true })
+export function permanentFailure(
+  code: ErrorCode,
+  fact: string,
+  advice: string = adviceOf(code),
+): ApplicationFailure {
+  const { message, ...error } = statusError(code, fact, advice)
+  const details = [{ fact: error.fact, advice: error.advice }]
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true, details })
+}
+
+/** The code and the two parts of a failure; one that an earlier version or another program made has but a message. */
+export function explainedFailure(failure: ApplicationFailure): { readonly code: ErrorCode } & Explanation {
+  const code = isErrorCode(failure.type) ? failure.type : 'internal_error'
+  const details: unknown = failure.details?.[0]
+  return { code, ...explanationOf({ code, message: failure.message, ...partsIn(details) }) }
+}
+
+function partsIn(details: unknown): Partial<Explanation> {
+  if (typeof details !== 'object' || details === null) return {}
+  const fact = 'fact' in details && typeof details.fact === 'string' ? { fact: details.fact } : {}
+  const advice = 'advice' in details && typeof details.advice === 'string' ? { advice: details.advice } : {}
+  return { ...fact, ...advice }
 }
 
 /** What a failed activity or child means for a destination. */
@@ -36,8 +55,8 @@ export function statusErrorOf(failure: unknown): StatusError {
   const cause =
     failure instanceof ActivityFailure || failure instanceof ChildWorkflowFailure ? failure.cause : failure
   if (cause instanceof ApplicationFailure) {
-    const code = isErrorCode(cause.type) ? cause.type : 'internal_error'
-    return statusError(code, cause.message)
+    const { code, fact, advice } = explainedFailure(cause)
+    return statusError(code, fact, advice)
   }
   if (cause instanceof TimeoutFailure) {
     // Tried until the time was over: what failed last says more than that.

@@ -28,8 +28,17 @@ export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number]
 /** A provider's own hash: hex in lower case, but base64 for quickxorhash. */
 export type FileHash = { readonly algorithm: HashAlgorithm; readonly value: string }
 
-/** An error as a person or program outside sees it: a code of `errors.ts`, and what to do about it. */
-export type StatusError = { readonly code: string; readonly message: string; readonly retryable: boolean }
+/** An error as a person or program outside sees it: a code of `errors.ts`, what happened, and what to do about it. */
+export type StatusError = {
+  readonly code: string
+  /** `fact` and `advice` joined. */
+  readonly message: string
+  readonly retryable: boolean
+  /** What happened; absent where an earlier version wrote the error (`explanationOf` reads both forms). */
+  readonly fact?: string | undefined
+  /** What to do; absent with `fact`. */
+  readonly advice?: string | undefined
+}
 
 export type RetentionResult = {
   readonly keep_last: number

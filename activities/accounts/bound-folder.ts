@@ -13,7 +13,7 @@ export async function boundFolder(
   database: string | null,
 ): Promise<{ binding: Binding; folder: string }> {
   const binding = await getBinding(deps.db, bindingId)
-  if (binding === null) throw new StepError('invalid_input', `binding_id: there is no binding ${bindingId}`)
+  if (binding === null) throw new StepError('invalid_input', `binding_id: there is no binding ${bindingId}.`)
   return { binding, folder: folderOf(binding, database) }
 }
 
@@ -24,8 +24,7 @@ export function folderOf(
 ): string {
   const folder = resolveFolder(binding.remote_path, binding.instance_slug, database)
   if (folder !== null) return folder
-  throw new StepError(
-    'database_missing',
-    `database: the folder of this binding is ${binding.remote_path}; name the database that ${DATABASE_PLACEHOLDER} stands for.`,
-  )
+  throw new StepError('database_missing', `database: the folder of this binding is ${binding.remote_path}.`, {
+    advice: `Name the database that ${DATABASE_PLACEHOLDER} stands for.`,
+  })
 }

@@ -3,6 +3,7 @@
 import { Context } from '@temporalio/activity'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError } from '../failures.ts'
+import { failedCheck } from '../providers/failed-check.ts'
 import type { AccountCheck } from '../providers/provider.ts'
 
 export type CheckAccountActivities = {
@@ -17,8 +18,7 @@ export function createCheckAccountActivities(deps: ActivityDeps): CheckAccountAc
         return await provider.check(Context.current().cancellationSignal)
       } catch (error) {
         if (!(error instanceof StepError)) throw error
-        const { code, message } = causeOf(error)
-        return { ok: false, detail: message, space: null, error: { code, message } }
+        return failedCheck(causeOf(error))
       }
     },
   }

@@ -38,7 +38,7 @@ export function createProviderAccounts(deps: AccountDeps): ProviderAccounts {
       const saved = await openAccount(deps.db, deps.vault, accountId).catch(unreadable)
       const found = saved ?? (await openDraft(deps.db, deps.vault, accountId).catch(unreadable))
       if (found === null)
-        throw new StepError('unknown_account', `account_id: there is no account ${accountId}`)
+        throw new StepError('unknown_account', `account_id: there is no account ${accountId}.`)
       // Compared in memory only: the same credentials and settings are the same Provider.
       const version = JSON.stringify([found.name, found.provider, found.settings, found.credentials])
       const known = opened.get(accountId)
@@ -53,7 +53,7 @@ export function createProviderAccounts(deps: AccountDeps): ProviderAccounts {
 
 function unreadable(error: unknown): never {
   if (!(error instanceof VaultError)) throw error
-  throw new StepError('credentials_unreadable', "no key of the key file opens this account's credentials")
+  throw new StepError('credentials_unreadable', "No key of the key file opens this account's credentials.")
 }
 
 function build(found: OpenAccount, deps: AccountDeps): Provider {
@@ -66,7 +66,7 @@ function build(found: OpenAccount, deps: AccountDeps): Provider {
   if (problems.length > 0) {
     throw new StepError(
       'credentials_malformed',
-      `the account ${JSON.stringify(found.name)}: ${problems.join('; ')}`,
+      `The account ${JSON.stringify(found.name)}: ${problems.join('; ')}.`,
     )
   }
   const create = deps.createProvider ?? createProvider

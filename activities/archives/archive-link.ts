@@ -46,9 +46,9 @@ export async function linkArchive(backupRoot: string, runId: string, original: s
       // Either the folder was empty and somebody has just removed it, or the archive is gone.
       if (isRaced && code === 'ENOENT') {
         if (await isThere(original)) continue
-        throw new StepError('archive_missing', 'the archive was removed while it was linked')
+        throw new StepError('archive_missing', 'The archive was removed while it was linked.')
       }
-      throw new StepError('archive_unreadable', `the archive cannot be linked (${code})`)
+      throw new StepError('archive_unreadable', `The archive cannot be linked (${code}).`)
     }
   }
 }
@@ -133,7 +133,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 function unreadable(error: unknown): StepError {
-  return new StepError('archive_unreadable', `the kept archives cannot be read (${errnoOf(error)})`)
+  return new StepError('archive_unreadable', `The kept archives cannot be read (${errnoOf(error)}).`)
 }
 
 function isGone(error: unknown): boolean {

@@ -139,7 +139,7 @@ async function refuseChange(file: FileHandle, expected: ExpectedArchive): Promis
     if (!isMissing(error)) return unreadable(expected)(error)
     throw new StepError(
       'archive_missing',
-      `archive: ${JSON.stringify(expected.name)} was removed while it was read`,
+      `The archive ${JSON.stringify(expected.name)} was removed while it was read.`,
     )
   })
   if (standing.ino.toString() !== open.inode) throw changed(expected)
@@ -149,7 +149,7 @@ function unreadable(expected: ExpectedArchive): (error: unknown) => never {
   return (error) => {
     throw new StepError(
       'archive_unreadable',
-      `archive: reading ${JSON.stringify(expected.name)} failed (${errnoOf(error)})`,
+      `Reading the archive ${JSON.stringify(expected.name)} failed (${errnoOf(error)}).`,
     )
   }
 }
@@ -157,6 +157,6 @@ function unreadable(expected: ExpectedArchive): (error: unknown) => never {
 function changed(expected: ExpectedArchive): StepError {
   return new StepError(
     'archive_changed',
-    `archive: ${JSON.stringify(expected.name)} changed while it was read`,
+    `The archive ${JSON.stringify(expected.name)} changed while it was read.`,
   )
 }

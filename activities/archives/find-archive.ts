@@ -37,7 +37,7 @@ export async function findArchive(backupRoot: string, given: string): Promise<Ar
   if (isBeneath(resolve(root, PIN_FOLDER), path)) {
     throw new StepError(
       'archive_outside_root',
-      `the archive lies in ${PIN_FOLDER}, which is this program's own folder`,
+      `The archive lies in ${PIN_FOLDER}, which is this program's own folder.`,
     )
   }
   // The name of the file that is meant, not that of a link to it, is the one at the destination.
@@ -51,8 +51,8 @@ export async function identify(path: string, given: string): Promise<Omit<Archiv
     throw unreachable(given, error)
   })
   if (!found.isFile())
-    throw new StepError('archive_unsupported', `the archive ${quoted(given)} is no regular file`)
-  if (found.size === 0n) throw new StepError('archive_empty', `the archive ${quoted(given)} is empty`)
+    throw new StepError('archive_unsupported', `The archive ${quoted(given)} is no regular file.`)
+  if (found.size === 0n) throw new StepError('archive_empty', `The archive ${quoted(given)} is empty.`)
   return identityOf(found)
 }
 
@@ -70,7 +70,7 @@ export async function openArchive(path: string, given: string) {
 /** BACKUP_ROOT with symlinks resolved; throws StepError `archive_unreadable`. */
 export async function realRoot(backupRoot: string): Promise<string> {
   return realpath(backupRoot).catch((error: unknown) => {
-    throw new StepError('archive_unreadable', `BACKUP_ROOT ${backupRoot} cannot be read (${errnoOf(error)})`)
+    throw new StepError('archive_unreadable', `BACKUP_ROOT ${backupRoot} cannot be read (${errnoOf(error)}).`)
   })
 }
 
@@ -80,13 +80,13 @@ function isBeneath(root: string, path: string): boolean {
 }
 
 function outside(given: string): StepError {
-  return new StepError('archive_outside_root', `the archive ${quoted(given)} does not lie under BACKUP_ROOT`)
+  return new StepError('archive_outside_root', `The archive ${quoted(given)} does not lie under BACKUP_ROOT.`)
 }
 
 function unsupported(given: string): StepError {
   return new StepError(
     'archive_unsupported',
-    `the archive ${quoted(given)} is no .zip, .dump or .tar.gz file`,
+    `The archive ${quoted(given)} is no .zip, .dump or .tar.gz file.`,
   )
 }
 
@@ -96,9 +96,9 @@ const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']
 function unreachable(given: string, error: unknown): StepError {
   const code = errnoOf(error)
   if (MISSING.includes(code)) {
-    return new StepError('archive_missing', `there is no archive ${quoted(given)} under BACKUP_ROOT`)
+    return new StepError('archive_missing', `There is no archive ${quoted(given)} under BACKUP_ROOT.`)
   }
-  return new StepError('archive_unreadable', `the archive ${quoted(given)} cannot be read (${code})`)
+  return new StepError('archive_unreadable', `The archive ${quoted(given)} cannot be read (${code}).`)
 }
 
 function quoted(given: string): string {

@@ -4,7 +4,7 @@
 import { basename } from 'node:path'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'
 import { getRun } from '../../db/runs/runs.ts'
-import type { ErrorCode } from '../../workflows/errors.ts'
+import { type ErrorCode, joinedMessage } from '../../workflows/errors.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError } from '../failures.ts'
 import { seesArchivesOf } from '../worker/archive-queues.ts'
@@ -45,14 +45,14 @@ export function createArchiveInspectionActivities(deps: InspectionDeps): Archive
         return await lookAndKeep(config.backupRoot, run_id, archive)
       } catch (error) {
         if (!(error instanceof StepError)) throw error
-        const { code, message } = causeOf(error)
-        return { ok: false, code, message }
+        const cause = causeOf(error)
+        return { ok: false, code: cause.code, message: joinedMessage(cause) }
       }
     },
 
     dropArchiveLink: async ({ run_id, pin_path }) => {
       if (!isLinkOf(config.backupRoot, run_id, pin_path)) {
-        throw new StepError('invalid_input', 'pin_path: is no link of this run')
+        throw new StepError('invalid_input', 'pin_path: is no link of this run.')
       }
       const kept = (await getRun(db, run_id))?.pin_path ?? null
       if (kept === null || basename(kept) !== basename(pin_path)) await removeLink(pin_path)

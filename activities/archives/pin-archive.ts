@@ -88,7 +88,7 @@ async function pin(deps: ActivityDeps, seen: Run): Promise<PinnedArchive> {
     if (await note(deps.db, run, kept)) return { size: kept.size, pin: kept.pin }
     run = await knownRun(deps, run.id)
   }
-  throw new StepError('archive_unreadable', 'others keep this archive and let it go all the time')
+  throw new StepError('archive_unreadable', 'Other runs keep this archive and release it again and again.')
 }
 
 /** False when somebody else has kept the archive in the meantime: the link that was made for it is gone then. */
@@ -110,7 +110,7 @@ async function note(db: Db, run: Run, kept: KeptArchive): Promise<boolean> {
 export async function knownRun(deps: { readonly db: DbOrTransaction }, runId: string): Promise<Run> {
   const run = await getRun(deps.db, runId)
   if (run === null)
-    throw new StepError('run_unknown', `the database does not know the run ${JSON.stringify(runId)}`)
+    throw new StepError('run_unknown', `The database does not know the run ${JSON.stringify(runId)}.`)
   return run
 }
 
@@ -128,6 +128,6 @@ function refuseOtherFile(run: Run, archive: { size: number; mtime_ns: string }):
   if (isFirst || (run.archive_mtime_ns === archive.mtime_ns && run.size === archive.size)) return
   throw new StepError(
     'archive_changed',
-    `archive: ${JSON.stringify(run.archive)} is not the file of this run any more`,
+    `The archive ${JSON.stringify(run.archive)} is not the file of this run any more.`,
   )
 }

@@ -63,22 +63,22 @@ async function follow(agent: https.Agent, limits: Limits, request: HttpRequest):
       return answer
     const next = URL.parse(location, current.url)
     if (next === null) {
-      throw new ProviderError('unexpected_answer', `${hostOf(current.url)} redirects to no address`)
+      throw new ProviderError('unexpected_answer', `${hostOf(current.url)} redirects to no address.`)
     }
     if (next.protocol !== 'https:') {
       throw new ProviderError(
         'insecure_redirect',
-        `${hostOf(current.url)} redirects to plain HTTP; not followed`,
+        `${hostOf(current.url)} redirects to plain HTTP, which is not followed.`,
       )
     }
     if (current.method !== 'GET' && current.method !== 'HEAD') {
       throw new ProviderError(
         'insecure_redirect',
-        `${hostOf(current.url)} redirects a ${current.method}; not followed`,
+        `${hostOf(current.url)} redirects a ${current.method}, which is not followed.`,
       )
     }
     if (hops === MAX_REDIRECTS)
-      throw new ProviderError('unexpected_answer', `${hostOf(current.url)} redirects for ever`)
+      throw new ProviderError('unexpected_answer', `${hostOf(current.url)} redirects for ever.`)
     // Credentials stay with the host that they were meant for.
     const isSameHost = next.host === new URL(current.url).host
     const headers = isSameHost ? current.headers : withoutCredentials(current.headers)

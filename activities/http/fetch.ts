@@ -37,6 +37,7 @@ export async function fetchThrough(
 
 function methodOf(name: string): HttpRequest['method'] {
   const known = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'] as const).find((method) => method === name)
-  if (known === undefined) throw new ProviderError('request_refused', `unsupported method ${name}`)
+  if (known === undefined)
+    throw new ProviderError('request_refused', `The HTTP method ${name} is not supported.`)
   return known
 }

@@ -29,9 +29,11 @@ export function failureOf(cause: unknown, host: string): unknown {
   if (cause instanceof ProviderError) return cause
   const code = errnoOf(cause)
   if (CERTIFICATE_CODES.has(code)) {
-    return new ProviderError('certificate_invalid', `the certificate of ${host} is not trusted (${code})`)
+    return new ProviderError('certificate_invalid', `The certificate of ${host} is not trusted (${code}).`)
   }
-  return isSystemCode(code) ? new ProviderError(networkCode(code), `${host}: ${code}`) : cause
+  return isSystemCode(code)
+    ? new ProviderError(networkCode(code), `The connection to ${host} failed (${code}).`)
+    : cause
 }
 
 /** Node's network failures: E… of the system, HPE_… of the HTTP parser, ERR_… of TLS and streams. */

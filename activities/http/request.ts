@@ -44,7 +44,10 @@ export type Limits = {
 export function send(agent: https.Agent, limits: Limits, request: HttpRequest): Promise<HttpAnswer> {
   const url = new URL(request.url)
   if (url.protocol !== 'https:') {
-    throw new ProviderError('insecure_redirect', `refusing a plain HTTP address at ${url.host}`)
+    throw new ProviderError(
+      'insecure_redirect',
+      `The address at ${url.host} is plain HTTP, which is not used.`,
+    )
   }
   request.signal?.throwIfAborted()
   const body = typeof request.body === 'string' ? Buffer.from(request.body) : request.body
@@ -63,7 +66,7 @@ export function send(agent: https.Agent, limits: Limits, request: HttpRequest): 
       if (isOver) return
       watchdog = setTimeout(() => {
         // Not by the request's own error event: it waits for a socket, which a silent proxy never brings about.
-        fail(new ProviderError('network_stalled', `${url.host}: ${what} for ${Math.round(ms / 1000)} s`))
+        fail(new ProviderError('network_stalled', `${url.host}: ${what} for ${Math.round(ms / 1000)} s.`))
       }, ms)
     }
     const end = (finish: () => void) => {
@@ -157,7 +160,7 @@ async function collect(incoming: IncomingMessage, arriving: () => void): Promise
     arriving()
     size += piece.byteLength
     if (size > MAX_ANSWER_BYTES)
-      throw new ProviderError('unexpected_answer', 'the answer is larger than 64 MiB')
+      throw new ProviderError('unexpected_answer', 'The answer is larger than 64 MiB.')
     pieces.push(piece)
   }
   return Buffer.concat(pieces, size)

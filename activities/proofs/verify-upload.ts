@@ -73,7 +73,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
             return await record(deps, input, verdict.file, 'size_and_hash')
           case 'bad':
             await removeBadCopy(deps, input, provider, verdict.file, signal)
-            throw final(verdict.code, `${verdict.message}, and ${whatBecameOf(copy)}`)
+            throw final(verdict.code, `${verdict.difference}, and ${whatBecameOf(copy)}.`)
           case 'open':
             looks = lookedInVain(looks, verdict.file === null ? 'file' : 'hash', Date.now())
             beat()
@@ -90,7 +90,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
               }
             }
             if (!isEnough(looks, Date.now(), deps.patience)) throw notYet(looks, deps.patience)
-            if (verdict.file !== null) throw final('upload_unverified', NO_HASH)
+            if (verdict.file !== null) throw final('upload_unverified', NO_HASH, LOOK_AT_IT)
             await noteVanished(deps, input)
             throw final('copy_vanished', VANISHED)
         }
@@ -106,7 +106,9 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
 function placeIn(places: Places): () => void {
   const leave = places.take()
   if (leave !== null) return leave
-  throw new StepError('upload_unverified', 'other copies are being proven first', NO_PLACE_PAUSE_MS)
+  throw new StepError('upload_unverified', 'Other copies are being proven first.', {
+    retryAfterMs: NO_PLACE_PAUSE_MS,
+  })
 }
 
 /** Only Microsoft may leave a file without a hash for good. */
@@ -122,8 +124,8 @@ async function proveByReading(
   const hash = await readBackHash(readBack, file, copy.hash.algorithm, signal)
   if (hash.value === copy.hash.value) return record(deps, input, file, 'size_and_content')
   await removeBadCopy(deps, input, provider, file, signal)
-  const message = `the copy, read back, has another ${hash.algorithm} than the archive`
-  throw final('hash_mismatch', `${message}, and ${whatBecameOf(copy)}`)
+  const difference = `The copy, read back, has another ${hash.algorithm} than the archive`
+  throw final('hash_mismatch', `${difference}, and ${whatBecameOf(copy)}.`)
 }
 
 type Verdict =
@@ -132,7 +134,8 @@ type Verdict =
       readonly kind: 'bad'
       readonly file: RemoteFile
       readonly code: 'hash_mismatch' | 'size_mismatch'
-      readonly message: string
+      /** Without the full stop. */
+      readonly difference: string
     }
   /** Without a file, or with one of the right size without a hash. */
   | { readonly kind: 'open'; readonly file: RemoteFile | null }
@@ -140,30 +143,31 @@ type Verdict =
 function judge(file: RemoteFile | null, copy: UploadedCopy): Verdict {
   if (file === null) return { kind: 'open', file }
   if (file.size !== copy.size) {
-    const message = `the copy has ${formatBytes(file.size)} (${file.size} bytes) instead of ${copy.size}`
-    return { kind: 'bad', file, code: 'size_mismatch', message }
+    const difference = `The copy has ${formatBytes(file.size)} (${file.size} bytes) instead of ${copy.size}`
+    return { kind: 'bad', file, code: 'size_mismatch', difference }
   }
   const stated = file.hashes.find((hash) => hash.algorithm === copy.hash.algorithm)
   if (stated === undefined) return { kind: 'open', file }
   if (stated.value === copy.hash.value) return { kind: 'good', file }
-  const message = `the provider's ${stated.algorithm} of the copy is not that of the archive`
-  return { kind: 'bad', file, code: 'hash_mismatch', message }
+  const difference = `The provider's ${stated.algorithm} of the copy is not that of the archive`
+  return { kind: 'bad', file, code: 'hash_mismatch', difference }
 }
 
-const NO_HASH = 'The provider states no hash of the copy. It cannot be proven: look at it, then re-upload.'
-const VANISHED = 'the provider took the file and does not have it any more'
+const NO_HASH = 'The provider states no hash of the copy, so it cannot be proven.'
+const LOOK_AT_IT = 'Look at the copy, then re-upload.'
+const VANISHED = 'The provider took the file and does not have it any more.'
 
 function notYet(looks: LooksInVain, patience: Patience): StepError {
-  const message =
+  const fact =
     looks.lacking === 'file'
-      ? 'the provider does not show the file that it took'
-      : 'the provider states no hash of the copy'
-  return new StepError('upload_unverified', message, pauseMs(looks, patience))
+      ? 'The provider does not show the file that it took.'
+      : 'The provider states no hash of the copy.'
+  return new StepError('upload_unverified', fact, { retryAfterMs: pauseMs(looks, patience) })
 }
 
 /** Not to be tried again in this activity. */
-function final(code: ErrorCode, message: string): Error {
-  return toFailure(causeOf(new StepError(code, message)), true)
+function final(code: ErrorCode, fact: string, advice?: string): Error {
+  return toFailure(causeOf(new StepError(code, fact, { advice })), true)
 }
 
 function whatBecameOf(copy: UploadedCopy): string {

@@ -5,16 +5,20 @@
 // Every method takes an AbortSignal and rejects with a ProviderError (failures of the provider or network)
 // or the signal's reason. No method retries a whole operation: Temporal does. None deletes to make room.
 
-import type { ErrorCode } from '../../workflows/errors.ts'
+import { adviceOf, type ErrorCode, type Explanation } from '../../workflows/errors.ts'
 import type { FileHash, HashAlgorithm, ProviderKind } from '../../workflows/types.ts'
 
 /**
  * A failure at a provider's edge. Carries only parts that this program owns: never a URL, header, token or
- * body. `message` is a sentence for a person and may quote the provider's own short error code.
+ * body.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError'
   readonly code: ErrorCode
+  /** What happened, as a sentence, which may quote the provider's own short error code. */
+  readonly fact: string
+  /** What to do. */
+  readonly advice: string
   /** HTTP status of the answer, where there was one. */
   readonly httpStatus: number | undefined
   /** How long the provider asked to wait, in milliseconds. */
@@ -24,15 +28,19 @@ export class ProviderError extends Error {
 
   constructor(
     code: ErrorCode,
-    message: string,
+    fact: string,
     more: {
+      /** Where that of the code does not fit. */
+      advice?: string | undefined
       httpStatus?: number | undefined
       retryAfterMs?: number | undefined
       requestId?: string | undefined
     } = {},
   ) {
-    super(message)
+    super(fact)
     this.code = code
+    this.fact = fact
+    this.advice = more.advice ?? adviceOf(code)
     this.httpStatus = more.httpStatus
     this.retryAfterMs = more.retryAfterMs
     this.requestId = more.requestId
@@ -116,7 +124,7 @@ export type AccountCheck = {
   readonly detail: string
   /** Bytes; total null where unlimited or unknown. */
   readonly space: { readonly used: number; readonly total: number | null } | null
-  readonly error: { readonly code: ErrorCode; readonly message: string } | null
+  readonly error: ({ readonly code: ErrorCode; readonly message: string } & Explanation) | null
 }
 
 export type ProviderLimits = {

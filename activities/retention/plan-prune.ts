@@ -8,7 +8,7 @@ import { isRetryable } from '../../workflows/errors.ts'
 import { type ListedFile, type PruneSkip, planPrune } from '../../workflows/retention/plan-prune.ts'
 import { knownRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
-import { causeOf } from '../failures.ts'
+import { causeOf, statusErrorFrom } from '../failures.ts'
 import { auditDestination } from '../uploads/upload-audit.ts'
 import { whileBeating } from '../worker/heartbeats.ts'
 import { listFilesInScope } from './list-files.ts'
@@ -64,7 +64,7 @@ async function notePlanFailure(deps: ActivityDeps, input: PlanInput, error: unkn
   context.cancellationSignal.throwIfAborted()
   const cause = causeOf(error)
   if (!isRetryable(cause.code) || context.info.attempt >= PLAN_TRIES) {
-    const { code, message } = cause
+    const { code, message } = statusErrorFrom(cause)
     await auditDestination(deps.db, input, 'prune_failed', { folder: input.folder, error: { code, message } })
   }
   throw error

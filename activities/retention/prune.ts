@@ -75,13 +75,13 @@ async function prune(deps: ActivityDeps, input: PruneInput): Promise<PruneOutcom
       })
     } catch (error) {
       context.cancellationSignal.throwIfAborted()
-      const cause = causeOf(error)
+      const failed = statusErrorFrom(causeOf(error))
       await auditDestination(deps.db, input, 'prune_failed', {
         remote_id: file.id,
         name: file.name,
-        error: { code: cause.code, message: cause.message },
+        error: { code: failed.code, message: failed.message },
       })
-      if (cause.code !== 'file_changed') return { deleted, error: statusErrorFrom(cause) }
+      if (failed.code !== 'file_changed') return { deleted, error: failed }
     }
   }
   return { deleted, error: null }

@@ -78,7 +78,7 @@ async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInp
   if ((await getInstance(trx, input.instance)) === null) {
     throw new StepError(
       'unknown_instance',
-      `instance: there is no instance ${JSON.stringify(input.instance)}`,
+      `instance: there is no instance ${JSON.stringify(input.instance)}.`,
     )
   }
   const bindings = await chosenBindings(trx, input)
@@ -92,7 +92,7 @@ async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInp
   if (opened.kind === 'open_elsewhere') {
     throw new StepError(
       'sync_open',
-      `another workflow (${JSON.stringify(opened.workflow_id)}) has a sync of this run open`,
+      `Another workflow (${JSON.stringify(opened.workflow_id)}) has a sync of this run open.`,
     )
   }
   if (opened.kind === 'opened') {
@@ -139,11 +139,11 @@ async function planDestinations(
     if (account === undefined) continue
     const destination = toDestination(binding, account, run.database)
     if (destination.folder === null) {
-      const message = `the folder is ${binding.remote_path}, and the run has no database`
+      const fact = `The folder is ${binding.remote_path}, and the run has no database.`
       states[binding.account_id] = {
         ...pendingState({ ...destination, folder: '' }),
         status: 'failed',
-        error: statusErrorFrom(causeOf(new StepError('database_missing', message))),
+        error: statusErrorFrom(causeOf(new StepError('database_missing', fact))),
         finished_at: new Date().toISOString(),
       }
       continue
@@ -187,7 +187,7 @@ async function chosenBindings(db: DbOrTransaction, input: CloudSyncInput): Promi
   if (unbound !== undefined) {
     throw new StepError(
       'unknown_account',
-      `account_ids: ${JSON.stringify(unbound)} is not bound to this instance`,
+      `account_ids: ${JSON.stringify(unbound)} is not bound to this instance.`,
     )
   }
   return bindings.filter(

@@ -8,6 +8,7 @@ import type { DbOrTransaction } from '../../db/database.ts'
 import { databaseNow } from '../../db/database-server.ts'
 import { rateLimitHistory } from '../../db/uploads/attempts.ts'
 import type { SessionClaim } from '../../db/uploads/claims.ts'
+import { adviceOf } from '../../workflows/errors.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { ProviderKind } from '../../workflows/types.ts'
 import type { ActivityDeps } from '../dependencies.ts'
@@ -84,7 +85,9 @@ export async function pauseFor(
     account_id: claim.account_id,
     details: { until, reason, sent_bytes: history.sent_bytes },
   })
-  const step = new StepError('daily_limit_reached', `${reason} It continues at ${until}.`, waitMs(until, now))
+  const step = new StepError('daily_limit_reached', `${reason} It continues at ${until}.`, {
+    retryAfterMs: waitMs(until, now),
+  })
   return causeOf(step)
 }
 
@@ -92,8 +95,11 @@ export async function pauseFor(
 export async function refuseWhilePaused(db: DbOrTransaction, accountId: string): Promise<void> {
   const pause = await accountPause(db, accountId)
   if (pause === null) return
-  const text = `${pause.reason} It continues at ${pause.until}.`
-  throw new StepError('account_busy', text, waitMs(pause.until, await databaseNow(db)))
+  const fact = `${pause.reason} It continues at ${pause.until}.`
+  throw new StepError('account_busy', fact, {
+    retryAfterMs: waitMs(pause.until, await databaseNow(db)),
+    advice: adviceOf('daily_limit_reached'),
+  })
 }
 
 function waitMs(until: string, now: number): number {

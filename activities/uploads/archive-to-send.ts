@@ -19,7 +19,7 @@ export type ArchiveToSend = {
 export function archiveOf(run: Run): ArchiveToSend {
   const path = run.pin_path ?? run.archive_path
   if (path === null || run.size === null || run.archive_mtime_ns === null) {
-    throw new StepError('run_unknown', 'the database knows no archive of this run')
+    throw new StepError('run_unknown', 'The database knows no archive of this run.')
   }
   return {
     path,
@@ -36,6 +36,6 @@ export function refuseTooLarge(size: number, provider: Provider): void {
   if (size <= maxFileBytes) return
   throw new StepError(
     'archive_too_large',
-    `the archive has ${formatBytes(size)}, and ${provider.kind} takes files of at most ${formatBytes(maxFileBytes)}`,
+    `The archive has ${formatBytes(size)}, and ${provider.kind} takes files of at most ${formatBytes(maxFileBytes)}.`,
   )
 }

@@ -105,7 +105,7 @@ function nothingToRead(size: number): ArchiveSource {
   return {
     size,
     read: () => {
-      throw new ProviderError('session_expired', 'the provider wants bytes again that it has called stored')
+      throw new ProviderError('session_expired', 'The provider wants bytes again that it has called stored.')
     },
   }
 }

@@ -56,14 +56,15 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
   if (!isRetryable(cause.code)) {
     if (!OF_THE_ACCOUNT.has(cause.code) || !(await isOutdated(deps, claim.account_id, provider)))
       return toFailure(cause)
-    const message = `${cause.message} The account was changed meanwhile: it goes on with what is saved now.`
-    const again = { ...cause, message, retryAfterMs: SOON_MS }
+    const fact = `${cause.fact} The account was changed meanwhile.`
+    const advice = 'Wait; it goes on with what is saved now.'
+    const again = { ...cause, fact, advice, retryAfterMs: SOON_MS }
     await progress.retry({ ...statusErrorFrom(again), retryable: true })
     return toFailure(again, false)
   }
   if (failed.row !== null && failed.row.fruitless_ms > PATIENCE_MS) {
-    const message = `${cause.message} No byte arrived in 24 hours of trying: mend the cause, then re-upload.`
-    return toFailure(causeOf(new StepError('no_progress', message)))
+    const fact = `${cause.fact} No byte arrived in 24 hours of trying.`
+    return toFailure(causeOf(new StepError('no_progress', fact)))
   }
   const shown = await pauseFor(deps, claim, provider?.kind ?? null, cause)
   await progress.retry(statusErrorFrom(shown))

@@ -38,7 +38,7 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
       const reason = new StepError(
         'account_busy',
         `${config.uploadsPerAccount} uploads to this account are under way; this one waits for its turn.`,
-        askAgainMs(await runsAhead(db, run_id, account_id)),
+        { retryAfterMs: askAgainMs(await runsAhead(db, run_id, account_id)) },
       )
       await showReason(deps, run_id, account_id, reason)
       throw reason

@@ -39,7 +39,7 @@ export function readKept(stored: UploadSession): KeptSession {
   if (!parsed.success) {
     throw new StepError(
       'internal_error',
-      'the stored upload session has not the form that this program writes',
+      'The stored upload session does not have the form that this program writes.',
     )
   }
   const { remote_name, remote_folder, vanished, provider_session } = parsed.data

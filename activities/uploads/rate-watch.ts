@@ -61,6 +61,7 @@ function tooSlowError(ratePerSecond: number, neededPerSecond: number): StepError
   const needed = Number.isFinite(neededPerSecond) ? formatBytes(neededPerSecond) : 'more'
   return new StepError(
     'session_too_slow',
-    `${formatBytes(ratePerSecond)}/s are measured, ${needed}/s are needed to finish within the life of the upload session. It goes on, but it will probably have to start over.`,
+    `${formatBytes(ratePerSecond)}/s are measured, ${needed}/s are needed to finish within the life of the upload session.`,
+    { advice: 'Wait; it goes on, but it will probably have to start over. A faster line helps.' },
   )
 }

@@ -18,11 +18,10 @@ export async function refuseUnwanted(db: DbOrTransaction, upload: Upload): Promi
   // No account goes before its bindings.
   if ((await getBinding(db, upload.binding_id)) !== null) return
   if (await accountExists(db, upload.account_id))
-    throw new StepError('binding_deleted', 'the binding was deleted while the upload was under way')
-  throw new StepError(
-    'unknown_account',
-    'The account was deleted while the upload was under way. Bind the instance to another one, if the copy is wanted.',
-  )
+    throw new StepError('binding_deleted', 'The binding was deleted while the upload was under way.')
+  throw new StepError('unknown_account', 'The account was deleted while the upload was under way.', {
+    advice: 'Bind the instance to another account, if the copy is wanted.',
+  })
 }
 
 export function isUnwanted(code: ErrorCode): boolean {

@@ -9,7 +9,7 @@ import { finishAttempt, type StartedAttempt, startAttempt } from '../../db/uploa
 import type { SessionClaim } from '../../db/uploads/claims.ts'
 import { claimSession } from '../../db/uploads/sessions.ts'
 import { releaseOwnTurn, takeTurn } from '../../db/uploads/turns.ts'
-import { isErrorCode } from '../../workflows/errors.ts'
+import { explanationOf, isErrorCode } from '../../workflows/errors.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { knownRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
@@ -54,7 +54,7 @@ async function attemptUpload(deps: ActivityDeps, input: UploadInput): Promise<Up
 /** The wait is Temporal's: it holds no slot, shows when it ends, and can be ended early. */
 function waitFirst({ pause_ms, error }: NonNullable<UploadInput['resume_after']>): ApplicationFailure {
   const code = isErrorCode(error.code) ? error.code : 'internal_error'
-  return toFailure({ code, message: error.message, retryAfterMs: pause_ms, details: {} }, false)
+  return toFailure({ code, ...explanationOf(error), retryAfterMs: pause_ms, details: {} }, false)
 }
 
 async function attemptWhileBeating(
@@ -152,7 +152,7 @@ async function attemptWhileBeating(
 function shownState(run: Run, accountId: string): DestinationState {
   const shown = run.cloud_sync_status[accountId]
   if (shown === undefined)
-    throw new StepError('run_unknown', 'the database does not know this destination of the run')
+    throw new StepError('run_unknown', 'The database does not know this destination of the run.')
   return shown
 }
 
@@ -185,7 +185,7 @@ function failedJudgement(deps: ActivityDeps, claim: SessionClaim, reason: unknow
 async function holdPlace(deps: ActivityDeps, input: UploadInput): Promise<void> {
   await refuseWhilePaused(deps.db, input.account_id)
   if (await takePlace(deps, input)) return
-  throw new StepError('account_busy', 'Other uploads to this account go first; this one follows.', 5_000)
+  throw new StepError('account_busy', 'Other uploads to this account go first.', { retryAfterMs: 5_000 })
 }
 
 /** Takes or renews the place, unless account or binding are gone. */

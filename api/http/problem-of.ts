@@ -66,11 +66,12 @@ function httpProblem(error: HTTPException): Problem {
 }
 
 /** An activity that asked the provider, and what came of it. */
-function refusalProblem({ code, message }: ActivityRefused): Problem {
+function refusalProblem({ code, message, fact, advice }: ActivityRefused): Problem {
+  const explanation = { fact, advice }
   switch (code) {
     case 'unknown_account':
     case 'invalid_input':
-      return new Problem(404, message, { code })
+      return new Problem(404, message, { code, explanation })
     case 'credentials_unreadable':
       return new Problem(409, 'The account needs its credentials again: no key opens those that are saved.', {
         code,
@@ -78,10 +79,10 @@ function refusalProblem({ code, message }: ActivityRefused): Problem {
     case 'database_missing':
       return new Problem(422, message, { code, errors: [{ path: 'database', message }] })
     case 'rate_limited':
-      return new Problem(503, message, { code, headers: { 'retry-after': '60' } })
+      return new Problem(503, message, { code, explanation, headers: { 'retry-after': '60' } })
     case 'internal_error':
       return new Problem(500, 'A fault of this program; the log of the worker says more.', { code })
     default:
-      return new Problem(502, message, { code })
+      return new Problem(502, message, { code, explanation })
   }
 }

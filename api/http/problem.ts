@@ -3,7 +3,7 @@
 // provider's text ever goes into one.
 
 import type { PinKind } from '../../db/schema.ts'
-import type { ErrorCode } from '../../workflows/errors.ts'
+import type { ErrorCode, Explanation } from '../../workflows/errors.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
 
@@ -58,6 +58,8 @@ export type ProblemOptions = {
   /** Of that run. */
   readonly pin?: PinKind | null | undefined
   readonly checks?: Readonly<Record<string, string>> | undefined
+  /** The parts of the detail, for the pages. */
+  readonly explanation?: Explanation | undefined
 }
 
 export class Problem extends Error {

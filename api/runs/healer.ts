@@ -173,11 +173,10 @@ async function settleIfLost(deps: HealerDeps, run: Run): Promise<void> {
     await startOwed(deps, wish)
     return
   }
-  const { code, message } = state.failure ?? {
-    code: 'internal_error' as const,
-    message: 'The sync ended without an outcome.',
-  }
-  const error = statusError(code, message)
+  const error =
+    state.failure === null
+      ? statusError('internal_error', 'The sync ended without an outcome.')
+      : statusError(state.failure.code, state.failure.fact, state.failure.advice)
   // Null: it was settled while we asked, and only slow.
   const outcome = await settleLost(db, run, error)
   if (outcome !== null) {

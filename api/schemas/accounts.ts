@@ -86,6 +86,13 @@ export const accountCheckSchema = z
       .object({ used: z.number(), total: z.number().nullable() })
       .nullable()
       .openapi({ description: 'Bytes; null where the provider does not say' }),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    error: z
+      .object({
+        code: z.string(),
+        message: z.string().openapi({ description: '`fact` and `advice` joined' }),
+        fact: z.string().optional().openapi({ description: 'What happened' }),
+        advice: z.string().optional().openapi({ description: 'What to do' }),
+      })
+      .nullable(),
   })
   .openapi('AccountCheck')

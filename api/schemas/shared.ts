@@ -55,8 +55,12 @@ export function pageOf<T extends z.ZodType>(item: T, name: string) {
 export const statusErrorSchema = z
   .object({
     code: z.string().openapi({ example: 'storage_quota_exceeded' }),
-    message: z.string(),
+    message: z.string().openapi({ description: '`fact` and `advice` joined' }),
     retryable: z.boolean(),
+    fact: z.string().optional().openapi({
+      description: 'What happened; absent in errors that an earlier version wrote',
+    }),
+    advice: z.string().optional().openapi({ description: 'What to do; absent with `fact`' }),
   })
   .openapi('StatusError')
 

@@ -9,7 +9,14 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common'
-import { type ErrorCode, isErrorCode } from '../../workflows/errors.ts'
+import {
+  adviceOf,
+  type ErrorCode,
+  type Explanation,
+  isErrorCode,
+  joinedMessage,
+} from '../../workflows/errors.ts'
+import { explainedFailure } from '../../workflows/failures.ts'
 
 const INVALID_ARGUMENT = 3
 const DEADLINE_EXCEEDED = 4
@@ -43,10 +50,14 @@ export function isRefusal(error: unknown): error is TemporalUnavailable {
 export class ActivityRefused extends Error {
   override readonly name = 'ActivityRefused'
   readonly code: ErrorCode
+  readonly fact: string
+  readonly advice: string
 
-  constructor(code: ErrorCode, message: string) {
-    super(message)
+  constructor(code: ErrorCode, fact: string, advice: string = adviceOf(code)) {
+    super(joinedMessage({ fact, advice }))
     this.code = code
+    this.fact = fact
+    this.advice = advice
   }
 }
 
@@ -74,15 +85,19 @@ export function unavailable(error: unknown): TemporalUnavailable {
   return new TemporalUnavailable(message, null)
 }
 
-export function closingFailure(cause: unknown): { code: ErrorCode; message: string } {
-  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) {
-    return { code: cause.type, message: cause.message }
-  }
-  if (cause instanceof CancelledFailure) return { code: 'cancelled', message: 'The sync was cancelled.' }
-  if (cause instanceof TerminatedFailure) {
-    return { code: 'cancelled', message: 'The workflow of the sync was terminated.' }
-  }
-  return { code: 'internal_error', message: 'The workflow of the sync ended without an outcome.' }
+/** How a workflow ended that did not complete. */
+export type ClosingFailure = { readonly code: ErrorCode } & Explanation
+
+export function closingFailure(cause: unknown): ClosingFailure {
+  if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return explainedFailure(cause)
+  if (cause instanceof CancelledFailure) return ended('cancelled', 'The sync was cancelled.')
+  if (cause instanceof TerminatedFailure)
+    return ended('cancelled', 'The workflow of the sync was terminated.')
+  return ended('internal_error', 'The workflow of the sync ended without an outcome.')
+}
+
+function ended(code: ErrorCode, fact: string): ClosingFailure {
+  return { code, fact, advice: adviceOf(code) }
 }
 
 export function activityError(cause: unknown): Error {
@@ -91,7 +106,8 @@ export function activityError(cause: unknown): Error {
     return new NoWorkerAnswered('No worker answered in time.')
   }
   if (failure instanceof ApplicationFailure && isErrorCode(failure.type)) {
-    return new ActivityRefused(failure.type, failure.message)
+    const { code, fact, advice } = explainedFailure(failure)
+    return new ActivityRefused(code, fact, advice)
   }
   return failure instanceof Error ? failure : new Error('The activity failed without a reason.')
 }

@@ -7,21 +7,20 @@ import {
   WorkflowNotFoundError,
   type WorkflowStartOptions,
 } from '@temporalio/client'
-import type { ErrorCode } from '../../workflows/errors.ts'
 import { CLOUD_SYNC_WORKFLOW } from '../../workflows/messages.ts'
 import { backupRunIdKey, cloudSyncStatusKey, odooInstanceKey } from '../../workflows/search-attributes.ts'
 import type { CloudSyncInput } from '../../workflows/types.ts'
 import { detailsText, summaryText } from '../../workflows/web-ui-text.ts'
 import { runWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { TemporalConnection } from './connection.ts'
-import { closingFailure, isServiceFault, unavailable } from './failures.ts'
+import { type ClosingFailure, closingFailure, isServiceFault, unavailable } from './failures.ts'
 
 export type SyncStart = CloudSyncInput & { readonly run_id: string }
 
 export type SyncState =
   | { readonly is: 'open' }
   /** `failure` null: it completed. */
-  | { readonly is: 'closed'; readonly failure: { readonly code: ErrorCode; readonly message: string } | null }
+  | { readonly is: 'closed'; readonly failure: ClosingFailure | null }
   /** Never started, or forgotten with retention or with the server's data. */
   | { readonly is: 'unknown' }
 

@@ -4,7 +4,6 @@
 import type { Run } from '../../db/schema.ts'
 import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
 import type { DestinationState } from '../../workflows/types.ts'
-import { errorLine } from './error-words.ts'
 import { bytes } from './formats.ts'
 import { type IconName, icon } from './icons.ts'
 import { html, type Markup, type Part } from './markup.ts'
@@ -60,7 +59,7 @@ export function cloudMarks(run: Run, copies: readonly DeletedCopy[] = []): Marku
 
 /** Of a run that has no destinations (yet). */
 function runMark({ id, cloud_status, error }: Run): Markup {
-  const details = error === null ? texts.stopped : errorLine(error)
+  const details = error === null ? texts.stopped : error.message
   if (cloud_status === 'cancelled') {
     const { icon: name, label } = DESTINATION_LOOKS.cancelled
     return mark({ id, state: 'cancelled', icon: name, label, details })
@@ -83,7 +82,7 @@ function destinationMark(id: string, state: DestinationState, goneAt: string | n
     case 'uploaded': {
       const doubt =
         retention?.error != null
-          ? `${texts.pruneFailed} ${errorLine(retention.error)}`
+          ? `${texts.pruneFailed} ${retention.error.message}`
           : retention?.skipped != null
             ? texts.pruneSkipped[retention.skipped]
             : null
@@ -101,7 +100,7 @@ function destinationMark(id: string, state: DestinationState, goneAt: string | n
     }
     case 'failed':
     case 'cancelled':
-      return { id, state: status, icon: look.icon, label, details: error === null ? null : errorLine(error) }
+      return { id, state: status, icon: look.icon, label, details: error === null ? null : error.message }
     case 'uploading':
     case 'retrying':
     case 'pending': {
@@ -113,7 +112,7 @@ function destinationMark(id: string, state: DestinationState, goneAt: string | n
         icon: look.icon,
         label,
         ...(share === null ? {} : { shown: `${share}%` }),
-        details: html`${sent}${error === null ? null : html`${sent === null ? null : html`<br>`}${errorLine(error)}`}`,
+        details: html`${sent}${error === null ? null : html`${sent === null ? null : html`<br>`}${error.message}`}`,
       }
     }
   }

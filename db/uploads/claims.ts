@@ -14,7 +14,7 @@ export class ClaimLost extends Error {
   readonly code = 'claim_lost'
 
   constructor() {
-    super('another attempt has taken this upload over')
+    super('Another attempt has taken this upload over.')
   }
 }
 

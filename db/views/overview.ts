@@ -2,6 +2,7 @@
 // is under way. Each is read along an index of its own (migration 0003).
 
 import { sql } from 'kysely'
+import type { StatusError } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 
 export type FailureCause = {
@@ -10,7 +11,8 @@ export type FailureCause = {
   readonly count: number
   readonly newest_run_id: string
   readonly newest_at: string
-  readonly message: string
+  /** The newest of them. */
+  readonly error: StatusError
 }
 
 /** Destinations that failed in the last 24 hours, by cause and account, the most frequent first. */
@@ -18,7 +20,7 @@ export async function listFailureCauses(db: DbOrTransaction): Promise<readonly F
   const { rows } = await sql<FailureCause>`
     select d.error ->> 'code' as code, d.account, count(*)::int as count,
       (array_agg(d.run_id order by d.finished_at desc))[1] as newest_run_id, max(d.finished_at) as newest_at,
-      (array_agg(d.error ->> 'message' order by d.finished_at desc))[1] as message
+      (array_agg(d.error order by d.finished_at desc))[1] as error
     from destinations d
     where d.status = 'failed' and d.finished_at > now() - interval '24 hours'
     group by 1, 2 order by count desc, newest_at desc limit 20`.execute(db)

@@ -8,7 +8,7 @@ import { DbConflict } from '../../db/conflict.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { VaultError } from '../../db/secrets/vault.ts'
 import { ClaimLost } from '../../db/uploads/claims.ts'
-import { ERROR_CODES, isRetryable } from '../../workflows/errors.ts'
+import { ERROR_CODES, ERROR_RULES, isRetryable, joinedMessage } from '../../workflows/errors.ts'
 
 function listeningLog() {
   const lines: string[] = []
@@ -32,7 +32,7 @@ describe('the failure of an activity', () => {
   it('says each sentence once', () => {
     for (const code of ERROR_CODES) {
       const error = code === 'claim_lost' ? new ClaimLost() : new StepError(code, 'x')
-      const sentences = causeOf(error).message.split(/(?<=[.!?]) /)
+      const sentences = joinedMessage(causeOf(error)).split(/(?<=[.!?]) /)
       assert.equal(new Set(sentences).size, sentences.length, sentences.join(' '))
     }
   })
@@ -53,8 +53,22 @@ describe('the failure of an activity', () => {
 
   it('tells the HTTP status and the request ID, and nothing else of the answer', () => {
     const error = new ProviderError('provider_unavailable', 'x', { httpStatus: 503, requestId: 'r-1' })
-    assert.deepEqual(toFailure(causeOf(error)).details, [{ http_status: 503, request_id: 'r-1' }])
-    assert.deepEqual(toFailure(causeOf(new StepError('archive_missing', 'x'))).details, [{}])
+    const { advice } = ERROR_RULES.provider_unavailable
+    assert.deepEqual(toFailure(causeOf(error)).details, [
+      { http_status: 503, request_id: 'r-1', fact: 'x.', advice },
+    ])
+  })
+
+  it('carries fact and advice apart, and both in its message', () => {
+    const advice = 'Do it yourself.'
+    for (const error of [
+      new StepError('archive_missing', 'It is away.', { advice }),
+      new ProviderError('folder_missing', 'It is away.', { advice }),
+    ]) {
+      const failure = toFailure(causeOf(error))
+      assert.deepEqual(failure.details, [{ fact: 'It is away.', advice }])
+      assert.equal(failure.message, 'It is away. Do it yourself.')
+    }
   })
 
   it('is no fault worth a metric while it only waits for others', () => {

@@ -12,6 +12,9 @@ import { ERROR_CODES, ERROR_RULES, isRetryable } from '../../workflows/errors.ts
 
 type Row = readonly string[]
 
+/** An empty advice is that of the code. */
+const ROW_END: Row = ['code', 'fact', 'advice']
+
 /** What the system or TLS says below HTTP. */
 const NETWORK: readonly (readonly [code: string, what: string])[] = [
   ['ECONNREFUSED', 'nobody listens there'],
@@ -47,7 +50,7 @@ export function errorsDocument(): string {
   return `# Errors
 
 Every error, wherever it shows (status of a destination, audit, API, user interface, the failure type in Temporal), has one
-of these codes. Made from the program's own tables by \`node test/docs/errors-table.ts > docs/errors.md\`; a test keeps both
+of these codes, a \`fact\` (what happened) and an \`advice\` (what to do); \`message\` is both. Made from the program's own tables by \`node test/docs/errors-table.ts > docs/errors.md\`; a test keeps both
 equal.
 
 - **Retried** errors heal by themselves: the upload comes again with growing pauses, or after exactly the pause that the
@@ -63,6 +66,8 @@ ${table(
   ERROR_CODES.map((code) => [literal(code), isRetryable(code) ? 'yes' : 'no', ERROR_RULES[code].advice]),
 )}
 
+Below, a row without an advice has that of its code.
+
 ## Below HTTP, at every provider
 
 ${table(['of the system or TLS', 'meaning', 'code'], networkRows())}
@@ -75,18 +80,18 @@ away are \`network_stalled\`; a redirect to plain HTTP, and one of anything but 
 The reason stands in the answer's \`error.errors[].reason\` or \`error.details[].reason\`. With 408, 429 and 5xx the status
 rules, so that what heals never becomes permanent by a reason.
 
-${table(['status', 'reason', 'code', 'message'], googleRows())}
+${table(['status', 'reason', ...ROW_END], googleRows())}
 
 At the token endpoint:
 
-${table(['status', 'error', 'description', 'code', 'message'], googleTokenRows())}
+${table(['status', 'error', 'description', ...ROW_END], googleTokenRows())}
 
 ## Dropbox
 
 The reason is the path of tags in the answer's \`error\` union; a row fits when its reason is part of that path, and the first
 row that fits decides. Any 5xx that is not listed is \`provider_unavailable\`, any other 4xx \`request_refused\`.
 
-${table(['status', 'reason', 'code', 'message'], dropboxRows())}
+${table(['status', 'reason', ...ROW_END], dropboxRows())}
 
 ## OneDrive
 
@@ -94,12 +99,12 @@ Codes of Graph are looked for from the innermost \`innerError\` outwards, rows w
 means can depend on what was asked for. Any 5xx that is not listed is \`provider_unavailable\`, any other 4xx
 \`request_refused\`.
 
-${table(['status', 'code of Graph', 'asked for', 'text', 'code', 'message'], graphRows())}
+${table(['status', 'code of Graph', 'asked for', 'text', ...ROW_END], graphRows())}
 
 At the sign-in (Microsoft Entra), by the AADSTS number; others by the status: 429 \`rate_limited\`, 408 and 5xx
 \`provider_unavailable\`, \`invalid_client\` \`credentials_refused\`, other 4xx \`account_misconfigured\`:
 
-${table(['AADSTS', 'code', 'message'], signInRows())}
+${table(['AADSTS', ...ROW_END], signInRows())}
 `
 }
 
@@ -112,11 +117,11 @@ function networkRows(): readonly Row[] {
 }
 
 function googleRows(): readonly Row[] {
-  const byReason = Object.entries(DRIVE_REASONS).map(([reason, [code, message]]) => [
-    ...['4xx', literal(reason), literal(code), message],
+  const byReason = Object.entries(DRIVE_REASONS).map(([reason, [code, fact, advice]]) => [
+    ...['4xx', literal(reason), literal(code), fact, advice ?? ''],
   ])
-  const byStatus = Object.entries(BY_STATUS).map(([status, [code, message]]) => [
-    ...[status, '', literal(code), message],
+  const byStatus = Object.entries(BY_STATUS).map(([status, [code, fact, advice]]) => [
+    ...[status, '', literal(code), fact, advice ?? ''],
   ])
   return [...byReason, ...byStatus]
 }
@@ -125,29 +130,32 @@ function googleTokenRows(): readonly Row[] {
   return GOOGLE_TOKEN.map(([status, error, description, hasSubject]) => {
     const body = { error, error_description: description }
     const read = tokenError({ status, body }, hasSubject ? 'user@example.com' : undefined)
-    const message = read.message.replace(/ \([^)]*\)$/, '')
-    return [String(status), error === '' ? '' : literal(error), description, literal(read.code), message]
+    const fact = read.fact.replace(/ \([^)]*\)\.$/, '')
+    const advice = read.advice === ERROR_RULES[read.code].advice ? '' : read.advice
+    return [String(status), error === '' ? '' : literal(error), description, literal(read.code), fact, advice]
   })
 }
 
 function dropboxRows(): readonly Row[] {
-  return DROPBOX_ERRORS.map(({ status, reason, code, message }) => [
-    ...[String(status), reason === undefined ? 'any' : literal(reason), literal(code), message],
+  return DROPBOX_ERRORS.map(({ status, reason, code, fact, advice = '' }) => [
+    ...[String(status), reason === undefined ? 'any' : literal(reason), literal(code), fact, advice],
   ])
 }
 
 function graphRows(): readonly Row[] {
-  return GRAPH_RULES.map(({ status, code, subject, text, error, says }) => [
+  return GRAPH_RULES.map(({ status, code, subject, text, error, fact, advice = '' }) => [
     status === undefined ? 'any' : String(status),
     code === undefined ? '' : literal(code),
     subject ?? '',
     text === undefined ? '' : literal(text.source),
-    ...[literal(error), says],
+    ...[literal(error), fact, advice],
   ])
 }
 
 function signInRows(): readonly Row[] {
-  return Object.entries(AADSTS_MEANINGS).map(([number, { error, says }]) => [number, literal(error), says])
+  return Object.entries(AADSTS_MEANINGS).map(([number, { error, fact, advice = '' }]) => [
+    ...[number, literal(error), fact, advice],
+  ])
 }
 
 function literal(text: string): string {

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/common'
 import { causeOf, StepError, toFailure } from '../../activities/failures.ts'
 import { ERROR_CODES, ERROR_RULES } from '../../workflows/errors.ts'
-import { permanentFailure, statusError, statusErrorOf, withAdvice } from '../../workflows/failures.ts'
+import { permanentFailure, statusError, statusErrorOf } from '../../workflows/failures.ts'
 
 const inActivity = (cause: Error) =>
   new ActivityFailure(undefined, 'uploadArchive', '1', RetryState.NON_RETRYABLE_FAILURE, undefined, cause)
@@ -28,22 +28,65 @@ const timeout = (type: TimeoutType, cause?: Error) =>
 
 describe('an error in the form of the status', () => {
   it('a status error says what happened and then what to do', () => {
-    assert.deepEqual(statusError('archive_missing', 'there is no file "x.dump"'), {
+    const { advice } = ERROR_RULES.archive_missing
+    assert.deepEqual(statusError('archive_missing', 'There is no file "x.dump".'), {
       code: 'archive_missing',
-      message: `There is no file "x.dump". ${ERROR_RULES.archive_missing.advice}`,
+      message: `There is no file "x.dump". ${advice}`,
       retryable: false,
+      fact: 'There is no file "x.dump".',
+      advice,
     })
+  })
+
+  it('a status error has an advice of its own where that of the code does not fit', () => {
+    const { fact, advice, message } = statusError('worker_lost', 'It is gone', 'Look for it.')
+    assert.deepEqual([fact, advice, message], ['It is gone.', 'Look for it.', 'It is gone. Look for it.'])
   })
 
   it('the status error of a failed activity keeps its code, and says what to do once', () => {
     for (const code of ERROR_CODES) {
-      const failure = toFailure(causeOf(new StepError(code, 'this went wrong')))
-      for (const wrapped of [failure, inActivity(failure), inChild(failure)]) {
-        const error = statusErrorOf(wrapped)
-        assert.equal(error.code, code)
-        assert.equal(error.message, `This went wrong. ${ERROR_RULES[code].advice}`)
-      }
+      const failure = toFailure(causeOf(new StepError(code, 'This went wrong. So it goes.')))
+      for (const wrapped of [failure, inActivity(failure), inChild(failure)])
+        assert.deepEqual(statusErrorOf(wrapped), statusError(code, 'This went wrong. So it goes.'))
     }
+  })
+
+  it('the status error of a failed activity keeps the advice that is its own', () => {
+    const own = new StepError('database_missing', 'There is none.', { advice: 'Name one.' })
+    const error = statusError('database_missing', 'There is none.', 'Name one.')
+    assert.deepEqual(statusErrorOf(inActivity(toFailure(causeOf(own)))), error)
+    assert.deepEqual(
+      statusErrorOf(permanentFailure('database_missing', 'There is none.', 'Name one.')),
+      error,
+    )
+  })
+
+  it('the status error of an activity of an earlier version, which has but a message, says what to do as well', () => {
+    const { advice } = ERROR_RULES.storage_quota_exceeded
+    const earlier = (message: string) => {
+      const {
+        fact,
+        message: shown,
+        ...error
+      } = statusErrorOf(
+        inActivity(
+          ApplicationFailure.create({
+            ...{
+              type: 'storage_quota_exceeded',
+              message,
+              nonRetryable: true,
+              details: [{ http_status: 507 }],
+            },
+          }),
+        ),
+      )
+      assert.equal(error.advice, advice)
+      return [fact, shown]
+    }
+    const joined = `The drive is full. ${advice}`
+    assert.deepEqual(earlier(joined), ['The drive is full.', joined])
+    const own = 'The Dropbox is full: free space there.'
+    assert.deepEqual(earlier(own), [own, `${own} ${advice}`])
   })
 
   it('the status error of a foreign failure is internal_error', () => {
@@ -71,6 +114,8 @@ describe('an error in the form of the status', () => {
       code: 'no_worker_for_queue',
       message: `No worker came in time that could look for the archive and keep it. ${advice}`,
       retryable: false,
+      fact: 'No worker came in time that could look for the archive and keep it.',
+      advice,
     })
     assert.match(late('uploadArchive').message, /^No worker came in time that could upload the archive\. /)
     assert.match(
@@ -88,20 +133,6 @@ describe('an error in the form of the status', () => {
   it('the status error of a cancellation is cancelled', () => {
     assert.equal(statusErrorOf(inActivity(new CancelledFailure('no'))).code, 'cancelled')
     assert.equal(statusErrorOf(new CancelledFailure('no')).code, 'cancelled')
-  })
-})
-
-describe('advice', () => {
-  it('advice is added once, and not to a message that says what to do', () => {
-    const once = withAdvice('folder_missing', 'the folder is gone')
-    assert.equal(withAdvice('folder_missing', once), once)
-    const own = 'The key has expired. Make a new one in the console.'
-    assert.equal(withAdvice('credentials_expired', own), own)
-  })
-
-  it('advice is added also where a quoted name looks like two sentences', () => {
-    const message = 'There is no file "Dr. No. And \\". more.dump"'
-    assert.equal(withAdvice('archive_missing', message), `${message}. ${ERROR_RULES.archive_missing.advice}`)
   })
 })
 

@@ -128,8 +128,10 @@ async function tryToPrune(input: Parameters<Activities['pruneRemote']>[0]): Prom
   }
 }
 
-const PLAN_TOO_OLD =
-  'No worker took the deletion of old copies before its plan was too old. It is planned anew, at the latest by the next run.'
+const PLAN_TOO_OLD = {
+  fact: 'No worker took the deletion of old copies before its plan was too old.',
+  advice: 'Wait; it is planned anew, at the latest by the next run.',
+}
 
 /**
  * A worker that was lost in the middle is an error to plan anew after, as any other; and so is a plan that grew too old
@@ -138,6 +140,6 @@ const PLAN_TOO_OLD =
 export function pruneError(failure: unknown): StatusError {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
   return cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START'
-    ? statusError('worker_lost', PLAN_TOO_OLD)
+    ? statusError('worker_lost', PLAN_TOO_OLD.fact, PLAN_TOO_OLD.advice)
     : statusErrorOf(failure)
 }

@@ -16,7 +16,7 @@ import {
 import type { Activities } from '../../activities/index.ts'
 import { recordOptions } from '../activity-options.ts'
 import { bindingSyncWorkflow, FIRST_STEP } from '../binding-sync.ts'
-import { statusErrorOf } from '../failures.ts'
+import { statusError, statusErrorOf } from '../failures.ts'
 import { backupRunIdKey, cloudAccountKey, cloudSyncStatusKey, odooInstanceKey } from '../search-attributes.ts'
 import type { DestinationState, StatusError } from '../types.ts'
 import { detailsText, summaryText } from '../web-ui-text.ts'
@@ -56,11 +56,7 @@ async function syncOne(run: OpenRun, destination: Destination): Promise<void> {
     // The child ends normally also when its upload failed: this is a child that could not run.
     const error: StatusError =
       failure instanceof WorkflowExecutionAlreadyStartedError
-        ? {
-            code: 'sync_open',
-            message: 'Another sync of this run to this account is still open.',
-            retryable: false,
-          }
+        ? statusError('sync_open', 'Another sync of this run to this account is still open.')
         : statusErrorOf(failure)
     changeDestination(run, account_id, { status: 'failed', error })
     await failRun({ run_id: runId, account_ids: [account_id], error })

@@ -7,6 +7,7 @@ import type { VerifiedState } from '../../activities/proofs/verify-upload.ts'
 import type { AbandonedUpload } from '../../activities/uploads/abort-upload.ts'
 import type { UploadedCopy } from '../../activities/uploads/uploaded-copy.ts'
 import { abortOptions, CANCELLATION_PATIENCE_MS, lastProofOptions } from '../activity-options.ts'
+import { explanationOf } from '../errors.ts'
 import { statusError, statusErrorOf } from '../failures.ts'
 import type { Destination } from '../runs/destination.ts'
 import type { StatusError } from '../types.ts'
@@ -79,8 +80,8 @@ async function prove(
 
 /** What the destination says, and the audit with it, when nobody could look. */
 export function unseenError({ account, folder }: Destination, error: StatusError): StatusError {
-  const message =
+  const fact =
     `The upload was cancelled. Whether a copy stands in ${folder} of ${account} could not be seen: ` +
-    `${error.message} A re-upload finds it, if it is there.`
-  return statusError('cancelled', message)
+    explanationOf(error).fact
+  return statusError('cancelled', fact, 'Re-upload, if the copy is wanted: that finds it, if it is there.')
 }

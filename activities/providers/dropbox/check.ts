@@ -2,8 +2,8 @@
 // again (docs/providers.md, 2.5). Never rejects but for the signal.
 
 import { randomUUID } from 'node:crypto'
-import type { ErrorCode } from '../../../workflows/errors.ts'
 import { createDropboxContentHash } from '../../archives/hashes/dropbox-content-hash.ts'
+import { failedCheck } from '../failed-check.ts'
 import { type AccountCheck, ProviderError } from '../provider.ts'
 import { accountSchema, fileSchema } from './answers.ts'
 import type { DropboxConnection } from './connection/connection.ts'
@@ -37,14 +37,9 @@ export async function checkAccount(parts: CheckParts, signal: AbortSignal): Prom
     return { ok: true, detail: `Wrote and removed a file in ${base} of ${owner}.${hint}`, space, error: null }
   } catch (cause) {
     if (signal.aborted) throw signal.reason
-    const error = statedError(cause)
-    return { ok: false, detail: error.message, space, error }
+    if (cause instanceof ProviderError) return failedCheck(cause, space)
+    return failedCheck({ code: 'internal_error', fact: 'The check itself failed.' }, space)
   }
-}
-
-function statedError(cause: unknown): { readonly code: ErrorCode; readonly message: string } {
-  if (cause instanceof ProviderError) return { code: cause.code, message: cause.message }
-  return { code: 'internal_error', message: 'A fault of this program stopped the check: see the log.' }
 }
 
 async function askOwner(parts: CheckParts, signal: AbortSignal): Promise<string> {
@@ -58,10 +53,7 @@ async function askOwner(parts: CheckParts, signal: AbortSignal): Promise<string>
   const skewMs = answer.date === null ? 0 : Math.abs(Date.parse(answer.date) - now())
   if (skewMs > MAX_SKEW_MS) {
     const minutes = Math.round(skewMs / 60_000)
-    throw new ProviderError(
-      'clock_skewed',
-      `This machine's clock is ${minutes} minutes off from Dropbox's: set it.`,
-    )
+    throw new ProviderError('clock_skewed', `This machine's clock is ${minutes} minutes off from Dropbox's.`)
   }
   return `${answer.result.name.display_name} (${answer.result.email})`
 }

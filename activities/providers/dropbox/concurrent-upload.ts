@@ -112,7 +112,7 @@ export async function sendConcurrent(
   context.onStored(target.size)
   const finished = await finishUpload(parts, target, session, context.signal)
   if (!('offset' in finished)) return finished
-  throw new ProviderError('session_expired', 'Dropbox has lost parts of the upload; it starts over.')
+  throw new ProviderError('session_expired', 'Dropbox has lost parts of the upload.')
 }
 
 /** Offsets are multiples of 4 MiB here: Dropbox can only mean that this chunk is there already. */

@@ -13,27 +13,19 @@ export function errorOf(failure: DropboxFailure): ProviderError {
   const { status, requestId } = failure
   const more = { httpStatus: status, retryAfterMs: failure.retryAfterMs, requestId }
   if (failure.isTokenMalformed) {
-    return new ProviderError(
-      'credentials_malformed',
-      'The access token is not one of Dropbox: enter it again.',
-      more,
-    )
+    return new ProviderError('credentials_malformed', 'The access token is not one of Dropbox.', more)
   }
   if (failure.isCut && status < 500 && status !== 429) {
-    return new ProviderError(
-      'unexpected_answer',
-      `Dropbox's answer (HTTP ${status}) broke off; it is asked again.`,
-      more,
-    )
+    return new ProviderError('unexpected_answer', `Dropbox's answer (HTTP ${status}) broke off.`, more)
   }
   const row = DROPBOX_ERRORS.find(
     (candidate) => candidate.status === status && covers(failure.reason, candidate.reason),
   )
   if (row === undefined) return plainError(failure, more)
-  const detail = failure.requiredScope ? ` Missing: ${failure.requiredScope}.` : ''
   const retryAfterMs = row.code === 'rate_limited' ? pauseOf(failure) : failure.retryAfterMs
-  const named = failure.reason ? ` (${failure.reason})` : ''
-  return new ProviderError(row.code, `${row.message}${detail}${named}`, { ...more, retryAfterMs })
+  const quoted = [failure.reason, failure.requiredScope].filter((part) => part).join(', ')
+  const fact = quoted === '' ? `${row.fact}.` : `${row.fact} (${quoted}).`
+  return new ProviderError(row.code, fact, { ...more, retryAfterMs, advice: row.advice })
 }
 
 /** True when the failure's tag path has this part. */
@@ -47,11 +39,7 @@ function plainError(
 ): ProviderError {
   const { status } = failure
   if (status >= 500) {
-    return new ProviderError(
-      'provider_unavailable',
-      `Dropbox has a fault (HTTP ${status}); it is tried again.`,
-      more,
-    )
+    return new ProviderError('provider_unavailable', `Dropbox has a fault (HTTP ${status}).`, more)
   }
   if (status >= 400) {
     return new ProviderError(

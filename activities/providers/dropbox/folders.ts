@@ -39,10 +39,9 @@ export async function findFolder(
   const entry = await findEntry(connection, path, signal)
   if (entry === null) return null
   if (entry['.tag'] === 'folder') return { id: entry.id, path }
-  throw new ProviderError(
-    'account_misconfigured',
-    `A file stands where the folder ${path} should be: rename it, or choose another remote path.`,
-  )
+  throw new ProviderError('account_misconfigured', `A file stands where the folder ${path} should be.`, {
+    advice: 'Rename that file, or choose another remote path.',
+  })
 }
 
 /** Makes the folder with all that are missing above it. */

@@ -61,7 +61,7 @@ export async function sendSequential(
     if (!('offset' in finished)) return finished
     offset = finished.offset
   }
-  throw new ProviderError('unexpected_answer', 'Dropbox names another offset each time; it is asked again.')
+  throw new ProviderError('unexpected_answer', 'Dropbox names another offset each time.')
 }
 
 /** Appends up to the end; null when it is reached, or the offset that Dropbox wants instead. */

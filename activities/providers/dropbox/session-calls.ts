@@ -98,10 +98,7 @@ export async function finishUpload(
     if (state.kind === 'complete') return state.file
   }
   if (outcome.kind === 'not_closed') {
-    throw new ProviderError(
-      'unexpected_answer',
-      'Dropbox does not count the upload as complete; it is asked again.',
-    )
+    throw new ProviderError('unexpected_answer', 'Dropbox does not count the upload as complete.')
   }
-  throw new ProviderError('session_expired', 'Dropbox has forgotten the upload; it starts over.')
+  throw new ProviderError('session_expired', 'Dropbox has forgotten the upload.')
 }

@@ -38,10 +38,7 @@ export type DropboxSession = z.infer<typeof sessionSchema>
 export function readSession(session: UploadSession): DropboxSession {
   const parsed = sessionSchema.safeParse(session)
   if (parsed.success) return parsed.data
-  throw new ProviderError(
-    'session_expired',
-    'The saved upload cannot be read by this version; it starts over.',
-  )
+  throw new ProviderError('session_expired', 'The saved upload cannot be read by this version.')
 }
 
 /**

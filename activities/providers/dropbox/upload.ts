@@ -116,7 +116,7 @@ async function refuseWithoutSpace(
   const free = Math.max(0, space.total - space.used)
   throw new ProviderError(
     'storage_quota_exceeded',
-    `The archive has ${size} bytes and the Dropbox has room for ${free}: free space there or buy more, then re-upload.`,
+    `The archive has ${size} bytes and the Dropbox has room for ${free}.`,
   )
 }
 

@@ -55,7 +55,7 @@ export function createDriveApi(auth: GoogleAuth): DriveApi {
       if (refusal !== null) throw driveError(refusal)
       const parsed = schema.safeParse(data)
       if (parsed.success) return parsed.data
-      throw new ProviderError('unexpected_answer', 'Google Drive answered in a form that is not known')
+      throw new ProviderError('unexpected_answer', 'Google Drive answered in a form that is not known.')
     },
   }
 }

@@ -72,10 +72,9 @@ export function createGoogleAuth(deps: {
 
   const fresh = async (): Promise<string> => {
     if (account === null || !isUsableKey(account.private_key)) {
-      throw new ProviderError(
-        'credentials_malformed',
-        "the service account's key cannot be read: paste the whole key file as Google gave it",
-      )
+      throw new ProviderError('credentials_malformed', "The service account's key cannot be read.", {
+        advice: 'Paste the whole key file as Google gave it.',
+      })
     }
     try {
       const { token } = await jwt.getAccessToken()
@@ -83,7 +82,7 @@ export function createGoogleAuth(deps: {
     } catch (cause) {
       throw tokenFailure(cause, settings.subject)
     }
-    throw new ProviderError('unexpected_answer', "Google's token service answered without a token")
+    throw new ProviderError('unexpected_answer', "Google's token service answered without a token.")
   }
   const token = (signal: AbortSignal) => abortable(fresh, signal)
   const refuse = (bad: string) => {
@@ -122,9 +121,9 @@ export function wrappedError(cause: unknown): ProviderError {
   for (let inner = cause; inner instanceof Error; inner = inner.cause) {
     if (inner instanceof ProviderError) return inner
     if (inner.name === 'TimeoutError')
-      return new ProviderError('network_stalled', 'Google did not answer in 2 minutes')
+      return new ProviderError('network_stalled', 'Google did not answer in 2 minutes.')
   }
-  return new ProviderError('unexpected_answer', 'the answer of Google could not be read')
+  return new ProviderError('unexpected_answer', 'The answer of Google could not be read.')
 }
 
 function tokenFailure(cause: unknown, subject: string | undefined): ProviderError {

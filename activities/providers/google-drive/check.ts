@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { ErrorCode } from '../../../workflows/errors.ts'
+import { failedCheck } from '../failed-check.ts'
 import { type AccountCheck, ProviderError, type UploadTarget } from '../provider.ts'
 import type { DriveApi } from './api.ts'
 import { deleteFile } from './deletion.ts'
@@ -33,8 +33,8 @@ export async function checkAccount(
     return await tryOut(deps, signal)
   } catch (cause) {
     signal.throwIfAborted()
-    if (cause instanceof ProviderError) return failed(cause.code, cause.message)
-    return failed('internal_error', 'the check itself failed: a fault of this program')
+    if (cause instanceof ProviderError) return failedCheck(cause)
+    return failedCheck({ code: 'internal_error', fact: 'The check itself failed.' })
   }
 }
 
@@ -55,17 +55,13 @@ async function tryOut(
   const skewMs = date === null ? 0 : now() - Date.parse(date)
   if (Math.abs(skewMs) > MAX_SKEW_MS) {
     const minutes = Math.round(Math.abs(skewMs) / 60_000)
-    return failed(
-      'clock_skewed',
-      `this machine's clock is ${minutes} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} Google's`,
-    )
+    const fact = `This machine's clock is ${minutes} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} Google's.`
+    return failedCheck({ code: 'clock_skewed', fact })
   }
   const root = await rootOf(signal)
   if (root.capabilities.canAddChildren === false) {
-    return failed(
-      'permission_denied',
-      `${about.user.emailAddress} may not add files to the folder "${root.name}"`,
-    )
+    const fact = `${about.user.emailAddress} may not add files to the folder "${root.name}".`
+    return failedCheck({ code: 'permission_denied', fact })
   }
   const removal = await writeAndRemove(api, uploads, { id: root.id, path: '/' }, signal)
   const place = root.driveId === undefined ? 'in My Drive' : 'in a shared drive'
@@ -127,8 +123,4 @@ async function writeAndRemove(
     if (cause instanceof ProviderError && cause.code === 'permission_denied') return 'left'
     throw cause
   }
-}
-
-function failed(code: ErrorCode, message: string): AccountCheck {
-  return { ok: false, detail: `${message}.`, space: null, error: { code, message } }
 }

@@ -37,13 +37,13 @@ export async function deleteFile(
     )
     if (state.trashed === true) return 'already_gone'
     if (state.mimeType === FOLDER_TYPE)
-      throw new ProviderError('request_refused', 'a folder is never deleted')
+      throw new ProviderError('request_refused', 'A folder is never deleted.')
     if (
       file.revision !== null &&
       state.headRevisionId !== undefined &&
       state.headRevisionId !== file.revision
     ) {
-      throw new ProviderError('file_changed', 'the file has new content since it was listed')
+      throw new ProviderError('file_changed', 'The file has new content since it was listed.')
     }
     if (state.capabilities.canDelete !== false && (await isDeleted(api, file.id, signal))) return 'deleted'
     if (state.capabilities.canTrash === false) throw notAllowed()
@@ -83,8 +83,7 @@ async function trash(api: DriveApi, id: string, signal: AbortSignal): Promise<vo
 }
 
 function notAllowed(): ProviderError {
-  return new ProviderError(
-    'permission_denied',
-    'the account may neither delete nor trash files here: in a shared drive it must be Content manager or Manager',
-  )
+  return new ProviderError('permission_denied', 'The account may neither delete nor trash files here.', {
+    advice: 'Make the account a Content manager or Manager of the shared drive.',
+  })
 }

@@ -15,20 +15,29 @@ export type GoogleAnswer = {
   readonly retryAfter?: string | null | undefined
 }
 
-type Row = readonly [code: ErrorCode, message: string]
+/**
+ * A code; what happened, without the full stop, because the status and Google's own reason follow it; and what to do, where
+ * the advice of the code does not fit.
+ */
+type Row = readonly [code: ErrorCode, fact: string, advice?: string]
 
 const RATE: Row = ['rate_limited', 'Google Drive asks for a pause']
-const FULL: Row = ['storage_quota_exceeded', 'the storage of this Google account is full']
+const FAULT: Row = ['provider_unavailable', 'Google Drive has a fault']
 const PERMISSION: Row = ['permission_denied', 'Google Drive does not allow this to the account']
+const SCOPE: Row = [
+  'permission_denied',
+  'The token lacks the Drive scope',
+  'Grant the Drive scope to the client ID of the service account.',
+]
+const DISABLED: Row = [
+  'api_not_enabled',
+  'The Google Drive API is not enabled in the project of the service account',
+  'Enable the Google Drive API in that project.',
+]
 const ITEMS: Row = [
   'folder_full',
-  'the folder or shared drive holds as many items or levels as Google allows',
+  'The folder or shared drive holds as many items or levels as Google allows',
 ]
-
-/** What a service account without storage of its own is told (docs/providers.md, 1.2). */
-const NO_STORAGE =
-  'Google Drive has no storage for this upload: service accounts own none. Use a folder in a shared drive of which the ' +
-  'service account is a member, or act for a user by the setting "subject"; otherwise that drive is full'
 
 /** Reasons of Drive v3, whichever 4xx they come with. */
 export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
@@ -39,9 +48,14 @@ export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
   userRateLimitExceeded: RATE,
   sharingRateLimitExceeded: RATE,
   RATE_LIMIT_EXCEEDED: RATE,
-  dailyLimitExceeded: ['daily_limit_reached', "the day's quota of this Google project is used up"],
-  storageQuotaExceeded: ['storage_quota_exceeded', NO_STORAGE],
-  quotaExceeded: FULL,
+  dailyLimitExceeded: ['daily_limit_reached', "The day's quota of this Google project is used up"],
+  // Of a folder in My Drive it means something else (my-drive.ts).
+  storageQuotaExceeded: [
+    'storage_quota_exceeded',
+    'Google Drive has no storage for this upload, because the drive is full, or because the folder is in My Drive and a service account has no storage there',
+    'Use a folder in a shared drive of which the service account is a member, or act for a user by the setting "subject"; otherwise free space in that drive.',
+  ],
+  quotaExceeded: ['storage_quota_exceeded', 'The storage of this Google account is full'],
   teamDriveFileLimitExceeded: ITEMS,
   teamDriveHierarchyTooDeep: ITEMS,
   numChildrenInNonRootLimitExceeded: ITEMS,
@@ -51,28 +65,27 @@ export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
   insufficientParentPermissions: PERMISSION,
   teamDriveMembershipRequired: [
     'permission_denied',
-    'the service account is not a member of the shared drive',
+    'The service account is not a member of the shared drive',
+    'Make the service account a Content manager or Manager of the shared drive.',
   ],
   cannotAddParent: PERMISSION,
   forbidden: PERMISSION,
-  insufficientPermissions: ['permission_denied', 'the token lacks the Drive scope'],
-  ACCESS_TOKEN_SCOPE_INSUFFICIENT: ['permission_denied', 'the token lacks the Drive scope'],
-  appNotAuthorizedToFile: ['permission_denied', 'the file or folder is not open to this application'],
-  domainPolicy: ['permission_denied', "the domain's administrators do not allow this to applications"],
-  accessNotConfigured: [
-    'api_not_enabled',
-    'the Google Drive API is not enabled in the project of the service account',
+  insufficientPermissions: SCOPE,
+  ACCESS_TOKEN_SCOPE_INSUFFICIENT: SCOPE,
+  appNotAuthorizedToFile: ['permission_denied', 'The file or folder is not open to this application'],
+  domainPolicy: [
+    'permission_denied',
+    "The domain's administrators do not allow this to applications",
+    'Ask an administrator of the domain.',
   ],
-  SERVICE_DISABLED: [
-    'api_not_enabled',
-    'the Google Drive API is not enabled in the project of the service account',
-  ],
+  accessNotConfigured: DISABLED,
+  SERVICE_DISABLED: DISABLED,
   notFound: [
     'folder_missing',
     'Google Drive does not find the folder, or it is not shared with this account',
   ],
-  backendError: ['provider_unavailable', 'Google Drive has a fault'],
-  internalError: ['provider_unavailable', 'Google Drive has a fault'],
+  backendError: FAULT,
+  internalError: FAULT,
 }
 
 /** Reasons that say nothing beside another one in the same answer (`forbidden` stands next to the real cause). */
@@ -105,32 +118,30 @@ export function driveError(answer: GoogleAnswer): ProviderError {
   const isHealing = status >= 500 || status === 408 || status === 429
   if (status === 401 || (isHealing && (named?.[1] === undefined || !isRetryable(named[1][0])))) {
     // The status rules here: what heals must not become permanent by a reason.
-    const [code, message] =
-      BY_STATUS[status] ?? (['provider_unavailable', 'Google Drive has a fault'] as const)
-    return new ProviderError(code, `${message} (${status})`, more)
+    return errorOfRow(BY_STATUS[status] ?? FAULT, String(status), more)
   }
-  if (named?.[1] !== undefined) {
-    const [code, message] = named[1]
-    return new ProviderError(code, `${message} (${status} ${named[0]})`, more)
-  }
-  const [code, message] = BY_STATUS[status] ?? OTHERS
+  if (named?.[1] !== undefined) return errorOfRow(named[1], `${status} ${named[0]}`, more)
+  const row = BY_STATUS[status] ?? OTHERS
   const reason = reasons.find((text) => /^\w{1,60}$/.test(text))
-  if (reason === undefined && code === 'request_refused') {
-    // No error of Drive's: something in between has answered.
-    return new ProviderError(
-      'unexpected_answer',
-      `an answer that is not Google's: a proxy or firewall? (${status})`,
-      more,
-    )
-  }
-  return new ProviderError(
-    code,
-    `${message} (${reason === undefined ? status : `${status} ${reason}`})`,
-    more,
-  )
+  if (reason === undefined && row === OTHERS) return errorOfRow(FOREIGN, String(status), more)
+  return errorOfRow(row, reason === undefined ? String(status) : `${status} ${reason}`, more)
+}
+
+function errorOfRow(
+  [code, fact, advice]: Row,
+  quoted: string,
+  more: { readonly httpStatus: number; readonly retryAfterMs: number | undefined },
+): ProviderError {
+  return new ProviderError(code, `${fact} (${quoted}).`, { ...more, advice })
 }
 
 const OTHERS: Row = ['request_refused', 'Google Drive refuses the request']
+/** No error of Drive's: something in between has answered. */
+const FOREIGN: Row = [
+  'unexpected_answer',
+  "The answer is not Google's",
+  'Look for a proxy or firewall in between.',
+]
 
 /** By the HTTP status, where no reason of the answer decides. */
 export const BY_STATUS: Readonly<Record<number, Row>> = {
@@ -139,7 +150,7 @@ export const BY_STATUS: Readonly<Record<number, Row>> = {
   408: ['provider_unavailable', 'Google Drive waited too long for the request'],
   409: ['unexpected_answer', 'Google Drive reports a conflict'],
   429: RATE,
-  500: ['provider_unavailable', 'Google Drive has a fault'],
+  500: FAULT,
 }
 
 const tokenErrorSchema = z.object({ error: z.string(), error_description: z.string().default('') })
@@ -148,36 +159,41 @@ const tokenErrorSchema = z.object({ error: z.string(), error_description: z.stri
 export function tokenError(answer: GoogleAnswer, subject: string | undefined): ProviderError {
   const { status } = answer
   const more = { httpStatus: status, retryAfterMs: retryAfterMs(answer.retryAfter, Date.now()) }
-  if (status === 429)
-    return new ProviderError('rate_limited', "Google's token service asks for a pause (429)", more)
-  if (status >= 500 || status === 408) {
-    return new ProviderError('provider_unavailable', `Google's token service has a fault (${status})`, more)
-  }
+  if (status === 429) return errorOfRow(TOKEN_RATE, '429', more)
+  if (status >= 500 || status === 408) return errorOfRow(TOKEN_FAULT, String(status), more)
   const parsed = tokenErrorSchema.safeParse(
     typeof answer.body === 'string' ? parseJson(answer.body) : answer.body,
   )
-  if (!parsed.success) {
-    const message = `no answer of Google's token service: a proxy or firewall in between? (${status})`
-    return new ProviderError('unexpected_answer', message, more)
-  }
+  if (!parsed.success) return errorOfRow(TOKEN_FOREIGN, String(status), more)
   const { error, error_description: description } = parsed.data
   if (error === 'internal_failure' || error === 'temporarily_unavailable') {
-    return new ProviderError('provider_unavailable', `Google's token service has a fault (${status})`, more)
+    return errorOfRow(TOKEN_FAULT, String(status), more)
   }
-  const [code, message] = tokenRow(error, description, subject !== undefined)
   const reason = /^\w{1,60}$/.test(error) ? ` ${error}` : ''
-  return new ProviderError(code, `${message} (${status}${reason})`, more)
+  return errorOfRow(tokenRow(error, description, subject !== undefined), `${status}${reason}`, more)
 }
+
+const TOKEN_RATE: Row = ['rate_limited', "Google's token service asks for a pause"]
+const TOKEN_FAULT: Row = ['provider_unavailable', "Google's token service has a fault"]
+const TOKEN_FOREIGN: Row = [
+  'unexpected_answer',
+  "The answer is not that of Google's token service",
+  'Look for a proxy or firewall in between.',
+]
 
 function tokenRow(error: string, description: string, hasSubject: boolean): Row {
   if (error === 'invalid_grant') {
     if (/short-lived token|\biat\b|\bexp\b/i.test(description)) {
-      return ['clock_skewed', "Google refuses the time in the token request: this machine's clock is wrong"]
+      return [
+        'clock_skewed',
+        "Google refuses the time in the token request, because this machine's clock is wrong",
+      ]
     }
     if (/signature/i.test(description)) {
       return [
         'credentials_refused',
-        'Google does not know this key: it was deleted or replaced; make a new key file',
+        'Google does not know this key, which was deleted or replaced',
+        'Make a new key file and enter it.',
       ]
     }
     if (/account not found|Invalid email or User ID/i.test(description)) {
@@ -185,21 +201,41 @@ function tokenRow(error: string, description: string, hasSubject: boolean): Row 
         ? [
             'account_misconfigured',
             'Google does not know the service account, or the user named in "subject"',
+            'Correct "subject", or enter the key file of a service account that exists.',
           ]
-        : ['credentials_refused', 'Google does not know the service account: it was deleted']
+        : [
+            'credentials_refused',
+            'Google does not know the service account, which was deleted',
+            'Enter the key file of a service account that exists.',
+          ]
     }
-    return ['credentials_refused', 'Google refuses the key of the service account']
+    return [
+      'credentials_refused',
+      'Google refuses the key of the service account',
+      'Make a new key file and enter it.',
+    ]
   }
   if (error === 'unauthorized_client') {
     return [
       'account_misconfigured',
-      'Google does not let the service account act for "subject": a Workspace administrator must grant domain-wide ' +
-        "delegation for its client ID with the Drive scope (Admin console, API controls); consumer accounts can't",
+      'Google does not let the service account act for "subject"',
+      'Let a Workspace administrator grant domain-wide delegation for its client ID with the Drive scope (Admin console, ' +
+        "API controls). Consumer accounts can't do this.",
     ]
   }
-  if (error === 'invalid_scope') return ['account_misconfigured', 'Google does not grant the Drive scope']
+  if (error === 'invalid_scope') {
+    return [
+      'account_misconfigured',
+      'Google does not grant the Drive scope',
+      'Grant the Drive scope to the client ID of the service account.',
+    ]
+  }
   if (error === 'invalid_client' || error === 'disabled_client' || error === 'deleted_client') {
-    return ['credentials_refused', 'the service account is disabled or deleted']
+    return [
+      'credentials_refused',
+      'The service account is disabled or deleted',
+      'Enable the service account, or enter the key file of another one.',
+    ]
   }
   return ['credentials_refused', 'Google refuses the credentials']
 }

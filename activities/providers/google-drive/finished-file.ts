@@ -44,6 +44,6 @@ export async function finishedFile(
   if (file !== null) return file
   throw new ProviderError(
     'unexpected_answer',
-    'Google Drive calls the upload complete, but does not show the file',
+    'Google Drive calls the upload complete, but does not show the file.',
   )
 }

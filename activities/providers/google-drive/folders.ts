@@ -38,7 +38,7 @@ export async function generateId(api: DriveApi, signal: AbortSignal): Promise<st
   )
   try {
     const [id] = (await answer).ids
-    if (id === undefined) throw new ProviderError('unexpected_answer', 'Google Drive gave no file ID')
+    if (id === undefined) throw new ProviderError('unexpected_answer', 'Google Drive gave no file ID.')
     return id
   } catch (cause) {
     // A gateway without this call: Drive chooses the ID then, and the file is known by its marks.
@@ -71,17 +71,20 @@ export async function readRoot(api: DriveApi, folderId: string, signal: AbortSig
     .catch((cause: unknown) => {
       if (!(cause instanceof ProviderError) || cause.httpStatus !== 404) throw cause
       const who = api.auth.email ?? 'the service account'
-      const message = `Google Drive does not find the folder, or it is not shared with ${who}`
+      const message = `Google Drive does not find the folder, or it is not shared with ${who}.`
       throw new ProviderError('folder_missing', message, { httpStatus: 404 })
     })
   if (root.mimeType !== FOLDER_TYPE) {
     throw new ProviderError(
       'account_misconfigured',
-      'folder_id names no folder (a file, a document or a shortcut)',
+      'The setting "folder_id" names no folder (a file, a document or a shortcut).',
+      { advice: 'Enter the ID of a folder.' },
     )
   }
   if (root.trashed === true)
-    throw new ProviderError('folder_missing', `the folder "${root.name}" lies in the trash`)
+    throw new ProviderError('folder_missing', `The folder "${root.name}" lies in the trash.`, {
+      advice: 'Take the folder out of the trash, or choose another one.',
+    })
   return root
 }
 

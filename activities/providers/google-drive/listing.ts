@@ -87,7 +87,7 @@ export function createListing(
       const token = current.nextPageToken
       if (token === undefined) return
       if (seen.has(token))
-        throw new ProviderError('listing_incomplete', 'Google Drive repeats a page of the listing')
+        throw new ProviderError('listing_incomplete', 'Google Drive repeats a page of the listing.')
       seen.add(token)
       current = await page(query, isMember ? driveId : null, token, signal)
     }
@@ -98,7 +98,7 @@ export function createListing(
         if (incompleteSearch === true) {
           throw new ProviderError(
             'listing_incomplete',
-            'Google Drive says itself that it did not search everything',
+            'Google Drive says itself that it did not search everything.',
           )
         }
         yield files

@@ -9,7 +9,7 @@ const MAX_PROPERTY_BYTES = 100
 /** The name itself: Drive needs no encoding. Throws `name_refused` for what is no UTF-8, or empty. */
 export function remoteName(name: string): string {
   if (name === '' || !name.isWellFormed()) {
-    throw new ProviderError('name_refused', 'the name is empty or not Unicode: Google Drive cannot store it')
+    throw new ProviderError('name_refused', 'Google Drive cannot store a name that is empty or not Unicode.')
   }
   return name
 }

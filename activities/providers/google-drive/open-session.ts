@@ -46,9 +46,9 @@ export async function openSession(
 function sessionAddress(answer: HttpAnswer, apiRoot: string): string {
   const uri = URL.parse(answer.headers.location ?? '', apiRoot)?.href
   if (answer.headers.location === undefined || uri === undefined)
-    throw new ProviderError('unexpected_answer', 'Google Drive opened no upload session')
+    throw new ProviderError('unexpected_answer', 'Google Drive opened no upload session.')
   if (!isUploadAddress(uri, apiRoot)) {
-    throw new ProviderError('insecure_redirect', 'Google Drive sends the upload to a host that is not known')
+    throw new ProviderError('insecure_redirect', 'Google Drive sends the upload to a host that is not known.')
   }
   return uri
 }

@@ -65,7 +65,7 @@ export async function send(
     if (state.offset >= target.size) {
       throw new ProviderError(
         'provider_unavailable',
-        'Google Drive has every byte, but has not put the file together yet',
+        'Google Drive has every byte, but has not put the file together yet.',
       )
     }
     at = state.offset
@@ -99,7 +99,7 @@ function put(
 function keptBytes(answer: HttpAnswer, from: number): number {
   const stored = storedBytes(answer)
   if (stored > from) return stored
-  throw new ProviderError('provider_unavailable', 'Google Drive kept nothing of what was sent')
+  throw new ProviderError('provider_unavailable', 'Google Drive kept nothing of what was sent.')
 }
 
 /** The file that the last answer means; throws what it means otherwise. */

@@ -107,7 +107,7 @@ export function storedBytes(answer: HttpAnswer): number {
   if (range === undefined) return 0
   const last = /^bytes=0-(\d{1,15})$/.exec(range)?.[1]
   if (last === undefined)
-    throw new ProviderError('unexpected_answer', 'Google Drive names an unknown range of bytes')
+    throw new ProviderError('unexpected_answer', 'Google Drive names an unknown range of bytes.')
   return Number(last) + 1
 }
 
@@ -130,5 +130,7 @@ export function isGone({ status }: HttpAnswer): boolean {
 }
 
 export function sessionExpired(httpStatus?: number): ProviderError {
-  return new ProviderError('session_expired', 'Google Drive has forgotten the upload session', { httpStatus })
+  return new ProviderError('session_expired', 'Google Drive has forgotten the upload session.', {
+    httpStatus,
+  })
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { parseJson } from '../../../db/process/json.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
+import { failedCheck } from '../failed-check.ts'
 import { type AccountCheck, type ArchiveSource, ProviderError, type RemoteFolder } from '../provider.ts'
 import type { Drive, DriveSource } from './drive.ts'
 import type { Folders } from './folders.ts'
@@ -33,16 +34,16 @@ type Deps = {
 
 type Space = AccountCheck['space']
 
+const FULL = {
+  code: 'storage_quota_exceeded',
+  fact: 'The drive is full.',
+  advice: 'Free space (also in the recycle bin) or buy more.',
+} as const
+
 /** Never rejects but for the signal (or a fault of this program). */
 export async function checkAccount(deps: Deps, signal: AbortSignal): Promise<AccountCheck> {
   let space: Space = null
   let roles: readonly string[] | null = null
-  const failed = (code: ErrorCode, message: string): AccountCheck => ({
-    ok: false,
-    detail: message,
-    space,
-    error: { code, message },
-  })
   try {
     roles = rolesOf(await deps.token.get(signal))
     const { drive, serverTime } = await deps.drive.describe(signal)
@@ -50,16 +51,11 @@ export async function checkAccount(deps: Deps, signal: AbortSignal): Promise<Acc
     const skewMs = serverTime === null ? 0 : deps.now() - serverTime
     if (Math.abs(skewMs) > MAX_SKEW_MS) {
       const minutes = Math.round(Math.abs(skewMs) / 60_000)
-      return failed(
-        'clock_skewed',
-        `this machine's clock is ${minutes} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} Microsoft's: set it`,
-      )
+      const fact = `This machine's clock is ${minutes} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} Microsoft's.`
+      return failedCheck({ code: 'clock_skewed', fact }, space)
     }
     if (drive.quota?.state === 'exceeded' || (drive.quota?.remaining === 0 && (drive.quota.total ?? 0) > 0)) {
-      return failed(
-        'storage_quota_exceeded',
-        'the drive is full: free space (also in the recycle bin) or buy more',
-      )
+      return failedCheck(FULL, space)
     }
     const { folder, isWhole } = await deps.folders.nearest(signal)
     await tryUpload(deps, drive.id, folder, signal)
@@ -67,7 +63,8 @@ export async function checkAccount(deps: Deps, signal: AbortSignal): Promise<Acc
   } catch (cause) {
     signal.throwIfAborted()
     if (!(cause instanceof ProviderError)) throw cause
-    return failed(cause.code, cause.message + explanation(cause.code, roles))
+    const { code, fact, advice } = cause
+    return failedCheck({ code, fact: fact + rolesSeen(code, roles), advice }, space)
   }
 }
 
@@ -104,7 +101,7 @@ async function tryUpload(
     if (!(cause instanceof ProviderError)) throw cause
     throw new ProviderError(
       cause.code,
-      `uploading works, but ${file.name} could not be deleted again: ${cause.message}`,
+      `Uploading works, but ${file.name} could not be deleted again. ${cause.fact}.`,
       cause,
     )
   }
@@ -130,14 +127,14 @@ function success(drive: Drive, folder: RemoteFolder, toMake: string | null): str
   return `Signed in, reached ${kind}, wrote and deleted a test file in ${where}${rest}. Deleted files go to the recycle bin.`
 }
 
-function explanation(code: ErrorCode, roles: readonly string[] | null): string {
+function rolesSeen(code: ErrorCode, roles: readonly string[] | null): string {
   if ((code !== 'permission_denied' && code !== 'credentials_refused') || roles === null) return ''
   if (roles.length === 0)
-    return '; the token carries no application permission: an administrator has not consented yet'
+    return ' The token carries no application permission, so an administrator has not consented yet.'
   const names = roles.join(', ')
   if (!roles.some((role) => FILE_ROLES.test(role)))
-    return `; the token carries only ${names}, none of which reaches files`
-  return `; the token carries ${names}`
+    return ` The token carries only ${names}, none of which reaches files.`
+  return ` The token carries ${names}.`
 }
 
 const claimsSchema = z.object({ roles: z.array(z.string().regex(/^[\w.]{1,80}$/)).default([]) })

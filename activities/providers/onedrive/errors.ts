@@ -19,7 +19,10 @@ type Rule = {
   /** Found in Graph's message. */
   readonly text?: RegExp
   readonly error: ErrorCode
-  readonly says: string
+  /** What happened, without the full stop: the status and the provider's own code follow it. */
+  readonly fact: string
+  /** What to do, where the advice of the code does not fit. */
+  readonly advice?: string
 }
 
 /** A pause for the statuses that ask for a long one without saying how long. */
@@ -33,133 +36,147 @@ export const GRAPH_RULES: readonly Rule[] = [
     status: 400,
     text: /SPO license/i,
     error: 'account_misconfigured',
-    says: 'the tenant has no SharePoint Online licence: assign one',
+    fact: 'The tenant has no SharePoint Online licence',
+    advice: 'Assign one.',
   },
   {
     code: 'invalidPath',
     error: 'name_refused',
-    says: 'OneDrive refuses the name or path: rename the archive or change the remote path',
+    fact: 'OneDrive refuses the name or path',
+    advice: 'Rename the archive or change the remote path.',
   },
   {
     code: 'pathIsTooLong',
     error: 'name_refused',
-    says: 'the path is too long for OneDrive: shorten the remote path or the name',
+    fact: 'The path is too long for OneDrive',
+    advice: 'Shorten the remote path or the name.',
   },
-  { code: 'maxFileSizeExceeded', error: 'archive_too_large', says: 'the file is larger than OneDrive takes' },
+  { code: 'maxFileSizeExceeded', error: 'archive_too_large', fact: 'The file is larger than OneDrive takes' },
   {
     code: 'expiredToken',
     subject: 'session',
     error: 'session_expired',
-    says: 'the upload session has expired',
+    fact: 'The upload session has expired',
   },
   {
     status: 401,
     code: 'generalException',
     error: 'permission_denied',
-    says: 'the application has no consented permission for files: grant Files.ReadWrite.All or Sites.Selected as an application permission, with admin consent',
+    fact: 'The application has no consented permission for files',
+    advice: 'Grant Files.ReadWrite.All or Sites.Selected as an application permission, with admin consent.',
   },
   {
     code: 'InvalidAuthenticationToken',
     error: 'token_refused',
-    says: 'Graph refuses a token that Microsoft has just given',
+    fact: 'Graph refuses a token that Microsoft has just given',
   },
-  { code: 'serviceReadOnly', error: 'provider_unavailable', says: 'OneDrive is read-only at the moment' },
+  { code: 'serviceReadOnly', error: 'provider_unavailable', fact: 'OneDrive is read-only at the moment' },
   {
     status: 403,
     code: 'accessDenied',
     subject: 'deletion',
     text: /hold|retention/i,
     error: 'permission_denied',
-    says: 'a retention policy or hold keeps the file: it can only be deleted when the policy allows it',
+    fact: 'A retention policy or hold keeps the file',
+    advice: 'Wait until the policy allows the deletion, or change it.',
   },
-  { status: 423, error: 'file_locked', says: 'the file is locked or open elsewhere' },
+  { status: 423, error: 'file_locked', fact: 'The file is locked or open elsewhere' },
   {
     code: 'accessDenied',
     error: 'permission_denied',
-    says: 'Graph denies access: give the application Files.ReadWrite.All (or Sites.Selected with a write grant) with admin consent',
+    fact: 'Graph denies access',
+    advice:
+      'Give the application Files.ReadWrite.All (or Sites.Selected with a write grant) with admin consent.',
   },
-  { code: 'notAllowed', error: 'permission_denied', says: 'an administrator does not allow this' },
+  { code: 'notAllowed', error: 'permission_denied', fact: 'An administrator does not allow this' },
   {
     code: 'quotaLimitReached',
     error: 'storage_quota_exceeded',
-    says: 'the drive is full: free space (also in the recycle bin) or buy more',
+    fact: 'The drive is full',
+    advice: 'Free space (also in the recycle bin) or buy more.',
   },
   {
     code: 'insufficientStorage',
     error: 'storage_quota_exceeded',
-    says: 'the drive is full: free space (also in the recycle bin) or buy more',
+    fact: 'The drive is full',
+    advice: 'Free space (also in the recycle bin) or buy more.',
   },
-  { code: 'activityLimitReached', error: 'rate_limited', says: 'Graph asks for a pause' },
-  { code: 'throttledRequest', error: 'rate_limited', says: 'Graph asks for a pause' },
-  { code: 'nameAlreadyExists', error: 'name_conflict', says: 'another file holds this name' },
-  { code: 'resourceModified', error: 'file_changed', says: 'the remote file changed in the meantime' },
+  { code: 'activityLimitReached', error: 'rate_limited', fact: 'Graph asks for a pause' },
+  { code: 'throttledRequest', error: 'rate_limited', fact: 'Graph asks for a pause' },
+  { code: 'nameAlreadyExists', error: 'name_conflict', fact: 'Another file holds this name' },
+  { code: 'resourceModified', error: 'file_changed', fact: 'The remote file changed in the meantime' },
   {
     code: 'ResourceNotFound',
     subject: 'drive',
     text: /mysite/i,
     error: 'account_misconfigured',
-    says: 'the user has no OneDrive yet: assign a licence and open OneDrive once as that user',
+    fact: 'The user has no OneDrive yet',
+    advice: 'Assign a licence and open OneDrive once as that user.',
   },
-  { code: 'serviceNotAvailable', error: 'provider_unavailable', says: 'OneDrive is not available' },
+  { code: 'serviceNotAvailable', error: 'provider_unavailable', fact: 'OneDrive is not available' },
   {
     status: 404,
     subject: 'drive',
     error: 'account_misconfigured',
-    says: "the user, drive or site does not exist: correct the account's drive",
+    fact: 'The user, drive or site does not exist',
+    advice: "Correct the account's drive.",
   },
   {
     status: 404,
     subject: 'folder',
     error: 'folder_missing',
-    says: 'the folder is not there: restore it or correct the remote path',
+    fact: 'The folder is not there',
+    advice: 'Restore it or correct the remote path.',
   },
   {
     status: 404,
     subject: 'session',
     error: 'session_expired',
-    says: 'OneDrive does not know the upload session any more',
+    fact: 'OneDrive does not know the upload session any more',
   },
   {
     status: 410,
     subject: 'session',
     error: 'session_expired',
-    says: 'OneDrive does not know the upload session any more',
+    fact: 'OneDrive does not know the upload session any more',
   },
-  { status: 401, subject: 'session', error: 'session_expired', says: 'the upload session has expired' },
-  { status: 404, error: 'unexpected_answer', says: 'OneDrive does not find the file (yet)' },
+  { status: 401, subject: 'session', error: 'session_expired', fact: 'The upload session has expired' },
+  { status: 404, error: 'unexpected_answer', fact: 'OneDrive does not find the file (yet)' },
   {
     status: 401,
     error: 'token_refused',
-    says: 'Graph refuses a token that Microsoft has just given',
+    fact: 'Graph refuses a token that Microsoft has just given',
   },
   {
     status: 403,
     error: 'permission_denied',
-    says: 'Graph denies access: check the permissions of the application',
+    fact: 'Graph denies access',
+    advice: 'Check the permissions of the application.',
   },
-  { status: 408, error: 'provider_unavailable', says: 'OneDrive waited too long for the request' },
+  { status: 408, error: 'provider_unavailable', fact: 'OneDrive waited too long for the request' },
   {
     status: 409,
     subject: 'deletion',
     error: 'file_changed',
-    says: 'the remote file changed in the meantime',
+    fact: 'The remote file changed in the meantime',
   },
-  { status: 409, error: 'name_conflict', says: 'another file holds this name' },
-  { status: 412, error: 'file_changed', says: 'the remote file changed in the meantime' },
-  { status: 413, error: 'unexpected_answer', says: 'OneDrive takes only smaller fragments' },
-  { status: 416, error: 'unexpected_answer', says: 'OneDrive expects another byte range' },
-  { status: 425, error: 'provider_unavailable', says: 'OneDrive is not ready' },
-  { status: 429, error: 'rate_limited', says: 'Graph asks for a pause' },
-  { status: 501, error: 'request_refused', says: 'OneDrive does not support the request' },
+  { status: 409, error: 'name_conflict', fact: 'Another file holds this name' },
+  { status: 412, error: 'file_changed', fact: 'The remote file changed in the meantime' },
+  { status: 413, error: 'unexpected_answer', fact: 'OneDrive takes only smaller fragments' },
+  { status: 416, error: 'unexpected_answer', fact: 'OneDrive expects another byte range' },
+  { status: 425, error: 'provider_unavailable', fact: 'OneDrive is not ready' },
+  { status: 429, error: 'rate_limited', fact: 'Graph asks for a pause' },
+  { status: 501, error: 'request_refused', fact: 'OneDrive does not support the request' },
   {
     status: 507,
     error: 'storage_quota_exceeded',
-    says: 'the drive is full: free space (also in the recycle bin) or buy more',
+    fact: 'The drive is full',
+    advice: 'Free space (also in the recycle bin) or buy more.',
   },
   {
     status: 509,
     error: 'rate_limited',
-    says: 'the bandwidth limit is used up; it goes on after a long pause',
+    fact: 'The bandwidth limit is used up',
   },
 ]
 
@@ -204,7 +221,8 @@ export function graphError(answer: HttpAnswer, subject: Subject, now: number): P
   const rule = ruleFor(answer.status, subject, read) ?? fallback(answer.status)
   const codes = read.codes.filter((code) => /^[\w.]{1,60}$/.test(code))
   const quoted = [`HTTP ${answer.status}`, ...new Set(codes)].join(' ')
-  return new ProviderError(rule.error, `${rule.says} (${quoted})`, {
+  return new ProviderError(rule.error, `${rule.fact} (${quoted}).`, {
+    advice: rule.advice,
     httpStatus: answer.status,
     retryAfterMs: retryAfterMs(answer.headers['retry-after'], now) ?? defaultPause(answer.status),
     requestId: header(answer.headers, 'request-id') ?? read.requestId,
@@ -224,10 +242,10 @@ function ruleFor(status: number, subject: Subject, read: GraphErrorBody): Rule |
   return GRAPH_RULES.find((candidate) => candidate.code === undefined && fits(candidate))
 }
 
-function fallback(status: number): Pick<Rule, 'error' | 'says'> {
-  if (status >= 500) return { error: 'provider_unavailable', says: 'OneDrive has a fault' }
-  if (status >= 400) return { error: 'request_refused', says: 'OneDrive refuses the request' }
-  return { error: 'unexpected_answer', says: 'OneDrive answered something unknown' }
+function fallback(status: number): Pick<Rule, 'error' | 'fact' | 'advice'> {
+  if (status >= 500) return { error: 'provider_unavailable', fact: 'OneDrive has a fault' }
+  if (status >= 400) return { error: 'request_refused', fact: 'OneDrive refuses the request' }
+  return { error: 'unexpected_answer', fact: 'OneDrive answered something unknown' }
 }
 
 function defaultPause(status: number): number | undefined {

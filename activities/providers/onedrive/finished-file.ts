@@ -49,20 +49,19 @@ export async function giveFinalName(
 ): Promise<RemoteFile> {
   const current = fileOf(item)
   if (current === null)
-    throw new ProviderError('unexpected_answer', 'OneDrive shows something that is no file')
+    throw new ProviderError('unexpected_answer', 'OneDrive shows something that is no file.')
   if (session.kind === 'single' || session.upload_name === session.name) return current
   const renamed = await parts.items.rename(session.drive_id, item, session.name, signal)
   const file = renamed === null ? null : fileOf(renamed)
   if (file !== null) return file
   const holder = await parts.items.byName(session.drive_id, session.folder_id, session.name, signal)
   if (holder === null) {
-    throw new ProviderError(
-      'file_locked',
-      'an earlier upload still holds the name; the file gets it when that one expires',
-    )
+    throw new ProviderError('file_locked', 'An earlier upload still holds the name.', {
+      advice: 'Wait; the file gets the name when that upload expires.',
+    })
   }
   await removeUnnamed(parts, session, signal)
-  throw new ProviderError('name_conflict', 'another file has taken the name during the upload')
+  throw new ProviderError('name_conflict', 'Another file has taken the name during the upload.')
 }
 
 /** Removes what was uploaded under a name of its own and cannot get the final one. */

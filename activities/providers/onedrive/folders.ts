@@ -62,7 +62,7 @@ export function createFolders({ graph, items, drive, below }: Deps): Folders {
     if (other !== null) return folderOf(other, segments)
     throw new ProviderError(
       'unexpected_answer',
-      `OneDrive says that the folder ${pathOf(segments)} exists but does not show it`,
+      `OneDrive says that the folder ${pathOf(segments)} exists but does not show it.`,
     )
   }
 
@@ -74,7 +74,9 @@ export function createFolders({ graph, items, drive, below }: Deps): Folders {
       const found = await at(segments.slice(0, depth), signal)
       if (found !== null) return [found, depth]
     }
-    throw new ProviderError('folder_missing', 'the drive has no root folder: check that it still exists')
+    throw new ProviderError('folder_missing', 'The drive has no root folder.', {
+      advice: 'Check that the drive still exists.',
+    })
   }
 
   return {
@@ -99,10 +101,9 @@ export function createFolders({ graph, items, drive, below }: Deps): Folders {
 function folderOf(item: Item, segments: readonly string[]): RemoteFolder {
   const path = pathOf(segments)
   if (item.folder !== undefined) return { id: item.id, path }
-  throw new ProviderError(
-    'account_misconfigured',
-    `${path} is a file at the destination: move it or change the remote path`,
-  )
+  throw new ProviderError('account_misconfigured', `${path} is a file at the destination.`, {
+    advice: 'Move that file, or change the remote path.',
+  })
 }
 
 function pathOf(segments: readonly string[]): string {

@@ -91,7 +91,7 @@ export function createGraph(deps: GraphDeps): Graph {
 export function read<T>(schema: z.ZodType<T>, answer: HttpAnswer): T {
   const parsed = schema.safeParse(parseJson(answer.body))
   if (parsed.success) return parsed.data
-  throw new ProviderError('unexpected_answer', 'OneDrive gave an answer of an unknown shape', {
+  throw new ProviderError('unexpected_answer', 'OneDrive gave an answer of an unknown shape.', {
     httpStatus: answer.status,
   })
 }

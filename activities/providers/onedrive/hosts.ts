@@ -58,8 +58,5 @@ export function checkSignInUrl(url: string, root: string): void {
 
 function refused(what: string, url: URL | null): ProviderError {
   const where = url === null ? 'that is not HTTPS' : `at the unknown host ${url.host}`
-  return new ProviderError(
-    'insecure_redirect',
-    `Graph names ${what} ${where}: check the proxy; nothing was sent there`,
-  )
+  return new ProviderError('insecure_redirect', `Graph names ${what} ${where}. Nothing was sent there.`)
 }

@@ -103,7 +103,7 @@ export function createOneDrive(deps: OneDriveDeps): Provider {
       if (target.size > MAX_FILE_BYTES) {
         throw new ProviderError(
           'archive_too_large',
-          'the file is larger than 250 GB, the most that OneDrive takes',
+          'The file is larger than 250 GB, the most that OneDrive takes.',
         )
       }
       return sessions.open(await drive.id(signal), target, target.size <= singleBytes, signal)
@@ -133,9 +133,6 @@ export function createOneDrive(deps: OneDriveDeps): Provider {
   function requireSession(session: UploadSession): GraphSession {
     const known = readSession(session)
     if (known !== null) return known
-    throw new ProviderError(
-      'session_expired',
-      'the saved upload session has an unknown shape; the upload starts over',
-    )
+    throw new ProviderError('session_expired', 'The saved upload session has an unknown shape.')
   }
 }

@@ -69,7 +69,7 @@ export function createItems(graph: Graph): Items {
       if (bytes.byteLength === end - start) return bytes
       throw new ProviderError(
         'unexpected_answer',
-        'OneDrive gave other bytes of the file than were asked for',
+        'OneDrive gave other bytes of the file than were asked for.',
       )
     },
     children: (driveId, folderId, signal) =>
@@ -112,7 +112,7 @@ async function* pages(graph: Graph, first: string, signal: AbortSignal): AsyncGe
     if (seen.has(path)) {
       throw new ProviderError(
         'listing_incomplete',
-        'OneDrive lists the same page twice: the folder was not read to its end',
+        'OneDrive lists the same page twice, so the folder was not read to its end.',
       )
     }
     seen.add(path)
@@ -127,7 +127,7 @@ async function* pages(graph: Graph, first: string, signal: AbortSignal): AsyncGe
 export function fileOf(item: Item): RemoteFile | null {
   if (item.file === undefined || item.deleted) return null
   if (item.createdDateTime === undefined) {
-    throw new ProviderError('unexpected_answer', 'OneDrive shows a file without the time of its creation')
+    throw new ProviderError('unexpected_answer', 'OneDrive shows a file without the time of its creation.')
   }
   const hash = item.file.hashes?.quickXorHash
   return {
@@ -143,6 +143,6 @@ export function fileOf(item: Item): RemoteFile | null {
 /** The same for an answer that must show a file. */
 export function readFile(answer: HttpAnswer): RemoteFile {
   const file = fileOf(read(itemSchema, answer))
-  if (file === null) throw new ProviderError('unexpected_answer', 'OneDrive shows something that is no file')
+  if (file === null) throw new ProviderError('unexpected_answer', 'OneDrive shows something that is no file.')
   return file
 }

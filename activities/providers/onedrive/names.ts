@@ -16,7 +16,7 @@ export function encodeName(name: string): string {
   if (name === '' || !name.isWellFormed()) {
     throw new ProviderError(
       'name_refused',
-      'OneDrive cannot store an empty name or one with broken Unicode: rename it',
+      'OneDrive cannot store an empty name, or one with broken Unicode.',
     )
   }
   const encoded = name
@@ -51,8 +51,8 @@ export function checkPathLength(path: string): void {
   if (length <= MAX_PATH_CHARACTERS) return
   throw new ProviderError(
     'name_refused',
-    `the path of the file has ${length} characters at the destination and OneDrive takes ${MAX_PATH_CHARACTERS}: ` +
-      'shorten the remote path or the name',
+    `The path of the file has ${length} characters at the destination, and OneDrive takes ${MAX_PATH_CHARACTERS}.`,
+    { advice: 'Shorten the remote path or the name.' },
   )
 }
 

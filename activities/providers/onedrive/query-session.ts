@@ -40,7 +40,7 @@ export async function querySession(
     const file = await finishedFile(parts, target.size, session, signal)
     if (file !== null) return { kind: 'complete', file }
     if (answer.status === 200) {
-      throw new ProviderError('upload_unverified', 'OneDrive has all bytes but does not show the file yet')
+      throw new ProviderError('upload_unverified', 'OneDrive has all bytes but does not show the file yet.')
     }
     const error = graphError(answer, 'session', parts.now())
     if (error.code !== 'session_expired') throw error
@@ -55,7 +55,7 @@ export function nextOffset(answer: HttpAnswer, size: number): number | undefined
   const ranges = read(rangesSchema, answer).nextExpectedRanges ?? []
   const starts = ranges.map((range) => Number(/^(\d+)-/.exec(range)?.[1] ?? Number.NaN))
   if (starts.some(Number.isNaN)) {
-    throw new ProviderError('unexpected_answer', 'OneDrive names byte ranges of an unknown form')
+    throw new ProviderError('unexpected_answer', 'OneDrive names byte ranges of an unknown form.')
   }
   // Several ranges may come, in any order and not all of them: the lowest start is what surely misses.
   return starts.length === 0 ? undefined : Math.min(...starts, size)

@@ -8,49 +8,66 @@ import type { HttpAnswer } from '../../http/client.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 
-type Meaning = { readonly error: ErrorCode; readonly says: string }
+type Meaning = {
+  readonly error: ErrorCode /** What happened, without the full stop: the status and the provider's own code follow it. */
+  readonly fact: string
+  /** What to do, where the advice of the code does not fit. */
+  readonly advice?: string
+}
 
 const tenantUnknown: Meaning = {
   error: 'account_misconfigured',
-  says: 'Microsoft does not know the tenant: enter the directory (tenant) ID or its domain',
+  fact: 'Microsoft does not know the tenant',
+  advice: 'Enter the directory (tenant) ID or its domain.',
 }
 const scopeRefused: Meaning = {
   error: 'account_misconfigured',
-  says: 'Microsoft refuses the scope: check MICROSOFT_GRAPH_ROOT and MICROSOFT_AUTHORITY_ROOT, which must be of one cloud',
+  fact: 'Microsoft refuses the scope',
+  advice: 'Check MICROSOFT_GRAPH_ROOT and MICROSOFT_AUTHORITY_ROOT, which must be of one cloud.',
 }
-const transient: Meaning = { error: 'provider_unavailable', says: "Microsoft's sign-in service has a fault" }
+const transient: Meaning = { error: 'provider_unavailable', fact: "Microsoft's sign-in service has a fault" }
 
 export const AADSTS_MEANINGS: Readonly<Record<number, Meaning>> = {
   7000215: {
     error: 'credentials_refused',
-    says: "Microsoft refuses the client secret: enter the secret's Value, not its ID",
+    fact: 'Microsoft refuses the client secret',
+    advice: "Enter the secret's Value, not its ID.",
   },
   7000222: {
     error: 'credentials_expired',
-    says: 'the client secret has expired: make a new one for the application and enter it',
+    fact: 'The client secret has expired',
+    advice: 'Make a new one for the application and enter it.',
   },
   700016: {
     error: 'account_misconfigured',
-    says: 'the application is not in this tenant: check client ID and tenant ID, and that an administrator has consented',
+    fact: 'The application is not in this tenant',
+    advice: 'Check client ID and tenant ID, and that an administrator has consented.',
   },
   90002: tenantUnknown,
   900023: tenantUnknown,
   1002012: scopeRefused,
   70011: scopeRefused,
-  7000112: { error: 'account_misconfigured', says: 'the application is disabled: enable it in the tenant' },
+  7000112: {
+    error: 'account_misconfigured',
+    fact: 'The application is disabled',
+    advice: 'Enable it in the tenant.',
+  },
   7000229: {
     error: 'account_misconfigured',
-    says: 'the application has no service principal in this tenant: let an administrator consent to it',
+    fact: 'The application has no service principal in this tenant',
+    advice: 'Let an administrator consent to it.',
   },
   500011: {
     error: 'account_misconfigured',
-    says: 'Microsoft Graph is not known in this tenant: check the tenant ID and MICROSOFT_GRAPH_ROOT',
+    fact: 'Microsoft Graph is not known in this tenant',
+    advice: 'Check the tenant ID and MICROSOFT_GRAPH_ROOT.',
   },
   53003: {
     error: 'account_misconfigured',
-    says: 'a Conditional Access policy of the tenant blocks the application: let an administrator exempt it',
+    fact: 'A Conditional Access policy of the tenant blocks the application',
+    advice: 'Let an administrator exempt it.',
   },
-  50196: { error: 'rate_limited', says: 'Microsoft asks for a pause: too many sign-ins' },
+  50196: { error: 'rate_limited', fact: 'Microsoft asks for a pause after too many sign-ins' },
   90033: transient,
   90012: transient,
 }
@@ -75,7 +92,8 @@ export function signInError(answer: HttpAnswer, now: number): ProviderError {
     (number === undefined ? undefined : AADSTS_MEANINGS[number]) ?? byStatus(answer.status, body?.error)
   const quoted = number === undefined ? `HTTP ${answer.status}` : `AADSTS${number}`
   const isPause = meaning.error === 'rate_limited'
-  return new ProviderError(meaning.error, `${meaning.says} (${quoted})`, {
+  return new ProviderError(meaning.error, `${meaning.fact} (${quoted}).`, {
+    advice: meaning.advice,
     httpStatus: answer.status,
     retryAfterMs:
       retryAfterMs(answer.headers['retry-after'], now) ?? (isPause ? DEFAULT_PAUSE_MS : undefined),
@@ -85,24 +103,26 @@ export function signInError(answer: HttpAnswer, now: number): ProviderError {
 
 function byStatus(status: number, error: string | undefined): Meaning {
   if (status === 429)
-    return { error: 'rate_limited', says: 'Microsoft asks for a pause before the next sign-in' }
+    return { error: 'rate_limited', fact: 'Microsoft asks for a pause before the next sign-in' }
   if (status >= 500 || status === 408 || error === 'temporarily_unavailable') return transient
   if (error === 'invalid_client') {
     return {
       error: 'credentials_refused',
-      says: 'Microsoft refuses the client ID or secret: enter them again',
+      fact: 'Microsoft refuses the client ID or secret',
+      advice: 'Enter them again.',
     }
   }
   if (error === 'invalid_tenant') return tenantUnknown
   // No word of OAuth: something else than the sign-in service has answered, or it is in trouble.
   if (status === 401 && error === undefined) {
-    return { error: 'token_refused', says: "Microsoft's sign-in service gave no reason for its refusal" }
+    return { error: 'token_refused', fact: "Microsoft's sign-in service gave no reason for its refusal" }
   }
   if (status >= 400) {
     return {
       error: 'account_misconfigured',
-      says: 'Microsoft refuses the sign-in: check tenant, application and secret',
+      fact: 'Microsoft refuses the sign-in',
+      advice: 'Check tenant, application and secret.',
     }
   }
-  return { error: 'unexpected_answer', says: "Microsoft's sign-in service answered something unknown" }
+  return { error: 'unexpected_answer', fact: "Microsoft's sign-in service answered something unknown" }
 }

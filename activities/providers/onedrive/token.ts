@@ -62,7 +62,7 @@ export function createTokenSource(deps: Deps): TokenSource {
     } catch (cause) {
       throw failure(cause)
     }
-    throw new ProviderError('unexpected_answer', "Microsoft's sign-in service gave no token")
+    throw new ProviderError('unexpected_answer', "Microsoft's sign-in service gave no token.")
   }
 
   function failure(cause: unknown): unknown {
@@ -80,7 +80,8 @@ export function createTokenSource(deps: Deps): TokenSource {
     if (pause !== undefined) {
       // No request was made: MSAL itself keeps to the pause that Microsoft asked for.
       const { error, until } = pause
-      return new ProviderError(error.code, error.message, {
+      return new ProviderError(error.code, error.fact, {
+        advice: error.advice,
         httpStatus: error.httpStatus,
         retryAfterMs: Math.max(1000, until - deps.now()),
         requestId: error.requestId,
@@ -88,10 +89,9 @@ export function createTokenSource(deps: Deps): TokenSource {
     }
     const name = cause instanceof Error && 'errorCode' in cause ? String(cause.errorCode) : undefined
     if (name === undefined) return cause
-    return new ProviderError(
-      'account_misconfigured',
-      `the sign-in cannot be tried: check tenant and client ID (${name})`,
-    )
+    return new ProviderError('account_misconfigured', `The sign-in cannot be tried (${name}).`, {
+      advice: 'Check tenant and client ID.',
+    })
   }
 
   function getShared(): Promise<string> {

@@ -95,7 +95,7 @@ function refuseEndlessRestarts(provider: Provider, session: UploadSession, resta
   if (restarts <= (isAged ? MOST_RESTARTS_OF_AGE : MOST_RESTARTS)) return
   throw new StepError(
     'session_too_slow',
-    `the provider forgot the upload ${restarts} times before it was finished`,
+    `The provider forgot the upload ${restarts} times before it was finished.`,
   )
 }
 
@@ -120,7 +120,7 @@ async function findFreeName(
   }
   throw new StepError(
     'name_conflict',
-    `files of other content hold the names ${names.map((name) => JSON.stringify(name)).join(' and ')}`,
+    `Files of other content hold the names ${names.map((name) => JSON.stringify(name)).join(' and ')}.`,
   )
 }
 

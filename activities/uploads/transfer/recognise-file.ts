@@ -50,12 +50,12 @@ export async function recogniseFile(options: Comparison, file: ArrivedFile): Pro
     if (Date.now() - Date.parse(file.uploaded_at) < HASH_PATIENCE_MS) {
       throw new StepError(
         'upload_unverified',
-        `whether the file ${JSON.stringify(file.name)} is this upload's shows when the provider states its hash`,
+        `Whether the file ${JSON.stringify(file.name)} is this upload's shows when the provider states its hash.`,
       )
     }
     return { file: stated, local: await source.digest(signal), already_present: true }
   }
-  throw new ProviderError('name_conflict', 'another file has taken the name during the upload')
+  throw new ProviderError('name_conflict', 'Another file has taken the name during the upload.')
 }
 
 async function withHash({ provider, signal }: Comparison, file: RemoteFile): Promise<RemoteFile> {

@@ -3,8 +3,8 @@
 
 import type { AccountCheckOutcome } from '../../../db/schema.ts'
 import type { AccountView } from '../../../db/views/accounts.ts'
-import { ERROR_RULES, isErrorCode } from '../../../workflows/errors.ts'
 import type { ProviderKind } from '../../../workflows/types.ts'
+import { askedExplanation, explanation } from '../../ui/explanation.ts'
 import { bytes, percent, plural } from '../../ui/formats.ts'
 import { messageBox } from '../../ui/layout.ts'
 import { html, type Markup, type Part } from '../../ui/markup.ts'
@@ -28,8 +28,6 @@ const texts = {
   noBinding: 'not bound to an instance',
   paused: 'Uploads are paused until',
   reenter: 'The key file does not open these credentials any more. Enter them again to go on.',
-  whatToDo: 'What to do:',
-  tryAgain: 'Try again in a moment.',
 } as const
 
 export type AccountCardView = {
@@ -128,19 +126,7 @@ export function checkResult(outcome: AccountCheckOutcome): Markup {
   return messageBox({ kind: outcome.ok ? 'success' : 'danger', text })
 }
 
-/** A fault that somebody has asked for: nothing goes on by itself here, as it would with an upload. */
-function checkFault({ code, message }: NonNullable<AccountCheckOutcome['error']>): Markup {
-  const advice = isErrorCode(code) ? ERROR_RULES[code].advice : null
-  const now = advice === null ? null : GOES_ON.test(advice) ? texts.tryAgain : advice
-  const said = onceOnly(message)
-  const shown =
-    now === null || said.includes(now) ? null : html`<br><strong>${texts.whatToDo}</strong> ${now}`
-  return messageBox({ kind: 'danger', text: html`${said}${shown} <code>${code}</code>` })
-}
-
-const GOES_ON = /it is tried again|is asked again|goes on|go first/
-
-/** 'Dropbox has a fault (HTTP 503); it is tried again.' → 'Dropbox has a fault (HTTP 503).' */
-export function onceOnly(message: string): string {
-  return message.replace(/[;,] it (is tried again|goes on)[^.]*\.?$/, '.')
+function checkFault(error: NonNullable<AccountCheckOutcome['error']>): Markup {
+  const text = html`${explanation(askedExplanation(error))} <code>${error.code}</code>`
+  return messageBox({ kind: 'danger', text })
 }

@@ -10,6 +10,7 @@ import { problemOf } from '../../http/problem-of.ts'
 import { fieldErrors } from '../../http/validation.ts'
 import { newAccountSchema } from '../../schemas/accounts.ts'
 import type { ApiProblem } from '../../ui/api-call.ts'
+import { askedText } from '../../ui/explanation.ts'
 import { faultText } from '../../ui/fault-text.ts'
 import type { FormFields } from '../../ui/form-data.ts'
 import { messageBox } from '../../ui/layout.ts'
@@ -38,8 +39,10 @@ export async function tryForm(
         : await trySettings(deps, account, checkedSettings(provider, form))
     return { shown: checkResult(outcome), problem: null }
   } catch (error) {
-    const { status, message: detail, options } = problemOf(error, deps.log, 'the test of an account')
+    const found = problemOf(error, deps.log, 'the test of an account')
+    const { status, options } = found
     const { errors = [] } = options
+    const detail = askedText(found)
     const text = errors.length === 0 ? detail : faultText({ detail, errors })
     const problem = errors.length === 0 ? null : { status, detail, errors, run_id: null }
     return { shown: messageBox({ kind: 'danger', text }), problem }

@@ -8,9 +8,9 @@ import type { AppDeps } from '../../context.ts'
 import { problemOf } from '../../http/problem-of.ts'
 import { fieldErrors } from '../../http/validation.ts'
 import { newBindingSchema } from '../../schemas/bindings.ts'
+import { askedText } from '../../ui/explanation.ts'
 import { faultText } from '../../ui/fault-text.ts'
 import type { Markup } from '../../ui/markup.ts'
-import { onceOnly } from '../accounts/card.ts'
 import { emptyWords, previewPart } from './form.ts'
 import { remotePlace } from './remote-place.ts'
 import { type BindingValues, bodyOf } from './values.ts'
@@ -42,7 +42,7 @@ export async function preview(deps: AppDeps, { slug, bindingId, values }: Draft)
     const plan = await previewPrune(deps, { ...binding, keep_last, database })
     return previewPart({ place, plan, fault: null, retry: null })
   } catch (error) {
-    const fault = onceOnly(problemOf(error, log, 'the preview of a prune').message)
+    const fault = askedText(problemOf(error, log, 'the preview of a prune'))
     const retry = `/instances/${slug}/bindings/${bindingId ?? 'new'}`
     return previewPart({ place, plan: null, fault, retry })
   }

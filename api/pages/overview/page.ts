@@ -3,7 +3,7 @@
 import type { Run } from '../../../db/schema.ts'
 import type { InstanceView } from '../../../db/views/instances.ts'
 import type { AccountDay, FailureCause } from '../../../db/views/overview.ts'
-import { errorWords } from '../../ui/error-words.ts'
+import { explanationOf } from '../../../workflows/errors.ts'
 import { bytes, plural } from '../../ui/formats.ts'
 import { icon } from '../../ui/icons.ts'
 import { html, type Markup, type Part } from '../../ui/markup.ts'
@@ -153,8 +153,8 @@ function failureCard(failures: readonly FailureCause[]): Markup {
     failures.length === 0
       ? html`<p data-component="section-note">${t.noFailures}</p>`
       : html`<table data-cards role="table"><thead role="rowgroup"><tr role="row">${Object.values(c).map((name) => html`<th role="columnheader">${name}</th>`)}</tr></thead><tbody role="rowgroup">${failures.map(
-          ({ code, account, count, newest_run_id, newest_at, message }, index) => {
-            const { fact, advice } = errorWords({ code, message })
+          ({ code, account, count, newest_run_id, newest_at, error }, index) => {
+            const { fact, advice } = explanationOf(error)
             return html`<tr role="row"><th role="rowheader" scope="row">${code.replaceAll('_', ' ')}<div data-component="small">${fact}</div></th><td role="cell">${account}</td><td role="cell" data-label="${c.count}">${count}</td><td role="cell"><a id="failure-${index}-${newest_run_id}" href="/runs/${encodeURIComponent(newest_run_id)}">${timeTag(newest_at, 'ago')}</a></td><td role="cell">${advice}</td></tr>`
           },
         )}</tbody></table>`

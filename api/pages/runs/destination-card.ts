@@ -1,9 +1,10 @@
 // One destination of a run: state, progress, what is at the provider, and what retention did.
 
+import { explanationOf } from '../../../workflows/errors.ts'
 import { deletedCount } from '../../../workflows/runs/destination.ts'
 import type { DestinationState, StatusError } from '../../../workflows/types.ts'
 import type { LiveDestination } from '../../runs/live-progress.ts'
-import { errorLine, errorWords } from '../../ui/error-words.ts'
+import { explanation } from '../../ui/explanation.ts'
 import { bytes, duration, percent, plural, rate, secondsBetween } from '../../ui/formats.ts'
 import { messageBox } from '../../ui/layout.ts'
 import { html, type Markup, type Part } from '../../ui/markup.ts'
@@ -30,7 +31,6 @@ const texts = {
     new_file_not_listed: 'skipped: the listing of the provider did not show the new file yet',
   },
   pruneFailed: 'failed, the copy itself is whole:',
-  whatToDo: 'What to do:',
   more: (count: number) => `and ${count.toLocaleString('en-US')} more, in the audit`,
 } as const
 
@@ -59,13 +59,11 @@ ${error === null ? null : faultBox(error, status === 'failed' ? 'danger' : 'warn
 </article>`
 }
 
-/** An error with the advice of its code. */
+/** An error with what to do about it. */
 export function faultBox(error: StatusError, kind: 'danger' | 'warning' | 'none'): Markup {
-  const { fact, advice } = errorWords(error)
   // The state beside it is the same word.
   const code = error.code === 'cancelled' ? null : html` <code data-component="small">${error.code}</code>`
-  const text = html`${fact}${advice === null ? null : html`<br><strong>${texts.whatToDo}</strong> ${advice}`}${code}`
-  return messageBox({ kind, text })
+  return messageBox({ kind, text: html`${explanation(explanationOf(error))}${code}` })
 }
 
 function progress({ state, live, sentBytes }: DestinationView): Markup | null {
@@ -120,7 +118,7 @@ function fact(label: string, value: Part, isWide = false): Markup {
 
 function retentionText(retention: NonNullable<DestinationState['retention']>): Part {
   const { deleted, kept, skipped, error, keep_last } = retention
-  if (error !== null) return html`${texts.pruneFailed} ${errorLine(error)}`
+  if (error !== null) return html`${texts.pruneFailed} ${error.message}`
   if (skipped !== null) return texts.skipped[skipped]
   const count = deletedCount(retention)
   const more = count - deleted.length

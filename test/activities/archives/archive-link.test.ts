@@ -27,7 +27,7 @@ describe('a look at the link of an archive', () => {
     await mkdir(closed, { mode: 0 })
     await assert.rejects(
       unprivileged(() => lookAt(join(closed, 'archive.zip'))),
-      { code: 'archive_unreadable', message: 'the kept archives cannot be read (EACCES)' },
+      { code: 'archive_unreadable', message: 'The kept archives cannot be read (EACCES).' },
     )
   })
 })
@@ -59,7 +59,7 @@ describe('removing the links of a run', () => {
     await chmod(run, 0o311)
     await assert.rejects(
       unprivileged(() => removeLinksOfRun(own)),
-      { code: 'archive_unreadable', message: 'the kept archives cannot be read (EACCES)' },
+      { code: 'archive_unreadable', message: 'The kept archives cannot be read (EACCES).' },
     )
     assert.equal((await lookAt(own))?.isFile(), true)
   })

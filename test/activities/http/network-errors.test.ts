@@ -49,7 +49,7 @@ describe('what broke a request', () => {
   it('names the host and the code, and nothing of the address (docs/design.md, rule 5)', () => {
     const failure = failureOf(withCode('ECONNRESET'), 'host.example')
     assert.ok(failure instanceof ProviderError)
-    assert.equal(failure.message, 'host.example: ECONNRESET')
+    assert.equal(failure.message, 'The connection to host.example failed (ECONNRESET).')
     assert.equal(failure.cause, undefined)
   })
 })

@@ -57,7 +57,7 @@ describe('the HTTP client behind a proxy', () => {
   it('checks the certificate for the name that it asked for, through the tunnel', async () => {
     await assert.rejects(client.request({ method: 'GET', url: `https://${OTHER}/x` }), {
       code: 'certificate_invalid',
-      message: `the certificate of ${OTHER} is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)`,
+      message: `The certificate of ${OTHER} is not trusted (ERR_TLS_CERT_ALTNAME_INVALID).`,
     })
   })
 

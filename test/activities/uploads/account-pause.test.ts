@@ -13,7 +13,7 @@ const HOUR = 60 * MINUTE
 const quiet: RateLimitHistory = { sent_bytes: 0, oldest_at: null, limited_since: null }
 
 function cause(code: ErrorCode, retryAfterMs?: number): Cause {
-  return { code, message: 'x', retryAfterMs, details: {} }
+  return { code, fact: 'x.', advice: 'y.', retryAfterMs, details: {} }
 }
 
 describe('an account', () => {

@@ -48,7 +48,8 @@ describe('a worker whose clock is not that of the database', () => {
       const claim = { run_id: run.id, account_id, claim: 1 }
       const cause = {
         code: 'rate_limited',
-        message: 'Too fast.',
+        fact: 'Too fast.',
+        advice: 'Wait.',
         details: {},
         retryAfterMs: 120_000,
       } as const

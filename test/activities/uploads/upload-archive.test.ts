@@ -104,10 +104,7 @@ describe('an attempt of an upload', () => {
     const second = upload(input)
     const lost = await first
     assert.deepEqual([lost.type, lost.nonRetryable], ['claim_lost', false])
-    assert.equal(
-      lost.message,
-      'Another attempt has taken this upload over. There is nothing to do: the newer attempt goes on.',
-    )
+    assert.equal(lost.message, 'Another attempt has taken this upload over. Wait; the newer attempt goes on.')
     const state = await stateOf(input)
     assert.deepEqual([state.status, state.error, state.attempt], ['uploading', null, 2])
     assert.equal(await slotsOf(input), 1)

@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { sql } from 'kysely'
 import { ProviderError } from '../../../activities/providers/provider.ts'
 import type { UploadInput } from '../../../activities/uploads/uploaded-copy.ts'
+import { statusError } from '../../../workflows/failures.ts'
 import { until } from '../../support/until.ts'
 import { createMemoryProvider } from '../../support/uploads/memory-provider.ts'
 import { MemoryUploads } from '../../support/uploads/memory-uploads.ts'
@@ -188,7 +189,7 @@ describe('an upload that is scheduled once more', () => {
     const uploads = await MemoryUploads.create()
     try {
       const input = await uploads.aRun()
-      const error = { code: 'network_unreachable', message: 'No route. Check the network.', retryable: true }
+      const error = statusError('network_unreachable', 'There is no route.')
       const later = { ...input, resume_after: { pause_ms: 240_000, error } }
       const waiting = await uploads.failure(later)
       assert.deepEqual(
@@ -270,7 +271,7 @@ describe('what an attempt of an upload found out', () => {
     assert.deepEqual([unpinned.type, unpinned.nonRetryable], ['run_unknown', true])
     assert.equal(
       unpinned.message,
-      'The database knows no archive of this run. The database is older or newer than the workflow, or another one: report the archive again as a new run.',
+      'The database knows no archive of this run. Report the archive again as a new run: the database is older or newer than the workflow, or another one.',
     )
     const unknown = await uploads.failure({ ...input, run_id: 'never-recorded' })
     assert.deepEqual([unknown.type, unknown.nonRetryable], ['run_unknown', true])

@@ -91,7 +91,7 @@ describe('what the pages ask', () => {
     const causes = await listFailureCauses(test.db)
     const own = causes.find(({ newest_run_id }) => newest_run_id === failed.run.id)
     assert.equal(own?.code, 'storage_quota_exceeded')
-    assert.equal(own?.message, 'full')
+    assert.equal(own?.error.message, 'full')
     const bytes = await listUploadedBytes(test.db, 30)
     const today = bytes.find(({ account_id }) => account_id === copied.account.id)
     assert.equal(today?.bytes, 1000)

@@ -101,7 +101,7 @@ describe('the page of a run while it changes', () => {
     await openRun(4 * MIB)
     const failed = page.locator('#reupload-failed').getByRole('button', { name: 'Re-upload the 1 failed' })
     await failed.waitFor({ timeout: LONG_MS })
-    assert.equal(await page.getByText('What to do:').count(), 0)
+    assert.equal(await page.getByText('What to do: Free space at the destination').count(), 1)
     dropbox.server.faults.add({ times: 1, operation: 'space', action: { kind: 'delay', ms: 2_000 } })
     await failed.click()
     await page.getByText('The upload goes on.').waitFor()

@@ -1,47 +1,17 @@
-// The pages of runs without a browser: errors in few words, days of a filter, and what they say and answer while Temporal
+// The pages of runs without a browser: days of a filter, and what they say and answer while Temporal
 // is away.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../../api/app.ts'
 import { historyQuery } from '../../../api/pages/runs/query.ts'
-import { errorLine, errorWords } from '../../../api/ui/error-words.ts'
 import { createBinding } from '../../../db/instances/bindings.ts'
 import { beginSync, saveDestination } from '../../../db/runs/destinations.ts'
 import { finishSync } from '../../../db/runs/ending.ts'
-import { ERROR_RULES } from '../../../workflows/errors.ts'
 import { type ApiFixture, createApiFixture, TOKEN } from '../../api/fixture.ts'
 import { createTcpGate, type TcpGate } from '../../api/operation/tcp-gate.ts'
 import { pendingDestination, saveArchive, someAccount, someRun } from '../../support/rows.ts'
 import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
-
-describe('an error on a page', () => {
-  const { advice } = ERROR_RULES.storage_quota_exceeded
-  const words = (message: string) => errorWords({ code: 'storage_quota_exceeded', message })
-
-  it('parts the fact from the advice that was stored behind it', () => {
-    assert.deepEqual(words(`The drive has no room. ${advice}`), { fact: 'The drive has no room.', advice })
-    assert.deepEqual(words('The drive has no room.'), { fact: 'The drive has no room.', advice })
-  })
-
-  it('says once what to do when the fact says it, too', () => {
-    const fact = 'The Dropbox is full: free space there or buy more, then re-upload.'
-    for (const message of [fact, `${fact} ${advice}`]) {
-      assert.deepEqual(words(message), { fact, advice: null })
-      assert.equal(errorLine({ code: 'storage_quota_exceeded', message }), fact)
-    }
-    const two = 'There is none. Ask somebody who knows.'
-    assert.deepEqual(words(two), { fact: two, advice: null })
-  })
-
-  it('keeps a message that is nothing but the advice, and one of an unknown code', () => {
-    assert.deepEqual(words(advice), { fact: advice, advice: null })
-    assert.deepEqual(errorWords({ code: 'new_code', message: 'Something.' }), {
-      fact: 'Something.',
-      advice: null,
-    })
-  })
-})
 
 describe('the days of a filter', () => {
   const range = (query: string) => {

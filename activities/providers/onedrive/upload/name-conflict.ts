@@ -22,7 +22,9 @@ export async function fileAfterConflict(
   if (session.kind === 'single') {
     const holder = await deps.items.byName(session.drive_id, session.folder_id, session.name, context.signal)
     if (holder === null)
-      throw new ProviderError('file_locked', 'an earlier upload still holds the name until it expires')
+      throw new ProviderError('file_locked', 'An earlier upload still holds the name.', {
+        advice: 'Wait; the file gets the name when that upload expires.',
+      })
   }
   // OneDrive keeps a session whose name is taken; it would block the name until it expires.
   await deps.sessions.abort(session, context.signal)

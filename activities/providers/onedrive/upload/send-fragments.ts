@@ -67,7 +67,7 @@ export async function sendFragments(
       const state = await sessions.query(target, session, context.signal)
       if (state.kind === 'complete') return state.file
       if (state.kind === 'gone')
-        throw new ProviderError('session_expired', 'OneDrive does not know the upload session any more')
+        throw new ProviderError('session_expired', 'OneDrive does not know the upload session any more.')
       next = state.offset
     }
     const isAhead = next > offset
@@ -118,10 +118,7 @@ async function stuck(
 ): Promise<ProviderError> {
   if (offset % FRAGMENT_UNIT_BYTES === 0) return graphError(answer, 'session', now())
   await sessions.abort(session, context.signal)
-  return new ProviderError(
-    'session_expired',
-    'OneDrive does not go on in the middle of a fragment; the upload starts over',
-  )
+  return new ProviderError('session_expired', 'OneDrive does not go on in the middle of a fragment.')
 }
 
 /** Where a fragment from `offset` ends: a whole number of units long, or (off the grid) on the grid; or the end. */

@@ -233,7 +233,7 @@ function createCourse(bench: Bench, options: UploadOptions) {
       } catch (error) {
         signal.throwIfAborted()
         const cause = causeOf(error)
-        assertClean(error instanceof Error ? error.message : cause.message, bench.cloud)
+        assertClean(error instanceof Error ? error.message : cause.fact, bench.cloud)
         if (!isRetryable(cause.code) || cause.code === 'internal_error') throw error
         failures.push(cause)
         await options.onFailure?.(cause)

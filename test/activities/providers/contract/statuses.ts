@@ -58,7 +58,7 @@ export function describeStatuses({ traits, scenario }: Suite): void {
     assert.ok(course.failures.length >= 4)
     for (const failure of course.failures) {
       const { retryAfterMs } = failure
-      assert.ok(retryAfterMs !== undefined && retryAfterMs <= 1000 && retryAfterMs > 0, failure.message)
+      assert.ok(retryAfterMs !== undefined && retryAfterMs <= 1000 && retryAfterMs > 0, failure.fact)
     }
     await bench.assertWhole(course, archive)
   })

@@ -287,7 +287,7 @@ describe('a deletion on Google Drive', () => {
     const { setup, file } = await withFile({ role: 'writer' })
     await using _ = setup
     const error = await refusedWith('permission_denied', setup.drive.deleteFile(file, signal))
-    assert.match(error.message, /Content manager/)
+    assert.match(error.advice, /Content manager/)
   })
 
   it('leaves a file alone that has new content', async () => {

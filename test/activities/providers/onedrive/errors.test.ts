@@ -113,7 +113,7 @@ describe('Errors of Graph', () => {
 })
 
 const signIns: readonly (readonly [number, ErrorCode, RegExp])[] = [
-  [7000215, 'credentials_refused', /Value, not its ID/],
+  [7000215, 'credentials_refused', /refuses the client secret/],
   [7000222, 'credentials_expired', /expired/],
   [700016, 'account_misconfigured', /not in this tenant/],
   [90002, 'account_misconfigured', /does not know the tenant/],
