@@ -71,6 +71,12 @@ const rules = {
     permanent: true,
     advice: 'Restore the folder, or share it with this account.',
   },
+  folder_in_my_drive: {
+    permanent: true,
+    advice:
+      'Choose a folder in a shared drive of which the service account is a member, or set "subject" to a user for whom it ' +
+      'may act.',
+  },
   storage_quota_exceeded: {
     permanent: true,
     advice: 'Free space at the destination, or buy more, then re-upload.',

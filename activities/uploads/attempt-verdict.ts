@@ -28,6 +28,7 @@ const OF_THE_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
   'api_not_enabled',
   'account_misconfigured',
   'folder_missing',
+  'folder_in_my_drive',
 ])
 const SOON_MS = 1_000
 

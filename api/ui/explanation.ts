@@ -21,8 +21,9 @@ export function explanation({ fact, advice }: Explanation): Markup {
 /** Of what somebody has asked for and waits for: unlike an upload, it is not tried again by itself. */
 export function askedExplanation(error: WrittenError): Explanation {
   const found = explanationOf(error)
-  const heals = isErrorCode(error.code) && ERROR_RULES[error.code].heals === true
-  return heals ? { ...found, advice: texts.tryAgain } : found
+  const rule = isErrorCode(error.code) ? ERROR_RULES[error.code] : null
+  const waits = rule?.heals === true && found.advice === rule.advice
+  return waits ? { ...found, advice: texts.tryAgain } : found
 }
 
 /** The same of a problem, in one text. */

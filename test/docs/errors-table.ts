@@ -78,7 +78,8 @@ away are \`network_stalled\`; a redirect to plain HTTP, and one of anything but 
 ## Google Drive
 
 The reason stands in the answer's \`error.errors[].reason\` or \`error.details[].reason\`. With 408, 429 and 5xx the status
-rules, so that what heals never becomes permanent by a reason.
+rules, so that what heals never becomes permanent by a reason. Where a service account acts for no user, \`storageQuotaExceeded\`
+of a folder in My Drive is \`folder_in_my_drive\`.
 
 ${table(['status', 'reason', ...ROW_END], googleRows())}
 

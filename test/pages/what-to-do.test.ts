@@ -75,6 +75,12 @@ describe('what to do', () => {
     }
   })
 
+  it('is what the error itself says rather than to ask again', () => {
+    const error = statusError('unexpected_answer', 'This happened.', 'Look for a proxy.')
+    const outcome = { ok: false, detail: error.message, space: null, error }
+    assert.equal(shownAdvice(checkResult(outcome)), 'Look for a proxy.')
+  })
+
   it('has its column in the overview, which is never empty', () => {
     const row = { account: 'Drive', count: 2, newest_run_id: 'r1', newest_at: NOW }
     for (const code of CODES) {

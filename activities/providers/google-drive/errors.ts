@@ -50,11 +50,7 @@ export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
   RATE_LIMIT_EXCEEDED: RATE,
   dailyLimitExceeded: ['daily_limit_reached', "The day's quota of this Google project is used up"],
   // Of a folder in My Drive it means something else (my-drive.ts).
-  storageQuotaExceeded: [
-    'storage_quota_exceeded',
-    'Google Drive has no storage for this upload, because the drive is full, or because the folder is in My Drive and a service account has no storage there',
-    'Use a folder in a shared drive of which the service account is a member, or act for a user by the setting "subject"; otherwise free space in that drive.',
-  ],
+  storageQuotaExceeded: ['storage_quota_exceeded', 'The drive is full'],
   quotaExceeded: ['storage_quota_exceeded', 'The storage of this Google account is full'],
   teamDriveFileLimitExceeded: ITEMS,
   teamDriveHierarchyTooDeep: ITEMS,

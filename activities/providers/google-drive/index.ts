@@ -22,6 +22,7 @@ import { deleteFile } from './deletion.ts'
 import { byAge, type DriveFile, FOLDER_TYPE, remoteFileOf } from './files.ts'
 import { createFolders, type RootFolder, readItem, readRoot } from './folders.ts'
 import { createListing } from './listing.ts'
+import { watchMyDrive } from './my-drive.ts'
 import { quoted, remoteName } from './names.ts'
 import { createUploads } from './upload.ts'
 
@@ -51,7 +52,8 @@ export function createGoogleDrive(deps: {
     driveId === undefined ? ((await rootOf(signal)).driveId ?? null) : driveId
   const listing = createListing(api, driveIdOf)
   const folders = createFolders(api, listing, rootOf)
-  const uploads = createUploads({ api, listing, http, apiRoot: endpoints.apiRoot, now })
+  const myDrive = watchMyDrive({ hasSubject: settings.subject !== undefined, rootOf })
+  const uploads = myDrive.over(createUploads({ api, listing, http, apiRoot: endpoints.apiRoot, now }))
 
   const filesIn = (folder: RemoteFolder) =>
     `${quoted(folder.id)} in parents and mimeType != '${FOLDER_TYPE}' and trashed = false`
@@ -64,7 +66,7 @@ export function createGoogleDrive(deps: {
     },
     hashAlgorithm: 'sha256',
     remoteName,
-    ensureFolder: folders.ensure,
+    ensureFolder: (path, signal) => myDrive.store(signal, () => folders.ensure(path, signal)),
     findFolder: folders.find,
     findFiles: async (folder, name, signal) => {
       const found = await listing.find(`${filesIn(folder)} and name = ${quoted(name)}`, signal)

@@ -35,12 +35,18 @@ export type ItemContent = {
   bytes: Buffer | null
 }
 
+/** The two wordings of a refusal for want of storage. */
+const NO_STORAGE =
+  'Service Accounts do not have storage quota. Leverage shared drives, or use OAuth delegation instead.'
+const FULL = "The user's Drive storage quota has been exceeded."
+
 export type WorldOptions = {
   readonly serviceAccount: string
   readonly person: string
   readonly role: DriveRole
   /** Whether the service account is a member of the shared drive, or was only given the folder. */
   readonly isDriveMember: boolean
+  readonly namesServiceAccounts: boolean
   readonly now: () => number
 }
 
@@ -181,12 +187,10 @@ export function createDriveWorld(options: WorldOptions): DriveWorld {
         )
       }
       if (parent.driveId === null && account === options.serviceAccount && size > 0) {
-        throw storageQuotaExceeded(
-          'Service Accounts do not have storage quota. Leverage shared drives, or use OAuth delegation instead.',
-        )
+        throw storageQuotaExceeded(options.namesServiceAccounts ? NO_STORAGE : FULL)
       }
       if (world.quotaBytes !== null && usedBytes(parent.driveId) + size > world.quotaBytes) {
-        throw storageQuotaExceeded("The user's Drive storage quota has been exceeded.")
+        throw storageQuotaExceeded(FULL)
       }
     },
     usedBytes,

@@ -32,6 +32,8 @@ import { createUploadSessions } from './upload-sessions.ts'
 export type GoogleOptions = CloudOptions & {
   /** Where `settings.folder_id` lies; `delegated` is My Drive with a subject. Default: shared_drive. */
   readonly destination?: 'shared_drive' | 'my_drive' | 'delegated'
+  /** False: a full My Drive is all that the refusal speaks of there; Google has both wordings. Default true. */
+  readonly namesServiceAccounts?: boolean
   /** Role of the service account in the shared drive; default organizer (Manager). */
   readonly role?: DriveRole
   /** False: only the folder was shared, not the drive. Default true. */
@@ -78,6 +80,7 @@ export async function startGoogleEmulator(
     serviceAccount,
     person,
     isDriveMember,
+    namesServiceAccounts: options.namesServiceAccounts ?? true,
     role: options.role ?? 'organizer',
     now,
   })

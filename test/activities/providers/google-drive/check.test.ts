@@ -63,8 +63,10 @@ describe('the check of a Google Drive account', () => {
   })
 
   it('explains a My Drive folder that is only shared with the service account', async () => {
-    await using setup = await startDrive({ destination: 'my_drive' })
-    await failsWith(setup, 'storage_quota_exceeded', /shared drive.*subject/s)
+    for (const namesServiceAccounts of [true, false]) {
+      await using setup = await startDrive({ destination: 'my_drive', namesServiceAccounts })
+      await failsWith(setup, 'folder_in_my_drive', /My Drive.*shared drive.*"subject"/s)
+    }
   })
 
   it('finds a folder without the right to write', async () => {
@@ -196,6 +198,22 @@ describe('the check of a Google Drive account', () => {
 })
 
 describe('an upload that Google Drive does not take', () => {
+  it('is refused before its first byte in a My Drive where only a user has storage', async () => {
+    await using setup = await startDrive({ destination: 'my_drive' })
+    const { drive, google } = setup
+    const folder = await drive.ensureFolder('/acme', signal)
+    await refusedWith('folder_in_my_drive', drive.openSession(targetIn(folder, 'a.zip', 5), signal))
+    assert.equal(google.server.bytesReceived('chunk'), 0)
+  })
+
+  it('is refused as for a full drive where the My Drive is that of the user whom it acts for', async () => {
+    await using setup = await startDrive({ destination: 'delegated' })
+    const { drive, google } = setup
+    const folder = await drive.ensureFolder('/acme', signal)
+    google.setQuota(1)
+    await refusedWith('storage_quota_exceeded', drive.openSession(targetIn(folder, 'a.zip', 5), signal))
+  })
+
   it('is refused before its first byte when the drive is full, or the day is used up', async () => {
     await using setup = await startDrive({ dailyCapBytes: 3 * MIB })
     const { google, drive } = setup
