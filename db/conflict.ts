@@ -1,4 +1,4 @@
-// The one typed error of the query modules: what the caller asked for cannot stand beside what is stored.
+// The one typed error of the query modules: what the caller asked for conflicts with what is stored.
 // It carries a kind for programs and a sentence for people, never SQL or a stored secret.
 
 import { DatabaseError } from 'pg'
@@ -6,7 +6,7 @@ import { DatabaseError } from 'pg'
 type ConflictKind =
   /** Another row has this value already. */
   | 'duplicate'
-  /** Other rows still need the one to be deleted. */
+  /** Other rows still refer to the one that is to be deleted. */
   | 'still_referenced'
   /** Two bindings of one account would count each other's files. */
   | 'folder_overlap'
@@ -14,7 +14,7 @@ type ConflictKind =
   | 'run_id_conflict'
   /** The row that is named does not exist. */
   | 'not_found'
-  /** A value that no check of the edge should have let through, such as a cursor that was made up. */
+  /** A value that the checks of the input should have refused, such as a cursor that was made up. */
   | 'invalid'
 
 export class DbConflict extends Error {

@@ -1,5 +1,4 @@
-// What an error of the database means to a caller who waits: that it is away and comes back, or that it refuses a
-// value. Codes are those of PostgreSQL's Appendix A.
+// What an error of the database means for the caller: the database is away and comes back, or it refuses a value. Codes are those of PostgreSQL's Appendix A.
 
 import { DatabaseError } from 'pg'
 import { errnoOf } from './machine/errno.ts'
@@ -50,7 +49,7 @@ export function isRefusedValue(error: unknown): boolean {
   return error instanceof DatabaseError && error.code?.startsWith('22') === true
 }
 
-/** True when the server is there, and the user, password or database of the URL are not what it takes. */
+/** True when the server is there and refuses the user, the password or the database of the URL. */
 export function isRefusedLogin(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code?.startsWith('28') === true || error.code === '3D000')
 }

@@ -8,7 +8,7 @@ import { Client, type CustomTypesConfig, Pool, type PoolConfig, types } from 'pg
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
-/** Where a function may join its caller's transaction. */
+/** For functions that may run in their caller's transaction. */
 export type DbOrTransaction = Kysely<Database> | Transaction<Database>
 
 type DatabaseLog = { warn(fields: { err: Error }, message: string): void }
@@ -19,7 +19,7 @@ type OpenDatabaseOptions = {
   readonly applicationName?: string
   /** Connections of this process at most; default 10. */
   readonly poolSize?: number
-  /** What the server may take for one statement; default 30 s. A server that hangs is given up 5 s later. */
+  /** How long one statement may take; default 30 s. The client stops waiting for a server that hangs 5 s later. */
   readonly statementTimeoutMs?: number
 }
 
@@ -29,7 +29,7 @@ const TIMESTAMPTZ = 1184
 const STATEMENT_TIMEOUT_MS = 30_000
 /** A transaction whose process hangs must not hold its locks. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 60_000
-/** A server that hangs does not end its statements itself: the client gives up a little after it should have. */
+/** A server that hangs does not end its statements: the client stops waiting a little after the server should have. */
 const HANG_GRACE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 10_000
 
@@ -91,7 +91,7 @@ function overPool(options: PoolConfig, log: DatabaseLog): Db {
   pool.on('connect', (client) => {
     client.on('error', (err) => log.warn({ err }, 'a connection to the database was lost'))
   })
-  // Of idle connections, once more.
+  // The pool reports broken idle connections once more.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   pools.set(db, { options, log })

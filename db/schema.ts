@@ -119,9 +119,9 @@ export type DestinationsTable = {
   finished_at: string | null
   retention: JsonOrNull<RetentionResult>
   updated_at: MadeAt
-  /** The run's `created_at`, kept by a trigger: carries the history of one account. */
+  /** The run's `created_at`, kept by a trigger, for the index of an account's history. */
   run_created_at: MadeAt
-  /** The run's, kept by the same trigger: carries the newest copy of an instance. */
+  /** The run's, kept by the same trigger, for the index of an instance's newest copy. */
   instance_slug: Generated<string>
 }
 
@@ -154,7 +154,7 @@ type UploadSessionsTable = {
   archive_mtime_ns: string
   /** What the provider has confirmed. */
   stored_bytes: Generated<number>
-  /** What was handed to the network, repeats counted. */
+  /** Bytes handed to the network, including repeated ones. */
   sent_bytes: Generated<number>
   restarts: Generated<number>
   session_created_at: string | null
@@ -164,11 +164,11 @@ type UploadSessionsTable = {
   last_progress_at: MadeAt
   /** The most that the provider has ever confirmed of this session: only what goes beyond is progress. */
   furthest_bytes: Generated<number>
-  /** How long the upload has been tried since then, short pauses between attempts among it. */
+  /** How long the upload has been tried since then, including short pauses between attempts. */
   fruitless_ms: Generated<number>
-  /** As much of that time again belongs to bytes of which the provider has not said yet whether they arrived. */
+  /** Further time of trying, for bytes of which the provider has not yet said whether they arrived. */
   unsettled_ms: Generated<number>
-  /** Attempts that have begun since then, but for the one in which it was. */
+  /** Attempts that have begun after the one in which it was. */
   fruitless_attempts: Generated<number>
   /** Up to when the time is counted; null before the first attempt of a sync. */
   tried_at: string | null
@@ -250,7 +250,7 @@ type LoginThrottlesTable = {
   blocked_until: string | null
 }
 
-/** What came of the last time an account was tried. */
+/** The result of the last check of an account. */
 export type AccountCheckOutcome = {
   readonly ok: boolean
   readonly detail: string

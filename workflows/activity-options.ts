@@ -1,6 +1,6 @@
 // One options object per kind of activity, each with its reasons. What the timeouts count:
 // https://docs.temporal.io/encyclopedia/detecting-activity-failures
-// Every activity waits for its cancellation to be completed: the default tells the workflow "cancelled" while the
+// Every activity waits until its cancellation is complete: the default reports "cancelled" to the workflow while the
 // upload still runs (https://github.com/temporalio/sdk-typescript/issues/2442).
 
 import type { ActivityOptions } from '@temporalio/workflow'
@@ -8,14 +8,14 @@ import { summaryText } from './web-ui-text.ts'
 
 const WAIT = 'WAIT_CANCELLATION_COMPLETED' as const
 
-/** Bookkeeping in the database: an outage there is no failure, so it is tried without end. */
+/** Bookkeeping in the database. Retried forever: an outage of the database is not a failure of the run. */
 export const recordOptions: ActivityOptions = {
   startToCloseTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
   cancellationType: WAIT,
 }
 
-/** How long the queue of short work on archives may stay unserved before the run says so: one host's, and the shared one. */
+/** How long a queue of short work on archives may stay unserved before the run fails: the queue of one host, and the shared one. */
 const HOST_QUEUE_PATIENCE = '15m'
 const SHARED_QUEUE_PATIENCE = '12h'
 
@@ -24,7 +24,7 @@ export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOpt
   return {
     taskQueue: queue,
     startToCloseTimeout: '2m',
-    // A disk that cannot be read for a day is no outage that heals by itself.
+    // A disk that cannot be read for a day does not heal by itself.
     scheduleToCloseTimeout: '24h',
     scheduleToStartTimeout: isHostQueue ? HOST_QUEUE_PATIENCE : SHARED_QUEUE_PATIENCE,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
@@ -32,7 +32,7 @@ export function archiveOptions(queue: string, isHostQueue: boolean): ActivityOpt
   }
 }
 
-/** Letting a kept archive go may wait long for its host: nobody waits for it, and after that the sweep of pins looks for it. */
+/** The release of a kept archive may wait long for its host, because nothing waits for it. Later the sweep of pins finds it. */
 export function keptArchiveOptions(queue: string): ActivityOptions {
   return {
     taskQueue: queue,
@@ -43,7 +43,7 @@ export function keptArchiveOptions(queue: string): ActivityOptions {
   }
 }
 
-/** Letting the archive go must not keep a finished run open for long: the pin's own workflow does it otherwise. */
+/** The release of the archive must not keep a finished run open for long: otherwise the pin's own workflow does it. */
 export function releaseOptions(queue: string): ActivityOptions {
   return {
     taskQueue: queue,
@@ -57,15 +57,15 @@ export function releaseOptions(queue: string): ActivityOptions {
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 5 * 60_000
 
-/** How often an upload is tried before the workflow looks at it again; the pauses go on where those before have ended. */
+/** How many attempts an upload gets before the workflow goes on with the next part, and the pause that it continues from. */
 type UploadPart = { readonly attempts: number; readonly first_pause_ms: number | null }
 
 /**
  * One attempt may carry the whole file: 500 GB take 56 h at 20 Mbit/s. There is no limit in total, because it would count
- * healthy progress too: the activity itself gives up after 24 h without a byte. It beats every second; a
- * worker that is silent for half a minute is taken for dead. There is no limit to the wait for a worker either: a host
- * whose slots are all taken by other uploads, or that is being rebooted, is no failure, and that a worker is there
- * was shown when it linked the archive.
+ * healthy progress too: the activity itself fails after 24 h without a byte. It sends a heartbeat every second, and a
+ * worker that is silent for half a minute counts as dead. The wait for a worker has no limit either: a host whose slots are
+ * all taken by other uploads, or that reboots, is not a failure, and the linking of the archive has shown that the host has
+ * a worker.
  */
 export function uploadOptions(queue: string, summary: string, part?: UploadPart): ActivityOptions {
   const firstMs = Math.min(Math.max(part?.first_pause_ms ?? FIRST_PAUSE_MS, FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
@@ -84,14 +84,14 @@ export function uploadOptions(queue: string, summary: string, part?: UploadPart)
   }
 }
 
-/** Waiting for a free place at the account: each try is short, the waiting is Temporal's and holds no slot. */
+/** Waiting for a turn at the account: each try is short, and Temporal does the waiting, which holds no slot of a worker. */
 export const turnOptions: ActivityOptions = {
   startToCloseTimeout: '30s',
   retry: { initialInterval: '2s', backoffCoefficient: 1.5, maximumInterval: '30s' },
   cancellationType: WAIT,
 }
 
-/** Proving the copy: the provider may be away for hours, the copy stays unproven until then; reading a large one back takes hours too. */
+/** The proof of a copy: the provider may be away for hours, and reading a large copy back takes hours too. */
 export const verifyOptions: ActivityOptions = {
   startToCloseTimeout: '24h',
   scheduleToCloseTimeout: '25h',
@@ -104,8 +104,8 @@ export const verifyOptions: ActivityOptions = {
 export const PLAN_TRIES = 5
 
 /**
- * Retention may wait for the next run, and whoever waits for this one is not to be kept by a folder that cannot be listed: five
- * tries in half a minute, or with the pauses that the provider asks for. One listing of 10,000 files takes minutes.
+ * A folder that cannot be listed must not hold the run up, because the next run prunes as well: five tries in half a minute,
+ * or with the pauses that the provider asks for. One listing of 10,000 files takes minutes.
  */
 export const retentionOptions: ActivityOptions = {
   startToCloseTimeout: '30m',
@@ -121,8 +121,8 @@ export const retentionOptions: ActivityOptions = {
 }
 
 /**
- * Deleting from a plan that is minutes old at most: after a failure the folder is listed anew instead, and so it is when
- * no worker was there to carry the plan out.
+ * Deletes by a plan that is minutes old at most. After a failure the folder is listed again instead, as it is when no worker
+ * was there to carry the plan out.
  */
 export const pruneOptions: ActivityOptions = {
   scheduleToStartTimeout: '15m',
@@ -134,10 +134,10 @@ export const pruneOptions: ActivityOptions = {
 
 /** How long a cancelled destination stays open for what it may have left, in ms. */
 export const CANCELLATION_PATIENCE_MS = 120_000
-/** Of it, what is left to the proof of a copy that was found at the last moment. */
+/** The part of this time that is reserved for the proof of a copy found at the last moment. */
 const LEAST_MS = 15_000
 
-/** Looking for what a cancelled upload has left. `leftMs` of the patience remain; with `queue`, where the archive can be read. */
+/** Looks for what a cancelled upload has left. `leftMs` of the patience remain; `queue` is one where the archive can be read. */
 export function abortOptions(leftMs: number, queue?: string): ActivityOptions {
   const timeMs = Math.max(leftMs - LEAST_MS, LEAST_MS)
   return {
@@ -150,7 +150,7 @@ export function abortOptions(leftMs: number, queue?: string): ActivityOptions {
   }
 }
 
-/** The proof of what a cancelled upload has left: as any other, but nobody waits for it long. */
+/** The proof of what a cancelled upload has left: like any other, but it must be quick. */
 export function lastProofOptions(leftMs: number): ActivityOptions {
   const timeMs = Math.max(leftMs, LEAST_MS)
   return {

@@ -1,5 +1,5 @@
 // askWorkerWorkflow: runs one short activity for the API on clusters whose server knows no standalone activities (before
-// 1.31). It does nothing else, and its history is of no further use.
+// 1.31). It does nothing else, and nothing reads its history.
 
 import { proxyActivities } from '@temporalio/workflow'
 

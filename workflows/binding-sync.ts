@@ -1,5 +1,5 @@
-// bindingSyncWorkflow: one archive to one destination: wait for the account's turn, upload, verify, prune. It ends normally
-// whatever became of the upload; only cancellation ends it otherwise, unless the copy was there and could be proven.
+// bindingSyncWorkflow: one archive to one destination: wait for a turn at the account, upload, verify, prune. It ends normally
+// also when the upload failed. A cancellation ends it as cancelled, unless the copy has arrived and can be proven.
 
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import {
@@ -31,13 +31,13 @@ export type BindingSyncInput = {
   readonly upload_queue: string
   readonly destination: Destination
   /**
-   * Where this destination stands: FIRST_STEP from its parent, and what it had come to when it continued as new. Absent in
-   * inputs of earlier versions: their uploads go on as they began, tried without an end, with each signal passed on.
+   * Where this destination stands: FIRST_STEP from its parent, or the step at which it continued as new. Absent in inputs of
+   * earlier versions: their uploads go on as they began, with attempts without limit and each signal passed on.
    */
   readonly step?: SyncStep
 }
 
-/** What goes along when the workflow continues as new. */
+/** What the next execution gets when the workflow continues as new. */
 type SyncStep = {
   /** Null at the beginning. */
   readonly state: DestinationState | null
@@ -51,13 +51,13 @@ export const FIRST_STEP: SyncStep = { state: null, round: 1, end: null, told: NO
 
 /** Temporal suggests the same from 4,096 events on; servers before 1.20 suggest nothing. */
 const LONG_HISTORY = 8_000
-/** Of these a destination is not told either: they are about the worker and its queue, and the next attempt may end them. */
+/** Errors that a destination does not show: they concern the worker and its queue, and the next attempt may end them. */
 const NOT_SHOWN = ['account_busy', 'claim_lost', 'database_unavailable', 'worker_lost']
 
 const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 const { verifyUpload } = proxyActivities<Activities>(verifyOptions)
 
-/** A copy that differs is removed, and one that vanished is missed, and sent once more; a second one is no accident. */
+/** A copy that differs or has vanished is sent once more; a second one is no accident. */
 const UPLOAD_ROUNDS = 2
 
 export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<DestinationState> {
@@ -71,7 +71,7 @@ export async function bindingSyncWorkflow(input: BindingSyncInput): Promise<Dest
   } catch (failure) {
     if (failure instanceof ContinueAsNew) throw failure
     open.news?.end()
-    // An activity that failed while it was being cancelled is not tried again: that is a cancellation, too.
+    // An activity that fails while it is being cancelled is not tried again: that is a cancellation, too.
     if (CancellationScope.current().consideredCancelled || isCancellation(failure)) {
       const isProven = await CancellationScope.nonCancellable(() => endCancelled(input, open, sent.copy))
       if (!isProven) throw isCancellation(failure) ? failure : new CancelledFailure('cancelled')
@@ -172,7 +172,7 @@ async function uploadAndVerify(
   }
 }
 
-/** A copy that is not there any more: it differed and was removed, or it vanished. */
+/** True when the copy is not there any more: it differed and was removed, or it has vanished. */
 function isNoCopy(failure: unknown): boolean {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure
   if (!(cause instanceof ApplicationFailure)) return false

@@ -52,7 +52,7 @@ export async function cloudSyncWorkflow(argument: CloudSyncInput): Promise<Cloud
   if (destinations.length === 0) return CancellationScope.nonCancellable(() => close(run))
 
   try {
-    // Histories of earlier versions do not say how the archive is kept, and go on as they began.
+    // In histories of earlier versions the result lacks this field; they go on as they began.
     if (pin === null || pin === undefined) await pinOnItsHost(run)
   } catch (failure) {
     return CancellationScope.nonCancellable(() => closeWithoutArchive(run, failure))
@@ -118,7 +118,7 @@ async function close(run: OpenRun, unsettled?: StatusError): Promise<CloudSyncRe
   })
   upsertSearchAttributes([{ key: cloudSyncStatusKey, value: status }])
   setStatus(run, destinations)
-  // Histories of earlier versions do not say what is pinned, and go on as they began.
+  // In histories of earlier versions the result lacks this field; they go on as they began.
   if (pin !== null) await releaseOrKeep(run, keep_archive)
   return { run_id: runId, status, destinations }
 }

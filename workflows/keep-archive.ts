@@ -1,12 +1,12 @@
 // keepArchiveWorkflow: keeps the linked archive of a run that did not reach every destination, so that a re-upload finds
-// it, and lets it go when its time is over (docs/design.md, rule 6). It outlives the run's own workflow.
+// it, and releases it when its time is over (docs/design.md, rule 6). It outlives the run's own workflow.
 
 import type { Duration } from '@temporalio/common'
 import { proxyActivities, sleep } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import { keptArchiveOptions } from './activity-options.ts'
 
-/** A worker that takes its time for over and does not let go must not be asked without end. */
+/** A worker that counts the time as over and does not release the archive must not be asked in a tight loop. */
 const SHORTEST_PAUSE_MS = 1_000
 
 type KeepArchiveInput = {
@@ -20,7 +20,7 @@ export async function keepArchiveWorkflow(input: KeepArchiveInput): Promise<void
   let pause = input.keep_for
   for (;;) {
     await sleep(pause)
-    // A sync of the run may be open again just now, or may have failed again since: then its time begins anew.
+    // A sync of the run may be open again, or may have failed again since: then the time begins anew.
     const { is_released, kept_for_ms } = await releaseArchive({ run_id: input.run_id, only_when_due: true })
     if (is_released) return
     // Null while a sync is open, and left out by workers of earlier versions.

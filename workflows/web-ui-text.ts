@@ -13,7 +13,7 @@ export function detailsText(text: string): string {
   return cut(text, DETAILS_BYTES)
 }
 
-/** The beginning of a text, whole characters of it, in at most so many bytes of UTF-8. */
+/** As many whole characters of the text as fit into `maxBytes` of UTF-8. */
 function cut(text: string, maxBytes: number): string {
   let bytes = 0
   let end = 0
@@ -25,7 +25,7 @@ function cut(text: string, maxBytes: number): string {
   return text.slice(0, end)
 }
 
-/** Of one character. A lone surrogate is written as U+FFFD, which takes three bytes. */
+/** Bytes of one character. A lone surrogate is written as U+FFFD, which takes three bytes. */
 function utf8Length(character: string): number {
   const point = character.codePointAt(0) ?? 0
   if (point < 0x80) return 1

@@ -15,7 +15,7 @@ export function bindingWorkflowId(instance: string, runId: string, accountId: st
   return `${runWorkflowId(instance, runId)}/${accountId}`
 }
 
-/** The workflow that lets a kept archive go after its time; it is no child in the sense of a destination. */
+/** The workflow that releases a kept archive after its time. It belongs to no destination. */
 export function pinWorkflowId(instance: string, runId: string): string {
   return `cloud-sync-pin/${instance}/${runId}`
 }
@@ -31,7 +31,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const SHORT_ENOUGH = 16
 
 /**
- * What of a run ID stands in a remote file name: the first 8 digits of a UUID, a short ID as it is, and 8 hexadecimal digits
+ * The part of a run ID that a remote file name carries: the first 8 digits of a UUID, a short ID as it is, and 8 hexadecimal digits
  * of a hash (FNV-1a) for any other, because long IDs of a day's runs tend to begin or end alike.
  */
 export function shortRunId(runId: string): string {
@@ -54,13 +54,13 @@ export type ArchiveQueues = {
   readonly uploads: string
 }
 
-/** The queues of work that needs an archive every worker of them can see, because BACKUP_ROOT is one and the same. */
+/** The queues for archives that every worker can see, because the workers share one BACKUP_ROOT. */
 export function sharedQueues(taskQueue: string): ArchiveQueues {
   return { archive: `${taskQueue}-archives`, uploads: `${taskQueue}-uploads` }
 }
 
 /**
- * Where the work of a run goes that needs its archive: the queues of the host that the run names, else the shared ones.
+ * The queues for work on the archive of a run: those of the host that the run names, else the shared ones.
  * Short work has a queue of its own, because uploads may hold every slot of theirs for hours.
  */
 export function archiveQueues(
@@ -72,7 +72,7 @@ export function archiveQueues(
     : sharedQueues(taskQueue)
 }
 
-/** False for the names of the shared queues: who names one of them means any worker. */
+/** False for the names of the shared queues: they mean any worker. */
 export function isHostQueue(taskQueue: string, archiveTaskQueue: string): boolean {
   const { archive, uploads } = sharedQueues(taskQueue)
   return ![taskQueue, archive, uploads].includes(archiveTaskQueue)

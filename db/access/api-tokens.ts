@@ -1,5 +1,5 @@
-// Tokens for programs. Only the SHA-256 is kept: the token itself is shown once, when it is made. Each knows its maker: what
-// a person has made is worth no more than that person may do now, and nothing when the person is gone.
+// Tokens for programs. Only the SHA-256 is kept: the token itself is shown once, when it is made. Each token knows its maker: a
+// person's token may do no more than that person may do now, and nothing once the person is deleted.
 
 import type { ExpressionBuilder, Selectable } from 'kysely'
 import { sql } from 'kysely'

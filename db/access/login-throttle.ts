@@ -1,6 +1,6 @@
-// Failed logins, counted by user name and by address. An attempt counts before the password is looked at, so that
-// many at once do not slip through; a login that succeeds takes its count back. A block grows with each failure and is
-// forgotten, with its row, after a quarter of an hour without one.
+// Failed logins, counted by user name and by address. An attempt counts before the password is checked, so that many at once do
+// not slip through; a login that succeeds takes its count back. A block grows with each failure, and its row is deleted after a
+// quarter of an hour without one.
 
 import { sql } from 'kysely'
 import type { Db, DbOrTransaction } from '../database.ts'
@@ -57,8 +57,8 @@ export async function countAttempt(db: Db, key: string, rule: ThrottleRule): Pro
 }
 
 /**
- * Rows that mean nothing any more; names and addresses are chosen by whoever tries. A statement of its own, which passes
- * over locked rows: attempts at once must not wait for each other in a circle.
+ * Deletes expired rows, because whoever tries chooses the names and addresses. It is a statement of its own that skips locked
+ * rows: attempts at the same time must not wait for each other in a circle.
  */
 async function sweep(db: Db): Promise<void> {
   await sql`delete from login_throttles where key in (

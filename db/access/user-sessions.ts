@@ -1,5 +1,4 @@
-// Logins that are open. A session is known by the SHA-256 of its cookie's value, so a copy of the database logs nobody
-// in. It ends at a fixed time, earlier when nobody uses it, and at once with a new password.
+// Open logins. A session is known by the SHA-256 of its cookie's value, so a copy of the database logs nobody in. It ends at a fixed time, earlier when nobody uses it, and at once with a new password.
 
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'
@@ -8,7 +7,7 @@ import type { User } from '../schema.ts'
 /** The user, and the session that was found. */
 export type SessionUser = User & { readonly session_id: string; readonly session_expires_at: string }
 
-/** The note of the last use is this coarse, so that reading a page does not write a row each time. */
+/** The last use is noted this often, so that not every page that is read writes a row. */
 const TOUCH_EVERY = '1 minute'
 
 /** `token_hash`: SHA-256 of the cookie's value, in hex. Sessions that have ended are swept on the way. */

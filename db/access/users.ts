@@ -1,5 +1,5 @@
-// People who log in. Passwords arrive here hashed. There is always an administrator: the last one can neither be
-// deleted nor made less than that.
+// People who log in. Passwords arrive here hashed. There is always an administrator: the last one can be
+// neither deleted nor given another role.
 
 import { sql } from 'kysely'
 import { DbConflict, withConflicts } from '../conflict.ts'
@@ -18,7 +18,7 @@ type NewUser = {
 export async function createUser(db: DbOrTransaction, values: NewUser): Promise<User> {
   const taken = () => new DbConflict('duplicate', 'username', 'This user name is taken.')
   return inTransaction(db, async (trx) => {
-    // Makers of users wait for each other; who logs in does not.
+    // Requests that make users wait for each other; logins do not.
     await sql`lock table users in share row exclusive mode`.execute(trx)
     const other = await trx
       .selectFrom('users')

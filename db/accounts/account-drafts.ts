@@ -1,6 +1,6 @@
-// Credentials that are tried before they are saved ("Test connection"). An activity gets IDs and nothing else, so what is
-// to be tried must lie in the database for the moment: sealed like any account, and gone when the trial is over. A draft
-// that a crash leaves behind opens for minutes only, and is removed by the next one.
+// Credentials that are tried before they are saved ("Test connection"). An activity gets IDs and nothing else, so the
+// credentials lie in the database during the trial: sealed like those of any account, and deleted afterwards. A draft that a
+// crash leaves behind opens for minutes only, and the next draft removes it.
 
 import { sql } from 'kysely'
 import { z } from 'zod'

@@ -1,6 +1,6 @@
-// The postmaster: the one process of a PostgreSQL server that all others belong to. Without it nothing is served, and
-// nothing of it says so to this program, which is not its parent: it is looked at. When in doubt it lives: taking a
-// living server for a dead one would put two on the same files, or end the program for nothing.
+// The postmaster: the one process of a PostgreSQL server that all others belong to. Without it nothing is served. This
+// program is not its parent and gets no signal of its end, so it looks. In doubt the postmaster counts as alive: a living server
+// that is taken for dead would lead to two servers on the same files, or end the program for nothing.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, readIfThere } from '../machine/errno.ts'

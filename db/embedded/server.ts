@@ -38,7 +38,7 @@ type Cluster = {
 const PORT_TRIES = 5
 const ANSWER_DEADLINE_MS = 60_000
 
-// Small on one machine; the log may name neither statements nor rows, since both may hold what is nobody's business.
+// Small, for one machine. The log names neither statements nor rows, because both may hold secrets.
 const SETTINGS = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
@@ -56,7 +56,7 @@ const SETTINGS = [
 
 /**
  * Starts (or takes over) the PostgreSQL whose files lie in `directory`, and creates them at the first start.
- * One program a directory at a time: the caller holds the lock of the data folder.
+ * One program per directory at a time: the caller holds the lock of the data folder.
  * Throws an error that says what to do when the directory, the binaries or the user do not fit, and the signal's reason
  * when it aborts: what was started for this call is stopped then.
  */
@@ -137,7 +137,7 @@ async function start(cluster: Cluster): Promise<number> {
   let output = ''
   for (let tries = 0; tries < PORT_TRIES; tries++) {
     const port = await freePort(tries === 0 ? kept : 0)
-    // One start, one log: what an earlier one said does not pile up.
+    // One log per start: those of earlier starts do not pile up.
     await rm(logFile, { force: true })
     const settings = [`port=${port}`, ...SETTINGS].map((setting) => `-c ${setting}`).join(' ')
     const finished = await runner.run(
@@ -158,7 +158,7 @@ async function start(cluster: Cluster): Promise<number> {
       return port
     }
     output = `${finished.output}\n${(await readIfThere(logFile)) ?? ''}`
-    // Somebody took the port in between: another try. Anything else will not heal by itself.
+    // Another program took the port in between: try another one. Any other failure would happen again.
     if (!/address already in use/i.test(output)) break
   }
   throw new StartupError(`the embedded PostgreSQL does not start: ${hint(output)} (log: ${logFile})`)
@@ -166,13 +166,13 @@ async function start(cluster: Cluster): Promise<number> {
 
 async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<void> {
   const pid = await notedPostmaster(data)
-  // Killed, it leaves its note; the next start removes that.
+  // A killed server leaves its postmaster.pid, which the next start removes.
   if (pid === undefined || !(await isPostmaster(pid, data))) return
   const stop = (mode: string) =>
     runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', runner.inside(data)], directory)
   const { code } = await stop('fast')
   if (code === 0 || !(await exists(join(data, 'postmaster.pid')))) return
-  // A session that cannot be ended. Immediate loses nothing either: the next start reads the write-ahead log.
+  // A session does not end. The mode immediate loses nothing either: the next start reads the write-ahead log.
   const { code: forced, output } = await stop('immediate')
   if (forced !== 0) throw new StartupError(`the embedded PostgreSQL does not stop: ${hint(output)}`)
 }

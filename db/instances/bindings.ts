@@ -67,8 +67,8 @@ export async function listBindings(
 }
 
 /**
- * In a transaction it cannot be changed by anybody else until the end of it: who reads it there is about to change it,
- * and writes down what it was.
+ * In a transaction, nobody else can change the binding until its end: whoever reads it there is about to change it and notes
+ * its earlier state in the audit.
  */
 export async function getBinding(db: DbOrTransaction, id: string): Promise<Binding | null> {
   const query = db.selectFrom('bindings').selectAll().where('id', '=', id)
@@ -84,7 +84,7 @@ export async function updateBinding(
 ): Promise<Binding | null> {
   return withConflicts(conflicts, () =>
     inTransaction(db, async (trx) => {
-      // Before the account, as whoever reads the binding in this transaction first has done: one order, no deadlock.
+      // The binding is locked before the account, as in transactions that read it first: one order, no deadlock.
       const found = await getBinding(trx, id)
       if (found === null) {
         return null
@@ -129,7 +129,7 @@ async function lockAccount(trx: DbOrTransaction, accountId: string): Promise<voi
   }
 }
 
-/** Before the folders, because the second binding of a pair nearly always has the same folder as well. */
+/** Checked before the folders, because a second binding of the same pair nearly always has the same folder as well. */
 async function refuseDuplicate(
   trx: DbOrTransaction,
   binding: Pick<Binding, 'instance_slug' | 'account_id'>,

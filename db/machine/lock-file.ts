@@ -1,6 +1,6 @@
 // A lock between programs that share a folder: a file that names its holder. A holder that crashed is recognised, also
-// after a reboot, and one in another container or on another host by its heart no longer beating. Never removes the lock
-// of a living holder, and never beats for somebody else's.
+// after a reboot, and one in another container or on another host by its missing heartbeat. Never removes the lock of a living
+// holder, and never beats for the lock of another program.
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,7 +19,7 @@ import {
 export type LockFile = {
   /** Resolves when somebody else's lock stands in its place: this holder was taken for dead. Never rejects. */
   readonly lost: Promise<void>
-  /** Tells those who want the lock that it will be free soon. Never rejects: without it they are refused at once. */
+  /** Notes in the lock that it will be free soon, so that others wait for it. Never rejects: without the note they are refused. */
   readonly noteStopping: () => Promise<void>
   /** Frees it for the next program. May be called twice. */
   readonly release: () => Promise<void>
@@ -56,7 +56,7 @@ export async function takeLockFile(
       const note = text === null ? undefined : parseNote(text)
       const holder = note === undefined ? undefined : await livingHolder(path, note)
       if (holder !== undefined) {
-        // Waiting is no try: those count what several programs do at once.
+        // Waiting does not count as a try: tries count what several programs do at once.
         if (note?.stopping === true && (await patience?.(holder))) continue
         throw refusal(holder)
       }

@@ -1,4 +1,4 @@
-// The form of each environment variable and its default. What is wrong with one is said without its value.
+// The form of each environment variable and its default. The problem of a variable is told without its value.
 
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'

@@ -1,5 +1,5 @@
-// Which errors of a start a person can mend: their sentence is enough and is shown alone. Anything else is a fault of
-// the program, and is shown with where it came from.
+// Which errors of a start a person can correct: their sentence is shown alone. Any other error is a fault of the program, and is
+// shown with its stack.
 
 import { KeyFileError } from '../secrets/key-file.ts'
 import { VaultError } from '../secrets/vault.ts'

@@ -1,5 +1,4 @@
-// What keeps the program from starting and a person can mend: the message says what to do, so it is shown without a
-// stack. Faults of the program stay plain errors.
+// What keeps the program from starting and a person can correct. The message says what to do, so it is shown without a stack.
 
 export class StartupError extends Error {
   override readonly name = 'StartupError'

@@ -1,5 +1,5 @@
-// The sync of a run as it goes: one row a destination, and the contract's `cloud_sync_status` on the run. The
-// two are written by one function in one transaction under a lock on the run, so they cannot differ.
+// The state of a run's destinations: one row per destination, and the contract's `cloud_sync_status` on the run. One function
+// writes both in one transaction under a lock on the run, so they cannot differ.
 
 import { type Insertable, sql, type Updateable } from 'kysely'
 import type { CloudSyncStatus, DestinationState } from '../../workflows/types.ts'
@@ -14,12 +14,12 @@ type DestinationPatch = {
   readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
 }
 
-/** The execution of `cloudSyncWorkflow` whose sync it is: its workflow ID, and Temporal's run ID of it. */
+/** The execution of `cloudSyncWorkflow` that the sync belongs to: its workflow ID and Temporal's run ID. */
 type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
 
 type OpenedSync =
   | { readonly kind: 'opened'; readonly run: Run }
-  /** The same execution has opened it before: nothing was changed, for its destinations may have begun. */
+  /** The same execution has opened it before: nothing was changed, because its destinations may have begun. */
   | { readonly kind: 'opened_before'; readonly run: Run }
   /** A sync of the run is open under another workflow ID: nothing was changed. */
   | { readonly kind: 'open_elsewhere'; readonly workflow_id: string }
@@ -102,8 +102,8 @@ export async function saveDestination(
 }
 
 /**
- * Changes a destination while it is open: what is settled stays so until the next sync begins. An attempt names its claim,
- * and writes nothing once another one has it. Throws ClaimLost; DbConflict `not_found` as above.
+ * Changes a destination while it is open: a settled one stays as it is until the next sync begins. An attempt names its
+ * claim, and writes nothing once another attempt has claimed the upload. Throws ClaimLost; DbConflict `not_found` as above.
  */
 export async function saveOpenDestination(
   db: Db,
@@ -173,7 +173,7 @@ export function runMissing(): never {
   throw new DbConflict('not_found', 'run_id', 'There is no such run.')
 }
 
-/** The status as the destinations' rows say it, keyed by account ID. */
+/** The status from the rows of the destinations, keyed by account ID. */
 async function readStatus(trx: DbOrTransaction, runId: string): Promise<CloudSyncStatus> {
   const rows = await trx
     .selectFrom('destinations')

@@ -126,7 +126,7 @@ export async function cancelRequestedStart(
 
 type Outcome = 'uploaded' | 'failed' | 'cancelled'
 
-/** A run is what its destinations are, however its workflow ended; one without any is what the error says. */
+/** The status of the run follows from its destinations, however its workflow ended; without any it follows from the error. */
 async function close(trx: DbOrTransaction, run: Run, error: StatusError): Promise<Outcome> {
   const ofAll = cloudStatusOf(run.cloud_sync_status)
   const outcome = ofAll === 'none' || ofAll === 'pending' ? endOf(error) : ofAll

@@ -1,6 +1,6 @@
 // The history of runs, newest first, a page at a time. Every combination of filters is one query over an index that has
-// the order in it (migrations 0001 and 0002), so a page costs the same in a table of a million runs. `matchesRun` says of
-// one run in hand what the query would say of it.
+// the order in it (migrations 0001 and 0002), so a page costs the same in a table of a million runs. `matchesRun` says
+// whether the query would find a given run.
 
 import { sql } from 'kysely'
 import { z } from 'zod'
@@ -28,7 +28,7 @@ type RunQuery = RunFilter & { readonly limit: number; readonly cursor?: string |
 
 const runCursor = z.tuple([z.iso.datetime(), z.string()])
 
-/** Names a run as the place where a page ends, or begins. */
+/** The cursor of a page that ends, or begins, at this run. */
 export function runCursorOf(run: Pick<Run, 'created_at' | 'id'>): string {
   return encodeCursor([run.created_at, run.id])
 }
@@ -67,7 +67,7 @@ async function readRuns(
   if (filter.status !== 'failed' || filter.with_open_failures !== true) {
     return selectRuns(db, filter, place, limit).execute()
   }
-  // Each half is walked along its own status; together they would be read through the whole history.
+  // Each half is read along the index of its status; one query for both would read the whole history.
   const failed = selectRuns(db, filter, place, limit)
   const open = selectRuns(db, { ...filter, status: 'pending' }, place, limit).where(HAS_FAILURE)
   const direction = sql.raw(place?.side === 'newer' ? 'asc' : 'desc')
@@ -80,13 +80,13 @@ async function readRuns(
 const RUNS = { at: sql.ref('runs.created_at'), id: sql.ref('runs.id') }
 const DESTINATIONS = { at: sql.ref('destinations.run_created_at'), id: sql.ref('destinations.run_id') }
 
-/** As the index of migration 0003 has it, letter by letter. */
+/** The expression of the index of migration 0003, letter by letter. */
 const SEARCHED = sql`(runs.instance_slug || ' ' || runs.archive || ' ' || coalesce(runs.database, '') || ' ' || runs.id)`
 
 const HAS_FAILURE = sql<boolean>`jsonb_path_exists(runs.cloud_sync_status, '$.*.status ? (@ == "failed")')`
 
 function selectRuns(db: DbOrTransaction, filter: RunFilter, place: Place | null, limit: number) {
-  // The history of an account is walked along its destinations, which know the order of their runs.
+  // The history of an account is read along its destinations, which know the order of their runs.
   const order = filter.account_id === undefined ? RUNS : DESTINATIONS
   const direction = sql.raw(place?.side === 'newer' ? 'asc' : 'desc')
   let query = runsOf(db, filter.account_id)
@@ -120,7 +120,7 @@ function wordsOf(search: string | undefined): readonly string[] {
   return (search ?? '').split(/\s+/).filter((word) => word !== '')
 }
 
-/** True when a history with this filter has the run. */
+/** True when a history with this filter contains the run. */
 export function matchesRun(run: Run, filter: RunFilter): boolean {
   const { instance, account_id, search, from, to } = filter
   if (instance !== undefined && run.instance_slug !== instance) return false

@@ -1,6 +1,6 @@
-// Archives that are kept while they are owed (docs/design.md, rule 6): how a run's row comes to name its pin, and which are
-// still linked although their run is settled. A workflow of its own lets each of those go; here is found what has no such
-// workflow, or has lost it.
+// Archives that are kept while a copy is missing (docs/design.md, rule 6): how a run's row comes to name its pin, and which
+// archives are still linked although their run is settled. A workflow of its own releases each of those; pinsDue finds the ones
+// whose workflow is missing.
 
 import { sql } from 'kysely'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
@@ -19,7 +19,7 @@ export type ArchiveOfRun = {
   readonly pin_path: string | null
 }
 
-/** These columns and no other field of what the archive is known by. */
+/** These columns alone, whatever other fields the object has. */
 export function archiveColumns({
   size,
   archive_path,
@@ -34,9 +34,9 @@ export function archiveColumns({
 export type KeptArchive = ArchiveOfRun & { readonly reason: string | null }
 
 /**
- * Notes the pin of a run that has the pin which was seen, with the word of the audit, in one transaction. False when another
- * pin was noted in the meantime, or there is no such run (`whilePending`: no such run that is pending): the caller's link
- * is of no use then, and the caller's to remove.
+ * Notes the pin of a run, with its audit entry, in one transaction, unless the run has another pin than the one that was
+ * seen. False when another pin was noted in the meantime, or there is no such run (`whilePending`: no such pending run): the
+ * caller must remove its link then.
  */
 export async function notePin(
   db: Db,
@@ -59,7 +59,7 @@ export async function notePin(
   })
 }
 
-/** The word of the audit that a run's archive is kept, or why it is not linked. */
+/** The audit entry that a run's archive is kept, or why it is not linked. */
 export async function auditPin(
   trx: DbOrTransaction,
   run: Pick<Run, 'id' | 'instance_slug' | 'archive'>,
@@ -75,7 +75,7 @@ export async function auditPin(
   })
 }
 
-/** Notes from when on the pin may go; null keeps it until said otherwise. */
+/** Notes until when the pin is kept; null for as long as nothing else is noted. */
 export async function keepPinUntil(db: DbOrTransaction, runId: string, until: string | null): Promise<Run> {
   const row = await db
     .updateTable('runs')
@@ -87,8 +87,8 @@ export async function keepPinUntil(db: DbOrTransaction, runId: string, until: st
 }
 
 /**
- * To be called after the link is gone from the disk. False when the run is being synced again, or has no pin.
- * `pin: 'original'` is let go of in the same way.
+ * To be called after the link is gone from the disk; `pin: 'original'` is released in the same way. False when the run is
+ * being synced again, or has no pin.
  */
 export async function releasePin(db: DbOrTransaction, runId: string): Promise<boolean> {
   const result = await db
@@ -104,8 +104,8 @@ export async function releasePin(db: DbOrTransaction, runId: string): Promise<bo
 const PAGE = 100
 
 /**
- * All settled runs whose link may go at `at`, read page by page. Where nobody has noted how long it is kept, it is as
- * long after the end of the sync as after a failure. A run that is being synced is not among them.
+ * All settled runs whose link may be removed at `at`, read page by page. Where no time is noted, the link is kept for as long
+ * after the end of the sync as after a failure. A run that is being synced is not among them.
  */
 export async function* pinsDue(
   db: DbOrTransaction,
@@ -116,7 +116,7 @@ export async function* pinsDue(
     const runs = await db
       .selectFrom('runs')
       .selectAll()
-      // Literally as the index has it: it is chosen by that.
+      // Literally the condition of the index, which PostgreSQL uses for that reason.
       .where(sql<boolean>`pin = 'linked' and cloud_status <> 'pending'`)
       .where(
         sql<boolean>`coalesce(kept_until, sync_finished_at + make_interval(secs => ${KEEP_ARCHIVE_MS / 1000})) <= ${at}`,

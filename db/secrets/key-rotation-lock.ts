@@ -1,6 +1,7 @@
-// One change of the keys at a time. Two locks, because two things are shared: the database, by all hosts (an advisory
-// lock of PostgreSQL, on a connection that all queries of the change go over, so that losing it ends the change), and the
-// key file, by the commands of one host (a lock file beside it). Who does not get one is refused at once.
+// One change of the keys at a time. There are two locks, because two things are shared. All hosts share the database: its lock is
+// an advisory one of PostgreSQL, on the connection of all queries of the change, so that losing it ends the change. The commands
+// of one host share the key file: its lock is a file beside it, because a key is added without a database. A command that does
+// not get a lock is refused at once.
 
 import { realpath } from 'node:fs/promises'
 import { type Kysely, sql } from 'kysely'
@@ -13,7 +14,7 @@ import { KeyFileError } from './key-file.ts'
 /** The bytes of 'cskeyrot'. */
 const LOCK_KEY = '7166189515650002804'
 
-/** Somebody else is changing the keys; nothing was changed by the one who is told so. */
+/** Another command is changing the keys; the one that gets this error has changed nothing. */
 export class KeyChangeUnderWay extends Error {
   override readonly name = 'KeyChangeUnderWay'
 

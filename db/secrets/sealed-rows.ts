@@ -1,5 +1,5 @@
-// What in the database is sealed, seen as a whole: whether there is any, whether the keys at hand open it, and
-// sealing it anew with another key. A start that finds none of it opening must stop before it changes a thing.
+// All sealed values of the database: whether there are any, whether the given keys open them, and sealing them anew with another
+// key. A start whose keys open none of them must stop before it changes anything.
 
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'
@@ -43,7 +43,7 @@ async function readSealedRows(db: DbOrTransaction): Promise<readonly SealedRow[]
   const drafts = await db
     .selectFrom('account_drafts')
     .select(['id', 'sealed_credentials'])
-    // One that has expired opens for nobody any more, whatever its key.
+    // An expired draft is not opened any more, whatever its key.
     .where('expires_at', '>', sql<string>`now()`)
     .execute()
   return [...(await readLastingRows(db)), ...drafts.map((row) => credentialsOf('draft', row))]

@@ -1,6 +1,5 @@
-// One row for each attempt of an upload: what the run's page shows of retries and resumes, and what tells how much
-// an account has sent. An attempt whose worker was lost is closed by the next one, with
-// what its last saves left.
+// One row per attempt of an upload: what the run's page shows of retries and resumes, and how much an account has sent. The next
+// attempt closes one whose worker was lost, with what its last saves left.
 
 import { sql } from 'kysely'
 import type { StatusError } from '../../workflows/types.ts'
@@ -41,8 +40,8 @@ export async function closeOpenAttempts(
 }
 
 /**
- * What an attempt that is not closed has handed to the network, as of its last save: the upload's sum without the attempts
- * before it. `table` is the name of `attempts` in the query around.
+ * What an open attempt has handed to the network, as of its last save: the sum of the upload without the attempts before it.
+ * `table` is the name of `attempts` in the query around.
  */
 export function openAttemptBytes(table: 'attempts' | 'open') {
   const own = sql.ref(table)
@@ -86,8 +85,8 @@ export async function listAttempts(db: DbOrTransaction, runId: string): Promise<
 }
 
 /**
- * What an account has sent since `since`, the attempts that still run among it, and whether it has been held back by rate
- * limits ever since. Of an attempt that began before `since`, the share of its time counts.
+ * What an account has sent since `since`, including the attempts that still run, and since when rate limits alone have ended
+ * its attempts. An attempt that began before `since` counts by its share of the time.
  */
 export async function rateLimitHistory(
   db: DbOrTransaction,

@@ -1,5 +1,5 @@
-// Copies that are no longer there: retention has deleted them since their run was finished. A run's status keeps saying
-// `uploaded`, because that is how it went; whoever shows it says what became of the copy.
+// Copies that are no longer there: retention has deleted them since their run was finished. A run's status stays
+// `uploaded`, because that is how it ended; pages show beside it what became of the copy.
 
 import type { DbOrTransaction } from '../database.ts'
 import type { UploadedFile } from '../schema.ts'

@@ -13,9 +13,9 @@ export type Progress = {
   readonly stored_bytes: number | null
   /** Handed to the network by all attempts. */
   readonly sent_bytes: number
-  /** Time of trying that is not counted yet, in milliseconds; default 0. */
+  /** Time of trying since the last save, in milliseconds; default 0. */
   readonly tried_ms?: number
-  /** Bytes left since the provider last said what it has: whether the time was in vain shows when it says so again. */
+  /** Bytes were sent since the provider last said what it has: its next answer shows whether the time was in vain. */
   readonly is_unsettled?: boolean
 }
 

@@ -115,7 +115,7 @@ export async function saveArchiveHash(
 }
 
 /**
- * Keeps the session of a copy that is gone, changed so that the next attempt knows it: nothing counts as stored any more.
+ * Keeps the session of a copy that has vanished, changed as `session` says: nothing counts as stored any more.
  * Throws ClaimLost.
  */
 export async function resendSession(
@@ -148,7 +148,7 @@ export async function restartSession(db: DbOrTransaction, claim: SessionClaim): 
 }
 
 /**
- * Drops a session that we have given up ourselves, which is no fault of the provider's. `target` replaces what is uploaded,
+ * Drops a session that this program has given up, which does not count as a restart. `target` replaces what is uploaded,
  * where that has changed. Throws ClaimLost.
  */
 export async function dropSession(

@@ -1,4 +1,4 @@
-// The ledger of files that this program put somewhere: retention scope `own` counts nothing else.
+// The ledger of files that this program has uploaded: retention scope `own` counts nothing else.
 
 import { sql } from 'kysely'
 import type { FileHash } from '../../workflows/types.ts'
@@ -14,7 +14,7 @@ type NewUploadedFile = {
   readonly uploaded_at: string
 }
 
-/** Idempotent. A provider that gives a deleted file's ID to a new one brings the entry back to life. */
+/** Idempotent. Where a provider gives a deleted file's ID to a new file, the entry stands for the new one. */
 export async function recordUploadedFile(db: DbOrTransaction, file: NewUploadedFile): Promise<void> {
   const row = { ...file, hash: JSON.stringify(file.hash), deleted_at: null }
   await db

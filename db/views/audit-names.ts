@@ -1,4 +1,4 @@
-// The names of what entries of the audit trail are about: an entry itself has only IDs, which say nothing to people.
+// The names of accounts and instances in the audit trail, whose entries have only IDs.
 
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'

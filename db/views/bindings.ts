@@ -20,8 +20,8 @@ export type BindingView = Binding & {
 }
 
 /**
- * The last successful upload of binding `b` of the query around: of the runs whose copy is proven, the newest run, whenever
- * it was proven and whether or not it had to be sent for it. Pages and metrics read this one.
+ * The last successful upload of binding `b` of the query around: the newest run whose copy is proven, whenever it was proven
+ * and whether or not it had to be sent. Pages and metrics share this query.
  */
 export const newestCopy = sql`select d.finished_at, d.size, d.run_id from destinations d
   where d.binding_id = b.id and d.status = 'uploaded' order by d.run_created_at desc limit 1`

@@ -24,7 +24,7 @@ export type InstanceView = {
   readonly safety: Safety
 }
 
-/** One row an instance: each part is found by a look into an index. `condition` limits the instances. */
+/** One row per instance; each part is read along an index. `condition` limits the instances. */
 const views = (condition: ReturnType<typeof sql>) => sql<InstanceView>`
   select i.slug, i.name, bound.count as binding_count, newest.id as newest_run_id,
     coalesce(newest.finished_at, newest.created_at) as newest_at, newest.size as newest_size,

@@ -1,4 +1,4 @@
-// When each account last took a whole copy: the best proof that it works, and one that nobody has to ask for.
+// When each account last took a whole copy: the best proof that the account works.
 
 import { sql } from 'kysely'
 import type { DbOrTransaction } from '../database.ts'

@@ -1,5 +1,5 @@
-// What somebody looks at every morning, counted: failures of the last day by cause, bytes by account over a month, and what
-// is under way. Each is read along an index of its own (migration 0003).
+// The figures of the overview: failures of the last day by cause, bytes per account over a month, and open runs. Each is read
+// along an index of its own (migration 0003).
 
 import { sql } from 'kysely'
 import type { StatusError } from '../../workflows/types.ts'

@@ -10,13 +10,13 @@ export function isArchiveName(name: string): boolean {
   return ARCHIVE_TYPE.test(name)
 }
 
-/** Names up to this length (UTF-16 units) are taken everywhere; a mark must not make one longer. */
+/** Every provider takes names up to this length (in UTF-16 units); the run's ID must not make one longer. */
 const MAX_NAME_LENGTH = 255
 
 /**
  * The names that an archive may have, best first: its own; with the run's short ID ('acme.dump' of run 'r7' →
- * 'acme.r7.dump'); and, should another file of other content hold that one as well, with the whole ID. Where the mark would
- * make a name longer than 255 characters, the end of its stem gives way.
+ * 'acme.r7.dump'); and with the whole ID, for the case that another file has that name as well. Where the ID would make a
+ * name longer than 255 characters, the end of its stem is cut off.
  */
 export function namesForRun(name: string, runId: string): readonly string[] {
   const type = ARCHIVE_TYPE.exec(name)?.[0] ?? ''
@@ -25,7 +25,7 @@ export function namesForRun(name: string, runId: string): readonly string[] {
   const marked = [...marks].map((mark) => {
     const end = `.${mark}${type}`
     const room = Math.max(MAX_NAME_LENGTH, name.length) - end.length
-    // Never half of a character.
+    // Half of a surrogate pair is cut off as well.
     return `${stem.slice(0, room).replace(/[\uD800-\uDBFF]$/, '')}${end}`
   })
   return [name, ...marked]

@@ -12,7 +12,7 @@ export function resolveFolder(
   if (remotePath.includes(DATABASE_PLACEHOLDER) && database === null) return null
   const filled = remotePath
     .replaceAll('{instance_slug}', instanceSlug)
-    // By a function: '$&' and the like in the name of a database are to stay as they are.
+    // A function, because '$&' and the like in the name of a database must stay as they are.
     .replaceAll(DATABASE_PLACEHOLDER, () => database ?? '')
   return `/${filled.split('/').filter(Boolean).join('/')}`
 }

@@ -28,7 +28,7 @@ export type PreviewInput = { readonly keep_last: number; readonly database?: str
 export type PruneSkip = 'would_delete_all' | 'new_file_not_listed'
 
 type PrunePlan = {
-  /** Oldest first, so that a pass that is broken off has deleted the least wanted. Empty when skipped. */
+  /** Oldest first, so that a pass that is broken off has deleted the oldest ones. Empty when skipped. */
   readonly delete: readonly ListedFile[]
   /** Archives that stay, newest first. */
   readonly keep: readonly ListedFile[]
@@ -37,11 +37,11 @@ type PrunePlan = {
 
 /**
  * Plans a prune of one folder: the `keepLast` newest archives (≥ 1) stay, and so does the file that this run put there
- * (`justUploadedId`, null for a preview), also where it is not among them; when it is missing from the listing, the listing
- * is not trusted. An older upload never pushes a newer one out, and the order is total: so two runs that prune one folder at
- * once, from listings of different moments, still leave the newest ones (each deletes only what has `keepLast` newer).
- * `laterIds` are copies of later backups: they stay as well, because an old backup that is uploaded once more is the newest
- * by its upload date only.
+ * (`justUploadedId`, null for a preview), also where it is not among them. When it is missing from the listing, the listing
+ * is not trusted. An older upload never pushes a newer one out, and the order is total. So two runs that prune one folder at
+ * the same time, from listings of different moments, still leave the newest ones: each deletes only what has `keepLast` newer.
+ * `laterIds` are copies of later backups. They stay as well, because an old backup that is uploaded again is the newest by its
+ * upload date only.
  */
 export function planPrune(
   listing: readonly ListedFile[],

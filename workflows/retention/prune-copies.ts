@@ -1,5 +1,5 @@
-// Thinning out the old copies at a destination after an upload: plan, delete, plan again, in passes that stay far below what
-// one payload may hold.
+// The deletion of old copies at a destination after an upload: plan, delete, plan again, in passes that stay far below what one
+// payload may hold.
 
 import { ActivityFailure, TimeoutFailure } from '@temporalio/common'
 import { isCancellation, proxyActivities, sleep } from '@temporalio/workflow'
@@ -19,7 +19,7 @@ const MAX_PASSES = 40
 /** Failed passes, with pauses from 4 s to 32 s between them: a minute in all. The next run prunes as well. */
 const MAX_FAILURES = 5
 const PAUSE_MS = 2_000
-/** The status travels in every list, event and signal: of thousands of deleted files it names the first. The audit has all. */
+/** The status is part of every list, event and signal, so it names only the first deleted files. The audit has all. */
 const MAX_NAMES = 100
 
 type PruneInput = {
@@ -134,8 +134,8 @@ const PLAN_TOO_OLD = {
 }
 
 /**
- * A worker that was lost in the middle is an error to plan anew after, as any other; and so is a plan that grew too old
- * while no worker was there, whatever such a wait means elsewhere.
+ * After a lost worker the prune is planned again, as after any other error, and so it is after a plan that grew too old while
+ * no worker was there. Elsewhere such a wait means `no_worker_for_queue`.
  */
 export function pruneError(failure: unknown): StatusError {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure

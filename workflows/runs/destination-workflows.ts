@@ -27,8 +27,8 @@ import { changeDestination, type OpenRun } from './open-run.ts'
 const { failRun } = proxyActivities<Activities>(recordOptions)
 
 /**
- * Resolves when all destinations have ended: with the cancellation of this workflow, or else with what kept the end of a
- * destination from being written; null when each has ended.
+ * Resolves when no child runs any more: with the cancellation of this workflow, else with the failure that kept the end of a
+ * destination from being written, or null when each destination is settled.
  */
 export async function syncDestinations(run: OpenRun, destinations: readonly Destination[]): Promise<unknown> {
   const outcomes = await Promise.allSettled(destinations.map((destination) => syncOne(run, destination)))
@@ -53,7 +53,7 @@ async function syncOne(run: OpenRun, destination: Destination): Promise<void> {
       // Somebody cancelled this child alone: it has settled its destination, and the others go on.
       return changeDestination(run, account_id, { status: 'cancelled', error: statusErrorOf(failure) })
     }
-    // The child ends normally also when its upload failed: this is a child that could not run.
+    // A child whose upload failed ends normally, so this one could not run.
     const error: StatusError =
       failure instanceof WorkflowExecutionAlreadyStartedError
         ? statusError('sync_open', 'Another sync of this run to this account is still open.')

@@ -90,7 +90,7 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
-  // What would be written as 1024 is one of the next unit.
+  // A value that would be written as 1024 belongs to the next unit.
   while (value >= 1023.5 && unit < UNITS.length - 1) {
     value /= 1024
     unit += 1

@@ -1,5 +1,5 @@
-// The check of `cloudSyncWorkflow`'s argument. Anything may start the workflow, so it runs in the workflow's first
-// lines as well as at the API's edge; pure, and without a schema library to keep the bundle small.
+// The check of `cloudSyncWorkflow`'s argument. Any client may start the workflow, so the check runs at the beginning of the
+// workflow as well as in the API. It uses no schema library, which keeps the bundle small.
 
 import type { CloudSyncInput } from '../types.ts'
 import { INSTANCE_SLUG, RUN_ID } from '../workflow-ids.ts'

@@ -1,5 +1,5 @@
-// A destination while its workflow is open: where it stands, and everybody who is told of that, which are the query, the search
-// attribute, the Web UI, the parent and, once it is settled, the database.
+// A destination while its workflow is open: its state, and who gets to know each change of it: the query, the search attribute,
+// the Web UI, the parent, and the database once it is settled.
 
 import { proxyActivities, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow'
 import type { Activities } from '../../activities/index.ts'

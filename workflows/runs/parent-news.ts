@@ -1,7 +1,7 @@
-// What a destination tells the workflow of its run, whose query answers for all of them. The parent's history must last for as
-// long as the slowest upload: it never continues as new, because that would cancel its children. So each change that is passed
-// on makes the pause before the next one longer, by a tenth of all the time so far: a year of an unsteady line is some hundred
-// signals. The latest state is always passed on in the end, and what is settled at once.
+// What a destination tells the workflow of its run, whose query answers for all destinations. The parent's history must last for
+// as long as the slowest upload: it never continues as new, because that would cancel its children. So each change that is
+// passed on makes the pause before the next one a tenth longer: a year of an unsteady connection is some hundred signals. The
+// latest state is always passed on in the end, and a settled one at once.
 
 import { CancellationScope, getExternalWorkflowHandle, log, sleep, workflowInfo } from '@temporalio/workflow'
 import { statusErrorOf } from '../failures.ts'
@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 1_000
 const GROWTH = 1.1
 const LONGEST_PAUSE_MS = 24 * 3_600_000
 
-/** How far the telling is; goes along when the workflow continues as new. */
+/** What the parent knows; the next execution gets it when the workflow continues as new. */
 export type Told = {
   /** Changes that were passed on. */
   readonly count: number
@@ -54,7 +54,7 @@ export function createParentNews(accountId: string, before: Told, state: () => D
   const start = () => {
     if (isTelling || workflowInfo().parent === undefined) return
     isTelling = true
-    // A cancellation is told of like everything else.
+    // The parent gets to know a cancellation like every other change.
     void CancellationScope.nonCancellable(tellAll).finally(() => {
       isTelling = false
     })
@@ -73,7 +73,7 @@ export function createParentNews(accountId: string, before: Told, state: () => D
 }
 
 /**
- * A parent that is gone needs no answer. It is told during a cancellation as well: a signal handler that ended as cancelled
+ * Does nothing when the parent is gone. It is told during a cancellation as well: a signal handler that ends as cancelled
  * would end the workflow before the provider's session is given up.
  */
 export async function tellParent(accountId: string, state: Partial<DestinationState>): Promise<void> {

@@ -1,5 +1,5 @@
-// What becomes of a destination that was cancelled: the place is looked at, what arrived whole is proven as any other copy, and of
-// the rest the provider's session is given up. To be called where nothing cancels it; it takes two minutes at most.
+// The end of a destination that was cancelled. A copy that arrived whole is proven like any other, and otherwise the provider's
+// session is given up. To be called where nothing cancels it; it takes two minutes at most.
 
 import { log, proxyActivities, workflowInfo } from '@temporalio/workflow'
 import type { Activities } from '../../activities/index.ts'
@@ -23,7 +23,7 @@ type CancelledUpload = {
 type LastCopy =
   | { readonly kind: 'proven'; readonly settled: VerifiedState }
   | { readonly kind: 'none' }
-  /** Nobody can say what stands there; `error` says why. */
+  /** It could not be found out whether a copy is there; `error` says why. */
   | { readonly kind: 'unseen'; readonly error: StatusError }
 
 /** `copy` is what was sent and awaits its proof, if anything. */
@@ -52,7 +52,7 @@ async function whatIsLeft(
 ): Promise<AbandonedUpload> {
   const about = { run_id, account_id: destination.account_id, ...(copy === null ? {} : { copy }) }
   const { abortUpload } = proxyActivities<Activities>(abortOptions(leftMs()))
-  // A worker of an earlier version answers nothing: it has given the session up.
+  // A worker of an earlier version returns nothing: it has given the session up.
   const left: AbandonedUpload | null | undefined = await abortUpload(about)
   if (left?.left !== 'unread') return left ?? { left: 'nothing' }
   const { archive } = archiveQueues(workflowInfo().taskQueue, upload_queue)
@@ -72,13 +72,13 @@ async function prove(
     return { kind: 'proven', settled }
   } catch (failure) {
     const error = statusErrorOf(failure)
-    // Seen and removed, or seen to be away.
+    // The copy was seen and removed, or it was seen that there is none.
     const isKnown = ['hash_mismatch', 'size_mismatch', 'copy_vanished'].includes(error.code)
     return isKnown ? { kind: 'none' } : { kind: 'unseen', error }
   }
 }
 
-/** What the destination says, and the audit with it, when nobody could look. */
+/** The error of the destination, also in the audit, when nobody could look. */
 export function unseenError({ account, folder }: Destination, error: StatusError): StatusError {
   const fact =
     `The upload was cancelled. Whether a copy stands in ${folder} of ${account} could not be seen: ` +

@@ -1,7 +1,7 @@
-// An upload in parts. Temporal tries an activity as often as its policy says without a word in the history; but a policy without
-// an end would keep one workflow open for as long as an outage lasts, with every signal in one history. So the upload activity
-// gets a bounded number of attempts, and between two such parts the workflow may continue as new. The session is in the
-// database: no part knows or loses a byte of it.
+// An upload in parts. The attempts of one activity leave nothing in the history; but attempts without limit would keep one
+// execution open for as long as an outage lasts, with every signal in its history. So the upload activity gets a limited number
+// of attempts, and between two such parts the workflow may continue as new. The session is in the database, so no part knows or
+// loses a byte of it.
 
 import { ActivityFailure, ApplicationFailure, RetryState } from '@temporalio/common'
 import { proxyActivities } from '@temporalio/workflow'
@@ -15,17 +15,17 @@ const { awaitTurn } = proxyActivities<Activities>(turnOptions)
 
 /** At the longest pause they last for most of an hour. */
 const ATTEMPTS_PER_PART = 10
-/** Asked for by no failure of ours: the worker was lost, again and again. */
+/** After failures that ask for no pause: the worker was lost, again and again. */
 const PAUSE_MS = 5 * 60_000
 
-/** With what the last part ended; null at the beginning. `pause_ms` is how long it asks to wait. */
+/** How the last part ended; null at the beginning. `pause_ms` is how long it asks to wait. */
 export type PartEnd = { readonly pause_ms: number; readonly error: StatusError } | null
 
 type PartedUpload = {
   readonly queue: string
   readonly summary: string
   readonly input: UploadInput
-  /** Of the last part, before the workflow continued as new. */
+  /** How the last part ended before the workflow continued as new. */
   readonly end: PartEnd
   /** Called between parts. */
   onPart(end: NonNullable<PartEnd>): Promise<void>
@@ -47,7 +47,7 @@ export async function uploadInParts({
     const part = { attempts: ATTEMPTS_PER_PART, first_pause_ms: end === null || isBusy ? null : end.pause_ms }
     const { uploadArchive } = proxyActivities<Activities>(uploadOptions(queue, summary, part))
     try {
-      // The pause is the activity's own, so that it shows and can be ended like every other pause between attempts.
+      // The activity itself pauses, so that the pause shows and can be ended like every other one between attempts.
       return await uploadArchive(end === null || isBusy ? input : { ...input, resume_after: end })
     } catch (failure) {
       end = partEnd(failure)
@@ -57,7 +57,7 @@ export async function uploadInParts({
   }
 }
 
-/** Null for what ends the upload. */
+/** Null for a failure that ends the upload. */
 function partEnd(failure: unknown): PartEnd {
   if (!(failure instanceof ActivityFailure) || failure.retryState !== RetryState.MAXIMUM_ATTEMPTS_REACHED)
     return null
