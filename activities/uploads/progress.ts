@@ -65,9 +65,9 @@ export type ProgressOptions = {
   /** Called when the database or the claim says that this attempt must end. */
   onFault(error: unknown): void
   /** What there is to say about the rate, while it runs. */
-  remark(position: number): Partial<DestinationState> | null
+  rateRemark(position: number): Partial<DestinationState> | null
   /** Renews the place at the account, now and then; what it throws ends the attempt. */
-  renewPlace(): Promise<void>
+  renewTurn(): Promise<void>
 }
 
 export function startProgress(options: ProgressOptions): UploadProgress {
@@ -112,10 +112,10 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   const save = async () => {
     await saveOffset()
     const moved = fromOffset === undefined ? {} : { bytes_sent: position() }
-    await saveOpenDestination(deps.db, claim, { ...moved, ...options.remark(position()) })
+    await saveOpenDestination(deps.db, claim, { ...moved, ...options.rateRemark(position()) })
     // The place at the account is held for as long as the upload lives.
     saves += 1
-    if (saves % SAVES_PER_RENEWAL === 0) await options.renewPlace()
+    if (saves % SAVES_PER_RENEWAL === 0) await options.renewTurn()
     savedAt = performance.now()
     isWarned = false
     if (sentBytes > sentAtSave) movingSaves += 1

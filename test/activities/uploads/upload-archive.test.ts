@@ -318,11 +318,11 @@ describe('the progress of an upload', () => {
             row: claim,
             shown: pendingDestination(),
             onFault: (error) => faults.push(error),
-            remark: () => {
+            rateRemark: () => {
               saves += 1
               return null
             },
-            renewPlace: async () => undefined,
+            renewTurn: async () => undefined,
           }),
         )
         await until('four seconds of saves are due', async () => (beats >= 5 ? true : null))
