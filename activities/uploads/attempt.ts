@@ -58,7 +58,7 @@ export async function beginAttempt(
     row,
     shown,
     onFault: (error) => fault.abort(error),
-    rateRemark: (position) => rate?.remark(position) ?? null,
+    rateWarning: (position) => rate?.warning(position) ?? null,
     renewTurn: async () => void (await renewTurn(deps, input)),
   })
   return {

@@ -26,8 +26,8 @@ export interface RateWatch {
   enterSession(createdAt: string): void
   /** Where sending goes on: what the provider had before was not sent now. */
   continueAt(offsetBytes: number, nowMs?: number): void
-  /** A remark for the status at this position: an error that is shown while the upload goes on, and taken back. */
-  remark(positionBytes: number, nowMs?: number): Partial<DestinationState> | null
+  /** A warning for the status at this position: an error that is shown while the upload goes on, and taken back. */
+  warning(positionBytes: number, nowMs?: number): Partial<DestinationState> | null
 }
 
 export function watchRate(sizeBytes: number, sessionLifeMs: number): RateWatch {
@@ -43,7 +43,7 @@ export function watchRate(sizeBytes: number, sessionLifeMs: number): RateWatch {
       // A connection that broke belongs to the rate; only a session that lost what it had is measured anew.
       if (begin === null || offsetBytes < begin.bytes) begin = { bytes: offsetBytes, ms: nowMs }
     },
-    remark: (positionBytes, nowMs = Date.now()) => {
+    warning: (positionBytes, nowMs = Date.now()) => {
       if (begin === null || createdAt === null) return null
       const elapsedMs = nowMs - begin.ms
       if (elapsedMs < MEASURE_MS) return null

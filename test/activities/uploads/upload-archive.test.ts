@@ -318,7 +318,7 @@ describe('the progress of an upload', () => {
             row: claim,
             shown: pendingDestination(),
             onFault: (error) => faults.push(error),
-            rateRemark: () => {
+            rateWarning: () => {
               saves += 1
               return null
             },
