@@ -1,5 +1,5 @@
-// What a run does in which order, with stand-ins for the activities on a real Temporal server: each test says what its
-// destinations meet, and looks at what the workflow asked for.
+// What a run does in which order, with stand-ins for the activities on a real Temporal server: each test says what the activities
+// answer, and checks which ones the workflow called.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

@@ -129,7 +129,7 @@ describe('the dependency directions', () => {
   })
 
   it('only db/process/config.ts reads the environment, apart from what is started by hand', () => {
-    // The command line has settings of its own; programs that are started are found by the PATH.
+    // The command line has settings of its own, and programs are found by the PATH.
     const mayRead = (path: string) =>
       isIn(path, 'temporal-dev', 'test', 'api/commands') ||
       /^api\/cli\b/.test(path) ||

@@ -1,7 +1,9 @@
-// What a destination tells of a prune: enough for a person, little enough for every list and event that carries it.
+// What a destination shows of a prune: enough for a person, and little enough for every list and event that carries it.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { ActivityFailure, RetryState, TimeoutFailure, type TimeoutType } from '@temporalio/common'
+import { pruneError } from '../../../workflows/retention/prune-copies.ts'
 import { createTestTemporal, type TestTemporal } from '../../support/temporal.ts'
 import { startDestinationWorker } from '../../support/uploads/destination-worker.ts'
 
@@ -51,4 +53,16 @@ describe('the pruning of a destination', () => {
     assert.equal(retention?.deleted.length, 100)
     assert.ok(retention !== null && !('deleted_count' in retention))
   })
+
+  it('a plan that grew too old or was broken off is followed by a new one', () => {
+    for (const type of ['SCHEDULE_TO_START', 'HEARTBEAT', 'START_TO_CLOSE'] as const) {
+      const { code, retryable } = pruneError(timedOut(type))
+      assert.deepEqual([code, retryable], ['worker_lost', true], type)
+    }
+  })
 })
+
+function timedOut(type: TimeoutType): ActivityFailure {
+  const timeout = new TimeoutFailure('activity timed out', undefined, type)
+  return new ActivityFailure(undefined, 'pruneRemote', '1', RetryState.TIMEOUT, undefined, timeout)
+}

@@ -95,7 +95,7 @@ describe('an input that is accepted', () => {
   })
   after(() => test.close())
 
-  // Else the first activity of the run would fail for ever instead of the caller being told.
+  // Otherwise the first activity of the run would fail forever, and the caller would not know.
   it('an accepted input can be stored as it is', async () => {
     const two = (max: number) => fc.nat(max).map((value) => String(value).padStart(2, '0'))
     const time = fc

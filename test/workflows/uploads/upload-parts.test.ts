@@ -1,5 +1,5 @@
-// Histories end: an upload that fails for months adds little to the history of its own workflow, which continues as new
-// between attempts, and less to the one of its run, which cannot.
+// Histories have a limit: an upload that fails for months adds little to the history of its own workflow, which continues as new
+// between attempts, and less to that of its run, which cannot.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
