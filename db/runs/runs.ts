@@ -11,7 +11,7 @@ export type NewRun = {
   /** As given by the caller. */
   readonly archive: string
   readonly workflow_id: string
-  /** Where it is known, an archive that is named otherwise is known again. It is not stored. */
+  /** Lets an archive be recognised that is named in another way. It is not stored. */
   readonly backup_root?: string | undefined
   readonly database?: string | null | undefined
   readonly finished_at?: string | null | undefined

@@ -1,5 +1,5 @@
 // Whether two names mean one archive: it may be named relative to BACKUP_ROOT or absolutely, and in more ways than one.
-// Only the names are compared, and the real path that acceptance has found: the file may be gone by now.
+// Only the names and the real path that was found on acceptance are compared: the file may be gone by now.
 
 import { resolve } from 'node:path'
 import type { Run } from '../schema.ts'

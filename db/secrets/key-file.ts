@@ -1,6 +1,6 @@
-// The key file: one Fernet key a line, the first seals, all open. Made once, readable by its owner only. It is
-// never made anew while the database holds sealed rows: that would lose every credential without a word.
-// Neither a key nor a line of the file ever stands in a message.
+// The key file: one Fernet key per line, the first seals, all open. Made once, readable by its owner only. It is never made anew
+// while the database holds sealed rows, because that would silently lose every credential. No message quotes a key or a line of
+// the file.
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
@@ -57,7 +57,7 @@ export async function readKeyFile(path: string): Promise<readonly string[] | nul
   }
 }
 
-/** As `readKeyFile`, for who cannot wait; a file that is not there is an error of the system here. */
+/** As `readKeyFile`, synchronously; here a missing file is an error of the system. */
 export function readKeyFileSync(path: string): readonly string[] {
   const file = openSync(path, constants.O_RDONLY)
   try {
@@ -143,7 +143,7 @@ export async function replaceKeyFile(path: string, keys: readonly string[]): Pro
     await writeDraft(draft, keys, owner)
     await rename(draft, target)
   } catch (error) {
-    // All keys stand in it.
+    // The draft holds all keys.
     await unlink(draft).catch((left: unknown) => {
       if (!isMissing(left)) throw new KeyFileError(`Remove ${draft}: it holds keys.`, { cause: left })
     })

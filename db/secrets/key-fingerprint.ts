@@ -1,4 +1,4 @@
-// Names a key without telling anything of it: for the account rows, the log and the readiness answer.
+// Names a key without revealing it: for the account rows, the log and the readiness answer.
 
 import { createHash } from 'node:crypto'
 

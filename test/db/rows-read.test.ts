@@ -1,5 +1,5 @@
-// What is asked often reads few rows, however old the installation is: PostgreSQL itself counts the rows that a question has
-// fetched from a table within its transaction.
+// Frequent queries read few rows, however old the installation is: PostgreSQL itself counts the rows that a transaction has
+// fetched from a table.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -49,7 +49,7 @@ describe('with years of history in the tables', () => {
   })
   after(() => test.close())
 
-  /** Rows of the tables that the question fetched. */
+  /** Rows of the tables that the query fetched. */
   async function rowsRead(
     tables: readonly string[],
     ask: (trx: Transaction<Database>) => Promise<unknown>,

@@ -1,5 +1,5 @@
-// Archives on one host's disk: a run that names the host's queue has its upload sent there, and an archive that is still owed
-// stays at hand for a re-upload.
+// Archives on one host's disk: a run that names the host's queue is uploaded there, and an archive that lacks a copy is kept
+// for a re-upload.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,5 +1,5 @@
-// Cancelling a run: nothing is left at any destination that is not known. What arrived whole is proven and `uploaded`, the rest
-// is `cancelled` and its session given up, whatever the moment (docs/design.md, "Contract: Temporal").
+// A cancelled run leaves no unknown file at any destination, whatever the moment. What arrived whole is proven and `uploaded`; the
+// rest is `cancelled`, and its session is given up (docs/design.md, "Contract: Temporal").
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -20,12 +20,12 @@ import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
 const LARGE = 24 * MIB
-/** One request of each provider's way of small files; and a session whose bytes fit into one request where they may. */
+/** A size that each provider takes in one request, and one that needs a session; `last` is the request with the last bytes. */
 const WAYS = [
   { size: 3 * MIB, last: { google_drive: 'chunk', dropbox: 'upload', onedrive: 'single' } },
   { size: 9 * MIB, last: { google_drive: 'chunk', dropbox: 'finalise', onedrive: 'chunk' } },
 ] as const
-/** The look of the proof. */
+/** The request with which the proof looks at a copy. */
 const PROOF = { google_drive: 'get', dropbox: 'metadata', onedrive: 'get' } as const
 /** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED */
 const CANCEL_REQUESTED = 3
@@ -104,12 +104,12 @@ describe('a cancelled run', () => {
       return found.length === 3 && found.every(({ status }) => status === 'uploading') ? true : null
     })
     await run.cancel()
-    // As attempts on their last breath do.
+    // Attempts that are ending report progress like this.
     for (const { account_id } of given.bindings) {
       const id = bindingWorkflowId(given.slug, run.runId, account_id)
       const child = system.temporal.client.workflow.getHandle(id)
-      for (let word = 0; word < 5; word += 1)
-        await child.signal(destinationChangedSignal, { account_id, state: { bytes_sent: 1_000 + word } })
+      for (let signal = 0; signal < 5; signal += 1)
+        await child.signal(destinationChangedSignal, { account_id, state: { bytes_sent: 1_000 + signal } })
     }
     await run.result().catch(() => null)
     for (const cloud of system.clouds) cloud.server.faults.clear()
@@ -142,7 +142,7 @@ describe('a cancelled run', () => {
   })
 
   for (const { size, last } of WAYS) {
-    /** Cancels when the last request of each upload has come to a point, and lets it go on when nobody waits for it. */
+    /** Cancels when the last request of each upload is held, and opens the gates when no attempt waits any more. */
     async function cancelAt(actionOf: (gate: Gate) => FaultAction) {
       const given = await aRun(size)
       const gates = system.clouds.map((cloud) => {

@@ -1,4 +1,4 @@
-// The main job, end to end on real parts: an archive on disk reaches every bound cloud whole, once, and old copies go.
+// The main job, end to end on real parts: an archive on disk reaches every bound cloud whole and once, and old copies are deleted.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

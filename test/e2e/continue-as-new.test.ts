@@ -1,5 +1,5 @@
-// A long history is left in the middle of an upload, and the upload knows nothing of it: the same session, not a byte more than
-// the provider lacks.
+// The workflow of an upload continues as new in the middle of it. The upload goes on in the same session, and sends no byte that
+// the provider has.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -28,7 +28,7 @@ describe('an upload at 60 percent', () => {
     const content = randomBytes(SIZE)
     const archive = await system.writeArchive(`${slug}/x.dump`, content)
     cloud.server.faults.add({ operation: 'chunk', action: { kind: 'reset_after', bytes: STORED } })
-    // The line is back, and the provider says ten times that it has no time.
+    // The connection is back, and the provider answers ten times that it is busy.
     const struck = cloud.server.faults.add({
       operation: 'status',
       times: 10,

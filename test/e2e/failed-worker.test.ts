@@ -1,5 +1,5 @@
-// A Worker that fails ends the process with a code, so that a service manager starts it again, and takes no running activity's
-// last words with it.
+// A Worker that fails ends the process with a code, so that a service manager starts it again. The running activities still write
+// how they ended.
 
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'

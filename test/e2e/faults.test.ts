@@ -1,5 +1,4 @@
-// What goes wrong on the way, at every cloud: whatever it is, there is one whole copy in the end or a clear reason, and
-// nobody else is held up.
+// Faults during an upload, at every cloud: in the end there is one whole copy or a clear reason, and no other upload is held up.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -20,10 +19,10 @@ import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
 const MIB = 1024 * 1024
-/** Beyond every provider's small-file way, so that a session is used. */
+/** More than any provider takes in one request, so that a session is used. */
 const LARGE = 24 * MIB + 4321
 
-describe('an upload survives', () => {
+describe('faults during an upload', () => {
   let system: TestSystem
   before(async () => {
     system = await createTestSystem(ALL_CLOUDS)

@@ -1,4 +1,4 @@
-// A fleet whose hosts keep archives on disks of their own: what needs an archive reaches only a worker that sees it.
+// A fleet whose hosts keep archives on disks of their own: work on an archive reaches only a worker that sees it.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

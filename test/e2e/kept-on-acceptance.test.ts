@@ -1,4 +1,4 @@
-// An archive that its orchestrator deletes or moves as soon as it may is uploaded all the same.
+// An archive is uploaded although its orchestrator deletes or moves it right after the answer.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -120,7 +120,7 @@ describe('an archive', () => {
     const queue = randomName('cloud-host7')
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const body = { instance: slug, archive, run_id: randomName('run'), archive_task_queue: queue }
-    // Whoever waits for the pin is answered after an upload that ends at once as well, when the pin is let go already.
+    // The request that waits for the pin is answered also after an upload that ends at once and has released the pin already.
     const upload = createGate()
     const hold = { kind: 'hold', at: 'request', gate: upload } as const
     api.clouds[0]?.server.faults.add({ operation: 'upload', action: hold })

@@ -1,4 +1,4 @@
-// An old backup that is uploaded once more is the newest by its upload date: the copies of later backups outlast it, and an
+// An old backup that is uploaded again is the newest by its upload date. The copies of later backups stay all the same, and an
 // instance counts as safe only while the copy of its newest backup is there.
 
 import assert from 'node:assert/strict'

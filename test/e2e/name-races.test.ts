@@ -1,5 +1,5 @@
-// Two runs whose archives have the same name and size, and other content: whichever comes to the name first, both end with a
-// whole copy of their own, and neither takes the other's for its own (docs/design.md, rules 1 and 2).
+// Two runs whose archives have the same name and size, and other content: whichever gets the name first, both end with a whole
+// copy of their own, and neither takes the other's copy for its own (docs/design.md, rules 1 and 2).
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -15,7 +15,7 @@ import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
 const SIZE = 1_000_000
-/** What carries a small file's bytes at each provider. */
+/** The request that carries a small file's bytes at each provider. */
 const SMALL_UPLOAD = { google_drive: 'chunk', dropbox: 'upload', onedrive: 'single' } as const
 
 describe('a name that is taken while an upload is between two attempts', () => {

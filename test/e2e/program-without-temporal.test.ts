@@ -1,4 +1,4 @@
-// `npm start` while its Temporal server is away: what it sees on its own disk, it keeps before it answers.
+// `npm start` while its Temporal server is away: it links an archive on its own disk before it answers.
 
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

@@ -86,7 +86,7 @@ describe('the program', () => {
     const archive = await writeArchive('crash.dump', content)
     const struck = clouds.map((cloud) => {
       cloud.server.forgetRequests()
-      // OneDrive throws a broken fragment away: it stalls in its second one.
+      // OneDrive drops an incomplete fragment, so it stalls in its second one.
       return cloud.server.faults.add({
         operation: 'chunk',
         after: cloud.kind === 'google_drive' ? 0 : 1,
@@ -98,7 +98,7 @@ describe('the program', () => {
     await until('every upload is in its middle', async () =>
       struck.every((count) => count() > 0) ? true : null,
     )
-    // Of Drive's one long request, what arrived before the crash is what there is to go on from.
+    // Drive gets one long request: the upload goes on from what arrived of it before the crash.
     await until('everything before the faults has arrived', async () =>
       clouds.every(
         (cloud) => cloud.kind !== 'google_drive' || cloud.server.bytesReceived('chunk') >= 40 * MIB,

@@ -1,5 +1,5 @@
-// A provider that does not state a copy's hash yet: how often it was asked in vain must outlive every attempt of the proof,
-// which only a real server shows.
+// A provider that does not state a copy's hash yet. The count of looks in vain must outlive every attempt of the proof, which
+// only a real Temporal server shows.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -10,7 +10,7 @@ import { EMULATORS } from '../support/clouds.ts'
 import { createTestSystem, type TestSystem } from '../support/system.ts'
 import { until } from '../support/until.ts'
 
-/** Beyond the small-file way, and one fragment: QuickXorHash takes no notice of two equal flips a multiple of 160 bytes apart. */
+/** More than one request takes, in one fragment: QuickXorHash takes no notice of two equal flips a multiple of 160 bytes apart. */
 const LARGE = 5 * 1024 * 1024
 
 describe('a copy whose hash is late', () => {
@@ -39,7 +39,7 @@ describe('a copy whose hash is late', () => {
         (activity) => activity.activityType?.name === 'verifyUpload',
       )
       const data = pending?.heartbeatDetails?.payloads?.[0]?.data
-      // Before its first look an attempt beats without a word.
+      // The heartbeats of an attempt before its first look carry no details.
       const looks = data?.byteLength ? earlierLooks(JSON.parse(Buffer.from(data).toString('utf8'))) : null
       return looks !== null && looks.looks >= count ? looks : null
     }

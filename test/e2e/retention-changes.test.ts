@@ -1,5 +1,5 @@
-// A binding may be changed, switched off or deleted while a file of it is still on its way: what is deleted afterwards goes
-// by the binding as it is then, and never by what it was.
+// A binding may be changed, switched off or deleted while a file of it is on its way. Afterwards files are deleted by the binding
+// as it is then, and never as it was.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,5 +1,5 @@
-// Retention at a provider that is in trouble: nothing is deleted on doubtful ground, the run ends soon and says why, and what
-// was deleted is said, whatever answer got lost.
+// Retention at a provider with faults: in doubt nothing is deleted, the run ends soon and says why, and it names what was deleted
+// although an answer got lost.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,6 +1,6 @@
-// Rule 5: nobody sees a secret. What uploads with many faults leave behind is searched for what went in: workflow histories,
-// the database outside of sealed columns, and at the end the log. What other tests leave behind is searched as well, by
-// test/support/secrets/secret-search.ts.
+// Rule 5: nobody sees a secret. What uploads with many faults leave behind is searched for the planted secrets: workflow
+// histories, the database outside of sealed columns, and at the end the log. test/support/secrets/secret-search.ts searches what
+// other tests leave behind.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -33,7 +33,7 @@ describe('no secret', () => {
     })
     for (const cloud of system.clouds) {
       cloud.server.faults.clear()
-      // The provider's own words of a refusal may quote what they were given.
+      // The provider's message of a refusal may quote what it was given.
       const body = {
         error: { code: 403, message: `refused ${secrets.join(' ')}`, errors: [{ reason: 'forbidden' }] },
       }

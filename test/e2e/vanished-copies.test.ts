@@ -1,5 +1,5 @@
-// A copy that the provider took and does not have: its answer only pretended, or somebody has deleted it before the proof. It is
-// sent again soon, once; a copy that vanishes again is a failure with a name of its own.
+// A copy that the provider accepted and does not have: its answer was wrong, or somebody deleted the copy before the proof. It is
+// sent again soon, and once; a copy that vanishes again fails with a code of its own.
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -33,7 +33,7 @@ describe('a copy that vanishes', () => {
     return { ...bound, archive, path }
   }
 
-  /** Takes the file away when the last request of the upload has done its work, before anybody hears of it. */
+  /** Removes the file when the provider has handled the last request of the upload, before it answers. */
   async function takeAway(cloud: CloudDouble, operation: string, path: string): Promise<void> {
     const gate = createGate()
     cloud.server.faults.add({ operation, action: { kind: 'hold', at: 'answer', gate } })

@@ -14,7 +14,7 @@ const run = promisify(execFile)
 const said = z.object({ port: z.number(), starts: z.number(), warnings: z.array(z.string()) })
 const READ_ALL = 1 << 2
 
-/** What a process is not given, as in many containers. */
+/** Runs a program without a right that many containers do not have. */
 const WITHOUT_MOUNTS = ['setpriv', '--bounding-set=-sys_admin', '--']
 const WITHOUT_BOTH = ['setpriv', '--bounding-set=-sys_admin,-dac_read_search', '--']
 
@@ -138,7 +138,7 @@ describe('the embedded PostgreSQL below a folder that others may not enter', { s
   })
 })
 
-/** Hard links where the folders lie on one file system. Without what PostgreSQL needs nothing of. */
+/** By hard links where the folders lie on one file system, and without what PostgreSQL does not need. */
 async function copyProgram(to: string): Promise<void> {
   await mkdir(to)
   for (const name of await readdir(PROJECT)) {

@@ -151,7 +151,7 @@ async function query(url: string, text: string): Promise<unknown[][]> {
   }
 }
 
-/** Keeps the process alive meanwhile, which a look at another one does not. */
+/** Keeps this process alive while it waits, which watching another process does not do. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`it took more than ${ms} ms`)), ms)

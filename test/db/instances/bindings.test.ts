@@ -157,7 +157,7 @@ describe('bindings', () => {
       remote_path: '/a',
     })
     const [written, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    // As the API does it: what was before stands in the audit.
+    // As the API does it: the audit gets the earlier state.
     const changed = (patch: BindingPatch, end: () => Promise<void>) =>
       test.db.transaction().execute(async (trx) => {
         const before = await getBinding(trx, binding.id)

@@ -1,4 +1,4 @@
-// The filters of the history: what the query finds and what is said of a single run agree, and pages lead both ways.
+// The filters of the history: the query and matchesRun agree, and pages lead both ways.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

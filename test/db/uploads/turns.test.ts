@@ -9,7 +9,7 @@ import { releaseOwnTurn, releaseTurn, takeTurn } from '../../../db/uploads/turns
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { someAccount, someRun, testVault } from '../../support/rows.ts'
 
-describe('upload slots', () => {
+describe('turns', () => {
   let test: TestDatabase
   before(async () => {
     test = await createTestDatabase()
@@ -19,25 +19,25 @@ describe('upload slots', () => {
   const take = (accountId: string, runId: string, limit = 2) =>
     takeTurn(test.db, { accountId, runId, limit, leaseMs: 60_000 })
 
-  it('upload slots never exceed the limit of an account, however many ask at once', async () => {
+  it('turns never exceed the limit of an account, however many ask at once', async () => {
     const { id } = await someAccount(test.db)
     const answers = await Promise.all(Array.from({ length: 25 }, (_, index) => take(id, `run-${index}`, 3)))
     assert.equal(answers.filter(Boolean).length, 3)
   })
 
-  it('upload slots of one account do not count for another', async () => {
+  it('turns of one account do not count for another', async () => {
     const [one, other] = [await someAccount(test.db), await someAccount(test.db)]
     assert.equal(await take(one.id, 'r1', 1), true)
     assert.equal(await take(other.id, 'r2', 1), true)
   })
 
-  it('upload slots are renewed by their holder also when the limit was lowered', async () => {
+  it('turns are renewed by their holder also when the limit was lowered', async () => {
     const { id } = await someAccount(test.db)
     assert.deepEqual([await take(id, 'r1'), await take(id, 'r2')], [true, true])
     assert.deepEqual([await take(id, 'r1', 1), await take(id, 'r3', 1)], [true, false])
   })
 
-  it('upload slots are free again when released, or when the lease of a dead worker has ended', async () => {
+  it('turns are free again when released, or when the lease of a dead worker has ended', async () => {
     const { id } = await someAccount(test.db)
     await take(id, 'r1', 1)
     assert.equal(await take(id, 'r2', 1), false)
@@ -49,7 +49,7 @@ describe('upload slots', () => {
     assert.equal(await take(id, 'r3', 1), true)
   })
 
-  it('upload slots are released by the attempt that holds the claim, and by no earlier one', async () => {
+  it('turns are released by the attempt that holds the claim, and by no earlier one', async () => {
     const { id } = await someAccount(test.db)
     const run = await someRun(test.db)
     const target = { remote_folder: '/x', remote_name: 'x.zip', archive_size: 5, archive_mtime_ns: '1' }
@@ -67,7 +67,7 @@ describe('upload slots', () => {
     assert.equal(await take(id, 'r2', 1), false, 'the next round of the upload has taken it')
   })
 
-  it('upload slots of an account that is gone are refused', async () => {
+  it('turns of an account that is gone are refused', async () => {
     await assert.rejects(
       take('nobody', 'r1'),
       (error) => error instanceof DbConflict && error.kind === 'not_found',

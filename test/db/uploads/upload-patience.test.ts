@@ -1,4 +1,4 @@
-// How long an upload is tried in vain: 24 hours of it end the upload, an outage of our own or a pause does not.
+// How long an upload is tried in vain: 24 hours of it end the upload. Outages on our side and pauses do not count.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

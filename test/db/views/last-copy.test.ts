@@ -1,4 +1,4 @@
-// The last successful upload of a binding, as pages and metrics say it.
+// The last successful upload of a binding, as pages and metrics show it.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -58,7 +58,7 @@ describe('the last copy of a binding', () => {
     assert.deepEqual(await shown(), ['2026-11-21T02:00:00.000Z', 11])
     await run({ status: 'failed', error, finished_at: '2026-11-22T02:00:00.000Z' })
     assert.deepEqual(await shown(), ['2026-11-21T02:00:00.000Z', 11])
-    // An old backup that is uploaded again makes none newer.
+    // An old backup that is uploaded again does not change it.
     await run(proven('2026-11-23T02:00:00.000Z', 10), first)
     assert.deepEqual(await shown(), ['2026-11-21T02:00:00.000Z', 11])
   })

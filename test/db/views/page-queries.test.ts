@@ -1,4 +1,4 @@
-// What the pages ask of the database: safety, failures by cause, bytes by day, drafts and checks of accounts, searches.
+// What the pages read from the database: safety, failures by cause, bytes by day, drafts and checks of accounts, searches.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
