@@ -7,7 +7,7 @@ import { failedCheck } from '../failed-check.ts'
 import { type AccountCheck, ProviderError, type UploadTarget } from '../provider.ts'
 import type { DriveApi } from './api.ts'
 import { deleteFile } from './deletion.ts'
-import type { RootFolder } from './folders.ts'
+import type { RootFolder } from './root-folder.ts'
 import type { Uploads } from './upload.ts'
 
 /** Google itself tolerates about this much. */

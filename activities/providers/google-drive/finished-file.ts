@@ -5,7 +5,7 @@ import { parseJson } from '../../../db/process/json.ts'
 import type { HttpAnswer } from '../../http/client.ts'
 import { ProviderError, type RemoteFile, type UploadTarget } from '../provider.ts'
 import { byAge, fileSchema, remoteFileOf } from './files.ts'
-import { readItem } from './folders.ts'
+import { readItem } from './items.ts'
 import { marksOf, quoted } from './names.ts'
 import type { UploadParts } from './upload-parts.ts'
 

@@ -20,10 +20,12 @@ import { createGoogleAuth, type GoogleEndpoints } from './auth.ts'
 import { checkAccount } from './check.ts'
 import { deleteFile } from './deletion.ts'
 import { byAge, type DriveFile, FOLDER_TYPE, remoteFileOf } from './files.ts'
-import { createFolders, type RootFolder, readItem, readRoot } from './folders.ts'
+import { createFolders } from './folders.ts'
+import { readItem } from './items.ts'
 import { createListing } from './listing.ts'
 import { watchMyDrive } from './my-drive.ts'
 import { quoted, remoteName } from './names.ts'
+import { type RootFolder, readRoot } from './root-folder.ts'
 import { createUploads } from './upload.ts'
 
 /** "Maximum file size: 5120 GB" (Drive API reference, files.create), read as binary units. */

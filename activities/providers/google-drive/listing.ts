@@ -42,29 +42,8 @@ export function createListing(
   // among what was shared with them.
   let isMember = true
 
-  const page = (
-    query: string,
-    driveId: string | null,
-    pageToken: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Page> =>
-    api.call(
-      (library, options) =>
-        library.files.list(
-          {
-            q: query,
-            pageSize: PAGE_SIZE,
-            fields: `nextPageToken,incompleteSearch,files(${FILE_FIELDS})`,
-            supportsAllDrives: true,
-            includeItemsFromAllDrives: true,
-            ...(driveId === null ? {} : { corpora: 'drive', driveId }),
-            ...(pageToken === undefined ? {} : { pageToken }),
-          },
-          options,
-        ),
-      pageSchema,
-      signal,
-    )
+  const page = (query: string, driveId: string | null, pageToken: string | undefined, signal: AbortSignal) =>
+    readPage(api, { query, driveId, pageToken }, signal)
 
   const firstPage = async (query: string, driveId: string | null, signal: AbortSignal): Promise<Page> => {
     if (driveId === null || !isMember) return page(query, null, undefined, signal)
@@ -117,4 +96,36 @@ export function createListing(
       }
     },
   }
+}
+
+function readPage(
+  api: DriveApi,
+  {
+    query,
+    driveId,
+    pageToken,
+  }: {
+    readonly query: string
+    readonly driveId: string | null
+    readonly pageToken: string | undefined
+  },
+  signal: AbortSignal,
+): Promise<Page> {
+  return api.call(
+    (library, options) =>
+      library.files.list(
+        {
+          q: query,
+          pageSize: PAGE_SIZE,
+          fields: `nextPageToken,incompleteSearch,files(${FILE_FIELDS})`,
+          supportsAllDrives: true,
+          includeItemsFromAllDrives: true,
+          ...(driveId === null ? {} : { corpora: 'drive', driveId }),
+          ...(pageToken === undefined ? {} : { pageToken }),
+        },
+        options,
+      ),
+    pageSchema,
+    signal,
+  )
 }

@@ -3,7 +3,7 @@
 // (docs/providers.md, 1.2). Google answers as for a full drive, in one of two wordings, so the folder decides.
 
 import { ProviderError } from '../provider.ts'
-import type { RootFolder } from './folders.ts'
+import type { RootFolder } from './root-folder.ts'
 import type { Uploads } from './upload.ts'
 
 export type MyDriveDeps = {

@@ -5,7 +5,7 @@ import type { HttpAnswer } from '../../http/client.ts'
 import { ProviderError, type UploadSession, type UploadTarget } from '../provider.ts'
 import { httpsAddress, isTrustedHost } from '../trusted-host.ts'
 import { locateFile } from './finished-file.ts'
-import { generateId } from './folders.ts'
+import { generateId } from './items.ts'
 import { errorOf, isSuccess, sessionSchema } from './session.ts'
 import type { UploadParts } from './upload-parts.ts'
 
