@@ -54,7 +54,7 @@ export type ArchiveToInspect = {
 }
 
 /** `fault` null: nothing is wrong with the archive, or nobody could look. `kept` null: nobody keeps it, or it was pinned before. */
-export type ArchiveLook = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
+export type Inspection = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
 
 export type InspectDeps = {
   readonly temporal: Pick<TemporalClient, 'runActivity'>
@@ -64,19 +64,19 @@ export type InspectDeps = {
   readonly archives?: LocalArchives | undefined
 }
 
-const UNSEEN: ArchiveLook = { fault: null, kept: null }
+const UNSEEN: Inspection = { fault: null, kept: null }
 
 /** With `canAsk` false no worker is asked: Temporal is known to be away. */
 export async function inspectArchive(
   deps: InspectDeps,
   { archive_task_queue, ...question }: ArchiveToInspect,
   { canAsk = true }: { readonly canAsk?: boolean } = {},
-): Promise<ArchiveLook> {
+): Promise<Inspection> {
   const { temporal, config, log, archives } = deps
   try {
     if (archives?.sees(archive_task_queue) === true) {
       // A disk that hangs must not hold the answer up.
-      return lookOf(await inTime(archives.inspectArchive(question), LOOK_MS, diskHangs))
+      return inspectionOf(await inTime(archives.inspectArchive(question), LOOK_MS, diskHangs))
     }
     if (!canAsk) return UNSEEN
     const finding = await temporal.runActivity({
@@ -86,7 +86,7 @@ export async function inspectArchive(
       taskQueue: archiveQueues(config.taskQueue, archive_task_queue).archive,
       timeoutMs: LOOK_MS,
     })
-    return lookOf(finding)
+    return inspectionOf(finding)
   } catch (error) {
     log.info(
       { err: error, archive: question.archive },
@@ -118,7 +118,7 @@ export async function dropLink(
   }
 }
 
-function lookOf(finding: Finding): ArchiveLook {
+function inspectionOf(finding: Finding): Inspection {
   if (finding.ok) return { fault: null, kept: finding.kept ?? null }
   return { fault: { code: finding.code, message: finding.message }, kept: null }
 }

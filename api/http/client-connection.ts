@@ -28,10 +28,10 @@ export function createConnectionReader(trustedProxies: readonly string[]): Conne
     isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
   return (c) => {
-    const peer = plainAddress(c.env?.incoming?.socket.remoteAddress ?? UNKNOWN)
+    const peer = bareAddress(c.env?.incoming?.socket.remoteAddress ?? UNKNOWN)
     const direct = { address: peer, isSecure: false, host: c.req.header('host') ?? new URL(c.req.url).host }
     if (!isProxy(peer)) return direct
-    const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => plainAddress(hop.trim()))
+    const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => bareAddress(hop.trim()))
     // From the right: the nearest hop that is no proxy of ours is the client. Where that is no address, what stands
     // further left is not looked at: the client may have written it.
     const client = hops.findLast((hop) => !isProxy(hop))
@@ -44,14 +44,14 @@ export function createConnectionReader(trustedProxies: readonly string[]): Conne
 }
 
 /** As proxies write them: with a port, in brackets, with a zone. '::ffff:10.0.0.1' is 10.0.0.1. */
-function plainAddress(text: string): string {
+function bareAddress(text: string): string {
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text
   const address = bare.replace(/%.*$/, '')
-  return isIP(address) === 6 ? plainIpv6(address) : address
+  return isIP(address) === 6 ? canonicalIpv6(address) : address
 }
 
 /** In the one form that everything is compared in. */
-function plainIpv6(address: string): string {
+function canonicalIpv6(address: string): string {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(canonical) ?? []
   if (high === undefined || low === undefined) return canonical

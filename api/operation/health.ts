@@ -35,7 +35,7 @@ export function createHealthCheck({
 }): HealthCheck {
   const underWay = new Map<string, Promise<unknown>>()
 
-  function look(part: string, ask: () => Promise<unknown>): Promise<unknown> {
+  function askOnce(part: string, ask: () => Promise<unknown>): Promise<unknown> {
     const running = underWay.get(part)
     if (running !== undefined) return running
     const asked = ask().finally(() => underWay.delete(part))
@@ -45,7 +45,7 @@ export function createHealthCheck({
 
   async function isUp(part: string, ask: () => Promise<unknown>): Promise<boolean> {
     try {
-      await inTime(look(part, ask), PART_DEADLINE_MS, noAnswer)
+      await inTime(askOnce(part, ask), PART_DEADLINE_MS, noAnswer)
       return true
     } catch (err) {
       log.warn({ err, part }, 'not ready')

@@ -11,7 +11,7 @@ export type Standstill = {
 
 export interface StandstillWatch {
   /** Null: uploads can go on. Answers from the last look for some seconds. */
-  look(): Promise<Standstill | null>
+  check(): Promise<Standstill | null>
 }
 
 /** Every open page asks, and one look does for all of them. */
@@ -29,7 +29,7 @@ export function createStandstillWatch(health: Pick<HealthCheck, 'temporal' | 'wo
   }
 
   return {
-    look() {
+    check() {
       const now = Date.now()
       if (current === null || now - current.at > GOOD_FOR_MS) current = { at: now, found: ask() }
       return current.found

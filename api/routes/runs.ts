@@ -18,7 +18,7 @@ import { knownRun } from '../runs/known-run.ts'
 import { liveProgress } from '../runs/live-progress.ts'
 import { waitForPin } from '../runs/pin-wait.ts'
 import { runResource } from '../runs/resource.ts'
-import { type StartOutcome, startOwed } from '../runs/starter.ts'
+import { type StartOutcome, startPending } from '../runs/starter.ts'
 import {
   idempotencyHeader,
   listedRunSchema,
@@ -95,14 +95,14 @@ export function runRoutes(deps: AppDeps) {
     const key = c.req.valid('header')['idempotency-key']
     const id = body.run_id ?? (key === undefined ? newId() : runIdOfKey(actor, key))
     const seen = await getRun(db, id)
-    const isOwed = seen === null || seen.start_requested_at !== null
+    const isPending = seen === null || seen.start_requested_at !== null
     // Asked first and once: a server that is away is waited for neither by each step nor with a row of the database locked.
-    const away = isOwed ? await askWhetherAway(deps) : null
+    const away = isPending ? await askWhetherAway(deps) : null
     const canAsk = away === null
     const accepted = await acceptRun(deps, { id, seen, actor, body, canAsk }).catch((error: unknown) => {
       throw body.run_id == null && key !== undefined ? inWordsOfKey(error) : error
     })
-    if (away !== null && accepted.start_requested_at !== null) throw startIsOwed(deps, accepted, away)
+    if (away !== null && accepted.start_requested_at !== null) throw startIsPending(deps, accepted, away)
     await startOrExplain(deps, accepted)
     const run = await waitedFor(c, (await getRun(db, id)) ?? accepted)
     return c.json(runResource(run), 202, { location: `/api/runs/${encodeURIComponent(id)}` })
@@ -162,13 +162,13 @@ async function askWhetherAway({ temporal }: AppDeps): Promise<TemporalUnavailabl
 /** 503 with the run's ID when Temporal is away: the run is recorded, its start stays owed, and is looked after. */
 export async function startOrExplain(deps: AppDeps, run: Run): Promise<StartOutcome> {
   try {
-    return await startOwed(deps, run)
+    return await startPending(deps, run)
   } catch (error) {
-    throw error instanceof TemporalUnavailable ? startIsOwed(deps, run, error) : error
+    throw error instanceof TemporalUnavailable ? startIsPending(deps, run, error) : error
   }
 }
 
-function startIsOwed({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
+function startIsPending({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
   log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays owed')
   healer.wake()
   return new Problem(

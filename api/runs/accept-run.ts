@@ -40,13 +40,13 @@ export async function acceptRun(deps: AcceptDeps, wanted: RunToAccept): Promise<
   const { id, seen, body, canAsk } = wanted
   const { archive, archive_task_queue = null } = body
   if (seen === null) await refuseBadReferences(deps, body)
-  const look = { archive, archive_task_queue, run_id: id, keep: true }
-  const first = seen === null ? await inspectArchive(deps, look, { canAsk }) : null
+  const question = { archive, archive_task_queue, run_id: id, keep: true }
+  const first = seen === null ? await inspectArchive(deps, question, { canAsk }) : null
   if (first?.fault != null) throw invalidField('archive', first.fault.message, first.fault.code)
   const run = await recordOnce(deps, wanted, first?.kept ?? null)
   if (!isUnkept(run) || first !== null) return run
   // Accepted when nobody could see it: whoever asks again may find that somebody can.
-  const again = { ...look, archive: run.archive, archive_task_queue: run.archive_task_queue }
+  const again = { ...question, archive: run.archive, archive_task_queue: run.archive_task_queue }
   const { kept } = await inspectArchive(deps, again, { canAsk })
   return kept === null ? run : noteOrDrop(deps, run, kept, wanted.actor)
 }

@@ -47,6 +47,19 @@ export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: L
     return false
   }
 
+  function noteRun(runId: string): void {
+    if (!isWatched(runId)) return
+    changed.add(runId)
+    readSoon()
+  }
+
+  /** Announcements may have been missed while there was no connection. */
+  function resync(): void {
+    for (const { runId } of watching) if (runId !== undefined) changed.add(runId)
+    tell({ type: 'resync' })
+    readSoon()
+  }
+
   function readSoon(): void {
     if (timer !== null || isStopped) return
     timer = setTimeout(read, Math.max(0, readAt + READ_EVERY_MS - Date.now()))
@@ -71,19 +84,7 @@ export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: L
 
   const listener = listenForChanges(
     db,
-    {
-      onRun: (runId) => {
-        if (!isWatched(runId)) return
-        changed.add(runId)
-        readSoon()
-      },
-      onSetup: (change) => tell({ type: 'setup', change }),
-      onListening: () => {
-        for (const { runId } of watching) if (runId !== undefined) changed.add(runId)
-        tell({ type: 'resync' })
-        readSoon()
-      },
-    },
+    { onRun: noteRun, onSetup: (change) => tell({ type: 'setup', change }), onListening: resync },
     log,
   )
 
@@ -92,10 +93,7 @@ export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: L
       const entry = { watcher, runId }
       watching.add(entry)
       // What the caller has read may be older than the watch.
-      if (runId !== undefined) {
-        changed.add(runId)
-        readSoon()
-      }
+      if (runId !== undefined) noteRun(runId)
       return () => void watching.delete(entry)
     },
     get watcherCount() {

@@ -14,7 +14,7 @@ import { statusError } from '../../workflows/failures.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import { isAway, isRefusal, TemporalUnavailable } from '../temporal/failures.ts'
 import { sweepOrphans, sweepPins } from './pin-sweep.ts'
-import { startOwed } from './starter.ts'
+import { startPending } from './starter.ts'
 
 export interface RunHealer {
   /** Looks again soon: a start has just failed. */
@@ -52,23 +52,23 @@ export function startRunHealer(
   const { log } = deps
   let timer: NodeJS.Timeout | null = null
   let plannedFor = 0
-  let looking: Promise<void> | null = null
+  let healing: Promise<void> | null = null
   let isWoken = false
   let pauseMs = times.firstPauseMs
   let pinsDueAt = 0
   let isStopped = false
 
   /** Not while a look is under way. An earlier one that is planned already stands. */
-  function lookIn(ms: number): void {
+  function planIn(ms: number): void {
     const at = performance.now() + ms
     if (isStopped || (timer !== null && plannedFor <= at)) return
     if (timer !== null) clearTimeout(timer)
     plannedFor = at
     timer = setTimeout(() => {
       timer = null
-      looking = look().then((nextMs) => {
-        looking = null
-        lookIn(isWoken ? times.firstPauseMs : nextMs)
+      healing = healOnce().then((nextMs) => {
+        healing = null
+        planIn(isWoken ? times.firstPauseMs : nextMs)
         isWoken = false
       })
     }, ms)
@@ -89,7 +89,7 @@ export function startRunHealer(
   }
 
   /** Resolves with the pause until the next look. */
-  async function look(): Promise<number> {
+  async function healOnce(): Promise<number> {
     try {
       await healRuns(deps, times)
       if (performance.now() >= pinsDueAt) sweepBeside()
@@ -103,16 +103,16 @@ export function startRunHealer(
     }
   }
 
-  lookIn(0)
+  planIn(0)
   return {
     wake() {
-      if (looking === null) lookIn(times.firstPauseMs)
+      if (healing === null) planIn(times.firstPauseMs)
       else isWoken = true
     },
     async stop() {
       isStopped = true
       if (timer !== null) clearTimeout(timer)
-      await looking
+      await healing
     },
   }
 }
@@ -132,7 +132,7 @@ export async function healRuns(
     if (!isThere) await refuseAway(deps)
     isThere = true
     await unlessRefused(deps, run, async () => {
-      const outcome = await startOwed(deps, run)
+      const outcome = await startPending(deps, run)
       log.warn({ run_id: run.id, outcome }, 'a start that was owed to Temporal has been looked after')
     })
   }
@@ -164,13 +164,13 @@ async function settleIfLost(deps: HealerDeps, run: Run): Promise<void> {
   const state = await temporal.syncState(run.workflow_id)
   if (state.is === 'open') return
   if (state.is === 'unknown') {
-    const wish = await requestRestart(db, run, null)
-    if (wish === null) return
+    const restart = await requestRestart(db, run, null)
+    if (restart === null) return
     log.warn(
       { run_id: run.id },
       'Temporal does not know the workflow of this run (any more): starting it again',
     )
-    await startOwed(deps, wish)
+    await startPending(deps, restart)
     return
   }
   const error =

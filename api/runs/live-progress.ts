@@ -11,7 +11,7 @@ import { bindingWorkflowId } from '../../workflows/workflow-ids.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import { TemporalUnavailable } from '../temporal/failures.ts'
 import type { PendingActivity } from '../temporal/pending-activity.ts'
-import { createRateMemory, type RateMemory } from './moving-rate.ts'
+import { createRateMemory, type RateMemory } from './recent-rate.ts'
 
 export type LiveDestination = {
   readonly bytes_sent: number
@@ -47,16 +47,18 @@ export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promis
     deps.db,
     open.map((run) => run.id),
   )
-  const owed = open.flatMap((run) =>
+  const unsettled = open.flatMap((run) =>
     Object.entries(run.cloud_sync_status)
       .filter(([, { finished_at }]) => finished_at === null)
       .map(([accountId, state]) => ({ run, accountId, state })),
   )
-  const pending = await askTemporal(deps, owed.slice(0, MOST_QUESTIONS))
+  const pending = await askTemporal(deps, unsettled.slice(0, MOST_QUESTIONS))
   const memory = memoryOf(deps.db)
   // Beyond what is asked, a run shows what the database knows.
-  const unasked = new Set((pending === null ? owed : owed.slice(MOST_QUESTIONS)).map(({ run }) => run.id))
-  const shown = owed.map(({ run, accountId, state }, index) => {
+  const unasked = new Set(
+    (pending === null ? unsettled : unsettled.slice(MOST_QUESTIONS)).map(({ run }) => run.id),
+  )
+  const shown = unsettled.map(({ run, accountId, state }, index) => {
     const rate = rates.find(({ run_id, account_id }) => run_id === run.id && account_id === accountId)
     const window = windowOf(memory, `${run.id}/${accountId}`)
     const live = liveDestination(state, pending?.[index] ?? null, rate, window)

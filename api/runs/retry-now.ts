@@ -31,8 +31,8 @@ export async function endWaits({ db, temporal }: RetryDeps, run: Run, actor: str
       if (pause !== null) ended_pauses.push({ account_id: accountId, ...pause })
     }
     const details = { account_ids: waiting.map(({ accountId }) => accountId), ended_pauses }
-    const about = { instance_slug: run.instance_slug, run_id: run.id }
-    await appendAudit(trx, { actor, event: 'retry_requested', ...about, details })
+    const subject = { instance_slug: run.instance_slug, run_id: run.id }
+    await appendAudit(trx, { actor, event: 'retry_requested', ...subject, details })
   })
   for (const { workflowId, pending } of waiting) {
     // False: its attempt has begun by itself meanwhile.

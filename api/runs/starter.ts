@@ -8,22 +8,22 @@ import type { Run } from '../../db/schema.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import type { SyncStart } from '../temporal/runs.ts'
 
-export type StartOutcome = 'started' | 'already_open' | 'not_owed'
+export type StartOutcome = 'started' | 'already_open' | 'not_pending'
 
 /**
  * Carries out the start that a run was seen to owe, under a lock on its row: one of all who try it at once does, and the
- * workflow's own first write waits until it is confirmed. `not_owed`: somebody else has done it, or is about to.
+ * workflow's own first write waits until it is confirmed. `not_pending`: somebody else has done it, or is about to.
  * Throws TemporalUnavailable; the start stays owed then.
  */
-export async function startOwed(
+export async function startPending(
   { db, temporal }: { readonly db: Db; readonly temporal: Pick<TemporalClient, 'startSync'> },
   seen: Pick<Run, 'id' | 'start_requested_at'>,
 ): Promise<StartOutcome> {
-  if (seen.start_requested_at === null) return 'not_owed'
+  if (seen.start_requested_at === null) return 'not_pending'
   return db.transaction().execute(async (trx) => {
     const run = await lockRequestedStart(trx, seen)
-    if (run === null) return 'not_owed'
-    const outcome = hasStarted(run) ? 'not_owed' : await temporal.startSync(syncInput(run))
+    if (run === null) return 'not_pending'
+    const outcome = hasStarted(run) ? 'not_pending' : await temporal.startSync(syncInput(run))
     await confirmStart(trx, run)
     return outcome
   })

@@ -33,7 +33,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, hea
   const standstillWatch = createStandstillWatch(health)
 
   app.get('/overview', requires('read'), async (c) => {
-    const [standstill, view] = await Promise.all([standstillWatch.look(), readOverview(deps.db, c)])
+    const [standstill, view] = await Promise.all([standstillWatch.check(), readOverview(deps.db, c)])
     const body = overviewPage({ ...view, standsStill: standstill !== null })
     if (asksForPart(c)) return sendPage(c, body)
     const frame = { title: overviewTexts.title, active: 'overview', body } as const
@@ -41,7 +41,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, hea
   })
 
   app.get(STANDSTILL_PATH, requires('read'), async (c) => {
-    const standstill = await standstillWatch.look()
+    const standstill = await standstillWatch.check()
     // What is shown already stays as it is: a live region would be read out again.
     if ((c.req.query('shown') ?? '') === keyOf(standstill)) return c.body(null, 204)
     return sendPage(c, html`${standstillNotice(standstill)}`)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { liveProgress } from '../../../api/runs/live-progress.ts'
-import { createRateMemory, movingRate, type Sample, withSample } from '../../../api/runs/moving-rate.ts'
+import { createRateMemory, recentRate, type Sample, withSample } from '../../../api/runs/recent-rate.ts'
 import type { PendingActivity } from '../../../api/temporal/pending-activity.ts'
 import { beginSync } from '../../../db/runs/destinations.ts'
 import { getRun } from '../../../db/runs/runs.ts'
@@ -26,19 +26,19 @@ describe('the rate of an upload', () => {
     const fastThenSlow = every(1, 200, (second) =>
       second < 100 ? second * 50 * MIB : 4950 * MIB + second * MIB,
     )
-    assert.equal(movingRate(after(fastThenSlow)), MIB)
+    assert.equal(recentRate(after(fastThenSlow)), MIB)
     assert.ok(after(fastThenSlow).length <= 32)
   })
 
   it('falls to nothing when nothing moves', () => {
     const stalled = every(1, 100, (second) => Math.min(second, 50) * MIB)
-    assert.equal(movingRate(after(stalled)), 0)
+    assert.equal(recentRate(after(stalled)), 0)
   })
 
   it('is not known from one look, from looks of one moment, or from looks that lie far apart', () => {
-    assert.equal(movingRate(after([{ at_ms: 0, bytes: 5 }])), null)
-    assert.equal(movingRate(after(every(0.1, 10, (index) => index * MIB))), null)
-    assert.equal(movingRate(after(every(60, 3, (index) => index * MIB))), null)
+    assert.equal(recentRate(after([{ at_ms: 0, bytes: 5 }])), null)
+    assert.equal(recentRate(after(every(0.1, 10, (index) => index * MIB))), null)
+    assert.equal(recentRate(after(every(60, 3, (index) => index * MIB))), null)
   })
 
   it('begins anew where less is there than before', () => {

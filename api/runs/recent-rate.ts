@@ -19,7 +19,7 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
 }
 
 /** Bytes a second; null while too little was seen. */
-export function movingRate(samples: readonly Sample[]): number | null {
+export function recentRate(samples: readonly Sample[]): number | null {
   const [first, last] = [samples[0], samples.at(-1)]
   if (first === undefined || last === undefined || last.at_ms - first.at_ms < SHORTEST_MS) return null
   return Math.round((last.bytes - first.bytes) / ((last.at_ms - first.at_ms) / 1000))
@@ -41,7 +41,7 @@ export function createRateMemory(): RateMemory {
       seen.set(key, samples)
       const [oldest] = seen.size > MOST ? seen.keys() : []
       if (oldest !== undefined) seen.delete(oldest)
-      return movingRate(samples)
+      return recentRate(samples)
     },
     forget: (key) => void seen.delete(key),
   }
