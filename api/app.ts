@@ -1,5 +1,5 @@
-// The HTTP API and the pages as one app without a port: `app.request()` is enough to test it. Order matters here: what may fail is
-// inside the error handler, the headers are put on every answer, and nobody gets past the authentication unseen.
+// The HTTP API and the pages as one app without a port, so that `app.request()` is enough to test it. The order matters: the
+// error handler encloses everything that may fail, every answer gets the headers, and every request is authenticated.
 
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
@@ -62,7 +62,7 @@ export function createApp(deps: AppDeps): App {
   app.use(checkAddress(app))
   app.use(readBody())
 
-  // One for all: a look that is under way answers whoever asks meanwhile.
+  // Shared by all routes: a check that is running answers everybody who asks meanwhile.
   const health = createHealthCheck(deps)
   for (const routes of [
     healthRoutes(health),

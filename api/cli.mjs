@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The `cloud-sync` command. Plain JavaScript that any Node runs: finds the Node that the packages bring (24: it runs
-// TypeScript as it is) and hands everything on to cli.ts. Knows nothing of the commands.
+// The `cloud-sync` command. It is plain JavaScript that any Node runs. It finds the Node of the packages (24, which runs
+// TypeScript as it is) and passes everything on to cli.ts. It knows none of the commands.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -24,7 +24,7 @@ if (node === undefined) {
   )
   process.exitCode = 2
 } else {
-  // A warning about an experimental feature of Node is nothing to the person who runs a command.
+  // Node's warnings about experimental features do not concern the person who runs a command.
   const child = spawn(
     node,
     ['--disable-warning=ExperimentalWarning', join(here, 'cli.ts'), ...process.argv.slice(2)],

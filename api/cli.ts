@@ -1,4 +1,4 @@
-// The `cloud-sync` command: picks the subcommand and turns what went wrong into one sentence and an exit code.
+// The `cloud-sync` command: picks the subcommand, and turns a failure into one sentence and an exit code.
 
 import { EXIT, Failed, type Output } from './commands/command.ts'
 import { IMPORT_USAGE, importCommand } from './commands/import.ts'

@@ -1,4 +1,4 @@
-// What every route and page of the API gets. Only they know it: other modules name the few dependencies that they need.
+// What every route and page of the API gets. All other modules name the few dependencies that they need.
 
 import type { Db } from '../db/database.ts'
 import type { Config } from '../db/process/config.ts'
@@ -19,10 +19,10 @@ export type AppDeps = {
   readonly log: Logger
   readonly feed: ChangeFeed
   readonly healer: Pick<RunHealer, 'wake'>
-  /** Where this process knows BACKUP_ROOT, it knows an archive by its absolute path as well. */
+  /** A process that knows BACKUP_ROOT also recognises an archive by its absolute path. */
   readonly config: Pick<Config, 'taskQueue' | 'apiToken' | 'trustedProxies'> &
     Partial<Pick<Config, 'backupRoot' | 'secretKeyFile'>>
-  /** The archives on this process's own disk; missing where it sees none, and a worker is asked. */
+  /** The archives on this process's own disk. Missing where it has none: a worker is asked then. */
   readonly archives?: LocalArchives | undefined
   /** Temporal's Web UI, for links to workflows; missing where it is not known. */
   readonly temporalUi?: TemporalUi | null | undefined

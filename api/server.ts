@@ -1,5 +1,5 @@
-// Puts the app on a port, and `npm run api`: the API alone, for fleets. Slow or endless requests are cut by Node's own
-// limits; a stop lets requests that run finish and closes idle connections at once.
+// Serves the app on a port, and is `npm run api`: the API alone, for fleets. Node's own limits end slow and endless requests. A
+// stop lets running requests finish and closes idle connections at once.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -28,7 +28,7 @@ export type ApiOptions = {
   readonly temporal: TemporalClient
   readonly vault: Vault
   readonly log: Logger
-  /** What this process sees itself, because the worker of its archives runs beside it. */
+  /** The archives that this process sees itself, because their worker runs beside it. */
   readonly archives?: LocalArchives | undefined
   /** Of the embedded server. */
   readonly temporalUi?: TemporalUi | null
@@ -49,21 +49,21 @@ const LIMITS = {
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16 * 1024,
   connectionsCheckingInterval: 5_000,
-  /** Refused by the listener, in words: Node's own answer has no body. */
+  /** The listener refuses it with a problem document: Node's own answer has no body. */
   requireHostHeader: false,
 }
-/** Below this, a password can be found by trying; it is taken all the same, for it must be changed at the first login. */
+/** A shorter password can be guessed. It is accepted all the same, because it must be changed at the first login. */
 const SHORTEST_PASSWORD = 8
 const STOP_DEADLINE_MS = 10_000
 const STOP_SWEEP_MS = 50
 
-/** What was configured is where people come from; else the embedded server's, on this machine. */
+/** The configured address, as people reach it; otherwise that of the embedded server, on this machine. */
 function temporalUiOf({ config, temporalUi = null }: ApiOptions): TemporalUi | null {
   if (config.temporalUiUrl === null) return temporalUi
   return { url: config.temporalUiUrl, namespace: temporalUi?.namespace ?? config.temporalNamespace }
 }
 
-/** A busy default port moves to a free one and says so; a busy port that was asked for is an error. */
+/** When the default port is busy, takes a free one and logs it. A busy port that was asked for is an error. */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { config, db, temporal, vault, log } = options
   if (config.adminPassword !== null && config.adminPassword.length < SHORTEST_PASSWORD)
@@ -85,14 +85,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   })
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
-    // The app answers its own errors: what comes here is a request that cannot be put to it.
+    // The app answers its own errors. This handler gets requests that cannot be passed to it.
     errorHandler: refuseAddress,
   })
   const server = createServer(LIMITS, (request, answer) => void listener(request, answer))
   answerRefusals(server)
   const unused = noteUnusedConnections(server)
   const port = await listen(server, config, log).catch(async (error: unknown) => {
-    // Nothing of it may keep a process alive that could not open its port.
+    // A process that could not open its port must be able to exit.
     await feed.stop()
     await healer.stop()
     await temporal.close()
@@ -102,7 +102,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   log.info({ url }, 'the API is listening')
 
   async function stopAll() {
-    // The streams end first: they would hold their connections open.
+    // The streams end first, because they keep their connections open.
     await feed.stop()
     await close(server, unused)
     await healer.stop()
@@ -149,7 +149,7 @@ function isAddressInUse(error: unknown): boolean {
   return hasErrno(error, 'EADDRINUSE')
 }
 
-/** Connections that have not sent a request yet: Node counts them as busy when it closes the idle ones. */
+/** Connections that have sent no request yet. Node does not count them as idle. */
 function noteUnusedConnections(server: Server): ReadonlySet<Socket> {
   const unused = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -166,7 +166,7 @@ async function close(server: Server, unused: ReadonlySet<Socket>): Promise<void>
   })
   for (const socket of unused) socket.destroy()
   server.closeIdleConnections()
-  // A connection that was busy then is idle when its answer is out.
+  // A connection that was busy becomes idle after its answer.
   const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS)
   const deadline = setTimeout(() => server.closeAllConnections(), STOP_DEADLINE_MS)
   await closed
@@ -174,7 +174,7 @@ async function close(server: Server, unused: ReadonlySet<Socket>): Promise<void>
   clearTimeout(deadline)
 }
 
-/** What a browser on this machine can open. */
+/** The host that a browser on this machine can open. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'
@@ -204,7 +204,7 @@ async function main(): Promise<void> {
             log.error({ err: error }, 'the API did not stop cleanly')
             process.exitCode = 1
           })
-          // Nothing that hangs keeps a stopped API alive.
+          // Nothing that hangs may keep a stopped API alive.
           .finally(() => process.exit(process.exitCode ?? 0))
       })
     }

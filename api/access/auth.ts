@@ -1,6 +1,6 @@
-// Who is asking: a bearer token for programs, a session cookie for browsers. Everything but the few public operations
-// needs one; the answer to a wrong one says nothing about why. A request that a foreign page makes a browser send
-// (CSRF) is refused before it is looked at.
+// Who is asking: a bearer token for programs, a session cookie for browsers. Every operation but the few public ones needs
+// one, and the answer to a wrong one does not say why it is wrong. A request that a page of another site makes a browser
+// send (CSRF) is refused before anything else is read of it.
 
 import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -42,9 +42,9 @@ const WITH_OLD_PASSWORD = new Set([
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="cloud-sync"' }
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
-/** Parts of a page say so by this header when they renew themselves, after an event and without a person. */
+/** Sent by parts of a page that renew themselves after an event, without a person. */
 const RENEWAL_HEADER = 'x-renewal'
-/** Below this, a token can be found by trying. */
+/** A shorter token can be guessed. */
 const SHORTEST_API_TOKEN = 16
 
 export type AuthDeps = {
@@ -58,7 +58,7 @@ export function authenticate(deps: AuthDeps & { readonly log: Logger }): Middlew
   warnOfShortToken(deps)
   return async (c, next) => {
     const operation = `${c.req.method === 'HEAD' ? 'GET' : c.req.method} ${c.req.path}`
-    // The form of the login is guarded as well: a foreign page must not log a browser in as somebody else.
+    // The login form is protected too: a page of another site must not log a browser in as somebody else.
     const isOfBrowser = sessionCookieOf(deps, c) !== undefined || operation === LOGIN_FORM
     if (isOfBrowser && c.req.header('authorization') === undefined) refuseForeignPage(c, deps.connectionOf)
     if (!PUBLIC.has(operation) && !PUBLIC_PREFIXES.some((prefix) => operation.startsWith(prefix))) {
@@ -78,8 +78,8 @@ export function authenticate(deps: AuthDeps & { readonly log: Logger }): Middlew
 }
 
 /**
- * Who sends the request now; null when its token or session is not valid (any more). To ask does not count as a use of
- * the session: streams ask all the time.
+ * Who sends the request; null when its token or session is not valid, or no longer. This does not count as a use of the
+ * session, because streams ask all the time.
  */
 export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
   const header = c.req.header('authorization')
@@ -88,7 +88,7 @@ export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<P
   return cookie === undefined ? null : ofSession(deps, secretHash(cookie))
 }
 
-/** For streams: whether the login that opened one is still good for it. */
+/** For streams: whether the login that opened the stream still has the permission. */
 export function stillMay(deps: AuthDeps, c: Context<AppEnv>, permission: Permission): () => Promise<boolean> {
   return async () => (await principalOf(deps, c))?.permissions.has(permission) === true
 }
@@ -97,7 +97,7 @@ function sessionCookieOf({ connectionOf }: AuthDeps, c: Context<AppEnv>): string
   return readSessionCookie(c, connectionOf(c).isSecure)
 }
 
-/** What an open tab sends without anybody in front of it: a stream that connects (again), and parts that renew themselves. */
+/** What an open tab sends without a person: a stream that connects or reconnects, and parts that renew themselves. */
 function isOfOpenTab(c: Context<AppEnv>): boolean {
   const isStream = c.req.header('accept')?.includes('text/event-stream') === true
   return isStream || c.req.header(RENEWAL_HEADER) !== undefined
@@ -141,8 +141,8 @@ async function ofSession({ db }: AuthDeps, tokenHash: string): Promise<Principal
 }
 
 /**
- * Browsers say where a request comes from: in Sec-Fetch-Site, or in Origin. One that says neither is no browser, or so
- * old that SameSite of the cookie is what protects it.
+ * Browsers say where a request comes from, in Sec-Fetch-Site or in Origin. A client that says neither is no browser, or
+ * an old browser, which the cookie's SameSite protects.
  */
 function refuseForeignPage(c: Context<AppEnv>, connectionOf: ConnectionReader): void {
   if (SAFE_METHODS.has(c.req.method)) return
@@ -155,7 +155,7 @@ function refuseForeignPage(c: Context<AppEnv>, connectionOf: ConnectionReader): 
   if (!isOwn) throw new Problem(403, 'The request comes from a page of another site.')
 }
 
-/** In a time that tells nothing of where they differ. */
+/** In constant time: the duration does not tell where the texts differ. */
 function sameText(one: string, other: string): boolean {
   return timingSafeEqual(Buffer.from(secretHash(one)), Buffer.from(secretHash(other)))
 }

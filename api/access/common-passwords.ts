@@ -1,4 +1,5 @@
-// Passwords of at least eight characters, or their letters, that every list of common passwords has near its top.
+// Passwords, or the letters in them, that stand near the top of every list of common passwords. All have eight characters
+// or more.
 
 export const COMMON_PASSWORDS: ReadonlySet<string> = new Set(
   `12345678 123456789 1234567890 87654321 987654321 11111111 00000000 12341234 11223344 12344321 1q2w3e4r 1q2w3e4r5t

@@ -1,5 +1,5 @@
-// The first start makes the user `admin`. A password that is made here is shown once, on the terminal and not in the
-// log; either way it must be changed at the first login.
+// The first start creates the user `admin`. A generated password is shown once, on the terminal and not in the log. Any
+// first password must be changed at the first login.
 
 import { anyUser, createFirstUser } from '../../db/access/users.ts'
 import { appendAudit } from '../../db/audit.ts'
@@ -8,7 +8,7 @@ import { hashPassword, makePassword } from './passwords.ts'
 
 const USERNAME = 'admin'
 
-/** Does nothing when there are users. Of processes that start together, one makes the user. */
+/** Does nothing when there are users. When processes start together, one of them creates the user. */
 export async function ensureFirstAdmin(
   db: Db,
   adminPassword: string | null,

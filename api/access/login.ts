@@ -1,5 +1,5 @@
-// Logging in: throttled by user name and by address, with the same answer and time for a user who does not exist.
-// What was typed as a user name is not written down when nobody has it: it may be a password.
+// Logging in. Attempts are throttled by user name and by address. A user who does not exist gets the same answer after the
+// same time as a wrong password. An unknown user name is never recorded, because it may be a password.
 
 import { countAttempt, type ThrottleRule, takeBackAttempt } from '../../db/access/login-throttle.ts'
 import { createUserSession } from '../../db/access/user-sessions.ts'
@@ -29,7 +29,7 @@ export async function logIn(deps: LoginDeps, credentials: Credentials, address: 
   return openSession(deps, user, address)
 }
 
-/** Whose name and password these are; null when they do not match. Throws Problem 429. */
+/** The user with this name and password; null when there is none. Throws Problem 429. */
 export async function userOf(
   deps: LoginDeps,
   credentials: Credentials,
@@ -61,8 +61,8 @@ export async function userOf(
 }
 
 /**
- * The seconds of the block that begins with this attempt, unless its password is right; 0 for none. Throws Problem 429
- * while one lasts: the trail has the block, and what is refused by it cannot make the trail grow.
+ * The seconds of the block that begins with this attempt if its password is wrong; 0 for none. Throws Problem 429 while a
+ * block lasts: the audit records the block once, and refused attempts add no entries.
  */
 async function countOrRefuse({ db, log }: LoginDeps, key: string, rule: ThrottleRule): Promise<number> {
   const verdict = await countAttempt(db, key, rule)
@@ -83,7 +83,7 @@ async function openSession({ db }: LoginDeps, user: User, address: string): Prom
   return { user, secret, expires_at }
 }
 
-/** A cookie's value, and when the session of it ends. */
+/** The value of a new cookie, and when its session ends. */
 export async function newSession(db: Db): Promise<{ readonly secret: string; readonly expires_at: string }> {
   const expiresAt = (await databaseNow(db)) + SESSION_LIFE_MS
   return { secret: newSecret(), expires_at: new Date(expiresAt).toISOString() }

@@ -1,5 +1,5 @@
-// Passwords: Argon2id with the cost that OWASP asks for, kept as a PHC string, and the few rules for a new one. A login
-// of a user who does not exist costs the same time as one with a wrong password.
+// Passwords: Argon2id with the cost that OWASP recommends, stored as a PHC string, and the few rules for a new password.
+// Checking the password of a user who does not exist takes as long as checking a wrong one.
 
 import { argon2, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ const COST = { memory: 19_456, passes: 2, parallelism: 1 } as const
 const SALT_BYTES = 16
 const HASH_BYTES = 32
 const MIN_LENGTH = 8
-/** Long enough for any passphrase, short enough to cost nothing. */
+/** Long enough for any passphrase, short enough to hash quickly. */
 const MAX_LENGTH = 256
 
 export async function hashPassword(password: string): Promise<string> {
@@ -24,7 +24,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/
 
-/** `stored` null: the user does not exist; the answer is false after the same time. */
+/** `stored` null: the user does not exist, and the answer is false after the same time. */
 export async function verifyPassword(password: string, stored: string | null): Promise<boolean> {
   const parts = stored === null ? null : PHC.exec(stored)
   if (parts === null) {
@@ -47,7 +47,7 @@ async function digest(
   return derive('argon2id', { message, nonce, tagLength: HASH_BYTES, ...cost })
 }
 
-/** PHC strings have base64 without padding. */
+/** PHC strings use base64 without padding. */
 function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
 }

@@ -1,4 +1,4 @@
-// The check that stands in front of every operation: may the one who asks do this?
+// The check in front of every operation: does the principal have the permissions that it needs?
 
 import type { Context, MiddlewareHandler } from 'hono'
 import { Problem } from '../http/problem.ts'
@@ -8,7 +8,7 @@ import type { AppEnv, Principal } from './principal.ts'
 /** Bearer token or session cookie. */
 export const secured: Record<string, string[]>[] = [{ bearer: [] }, { session: [] }]
 
-/** The part of a route that says who may call it: to the check, and to readers of the OpenAPI document. */
+/** The part of a route that says who may call it, both for the check and for readers of the OpenAPI document. */
 export function needs(permission: Permission) {
   return { security: secured, middleware: requires(permission), 'x-permission': permission }
 }
@@ -22,7 +22,7 @@ export function requires(...permissions: readonly Permission[]): MiddlewareHandl
   }
 }
 
-/** For what a page offers; the operation behind it checks by itself. */
+/** Decides what a page offers. The operation behind it checks again. */
 export function may(c: Context<AppEnv>, permission: Permission): boolean {
   return c.get('principal').permissions.has(permission)
 }

@@ -1,4 +1,4 @@
-// What there is to be allowed, and what each role and token may do.
+// The permissions, and which of them each role and each token has.
 
 import type { MadeApiToken } from '../../db/access/api-tokens.ts'
 import type { UserRole } from '../../db/schema.ts'
@@ -27,7 +27,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<UserRole, readonly Permission[]>>
   viewer: ['read'],
 }
 
-/** What a token is good for now: no more than the person who made it, and nothing when that person is gone. */
+/** What a token may do now: no more than the person who made it, and nothing once that person is deleted. */
 export function permissionsOfToken({ scopes, maker }: MadeApiToken): readonly Permission[] {
   const own = scopes.filter(isPermission)
   if (maker === 'program') return own

@@ -1,5 +1,5 @@
-// The cookie of a login. Behind TLS it has the __Host- prefix and is Secure; over plain HTTP, which is meant for
-// loopback, browsers would not keep such a cookie. Its value is random and means nothing by itself.
+// The cookie of a login. Behind TLS it has the __Host- prefix and is Secure. Over plain HTTP, which is meant for loopback,
+// browsers would not keep such a cookie, so it has neither. Its value is random and has no meaning.
 
 import { createHash, randomBytes } from 'node:crypto'
 import type { Context } from 'hono'
@@ -22,7 +22,7 @@ export function secretHash(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
-/** Over TLS the name without the prefix is not looked at: a sibling host can set a cookie of that name for this one. */
+/** Over TLS the name without the prefix is ignored: another host of the same domain can set a cookie of that name. */
 export function readSessionCookie(c: Context<AppEnv>, isSecure: boolean): string | undefined {
   return isSecure ? getCookie(c, NAME, 'host') : getCookie(c, NAME)
 }

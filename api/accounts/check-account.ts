@@ -1,6 +1,6 @@
-// Accounts tried against their provider, by an activity, where the provider's code is: saved ones, and for "Test
-// connection" credentials that nobody has saved yet. The activity finds those as a sealed draft (db/accounts/account-drafts.ts)
-// that is gone when the answer is there.
+// Checks accounts against their provider. An activity does it, because the API has no provider's code. "Test connection"
+// checks credentials before they are saved: the activity finds them as a sealed draft (db/accounts/account-drafts.ts), which
+// is deleted as soon as the answer arrives.
 
 import type { z } from 'zod'
 import { type AccountDraft, deleteDraft, saveDraft } from '../../db/accounts/account-drafts.ts'
@@ -12,7 +12,7 @@ import type { Vault } from '../../db/secrets/vault.ts'
 import { accountCheckSchema, type newAccountSchema } from '../schemas/accounts.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 
-/** A provider that does not answer must not hold the request for ever. */
+/** A provider that does not answer must not keep the request open forever. */
 const CHECK_TIMEOUT_MS = 40_000
 const WORKER_WITHIN_MS = 10_000
 
@@ -48,7 +48,7 @@ export function tryAccount(
   return tryDraft(deps, { name, provider, credentials, settings })
 }
 
-/** Other settings with the credentials that an account has; this process does not open them. Throws as above. */
+/** Tries other settings with the stored credentials, which this process does not open. Throws as above. */
 export function trySettings(
   deps: TrialDeps,
   { id, name, provider }: Pick<Account, 'id' | 'name' | 'provider'>,

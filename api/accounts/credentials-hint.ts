@@ -1,4 +1,4 @@
-// What people may see of an account's credentials: whose they are. Never a part of a secret.
+// What people may see of an account's credentials: who they belong to, and never a part of a secret.
 
 import { z } from 'zod'
 import type { Credentials } from '../../db/accounts/credentials.ts'

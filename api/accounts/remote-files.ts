@@ -1,4 +1,4 @@
-// What is at a destination now, and what a prune would do there: asked of the provider by an activity, because the API
+// Asks which files are at a destination, and what a prune would delete there. An activity asks the provider, because the API
 // process has neither a provider's code nor opened credentials.
 
 import type { z } from 'zod'
@@ -7,7 +7,7 @@ import type { PreviewInput } from '../../workflows/retention/plan-prune.ts'
 import { prunePreviewSchema, remoteFilesSchema } from '../schemas/bindings.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 
-/** A folder of many thousand files takes a provider a while. */
+/** A provider takes a while to list many thousand files. */
 const LISTING_TIMEOUT_MS = 90_000
 const WORKER_WITHIN_MS = 10_000
 

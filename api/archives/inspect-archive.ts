@@ -1,6 +1,6 @@
-// The look at an archive before a run is accepted; where somebody can see it, it is kept in the same step. This process
-// itself looks where it runs beside the worker; else the worker that has the archive is asked, and when none answers
-// within two seconds the run is accepted without a pin, and says later what is wrong.
+// Inspects an archive before a run is accepted, and pins it in the same step. This process inspects it itself where it runs
+// beside the worker. Otherwise it asks the worker that has the archive. When no worker answers within two seconds, the run is
+// accepted without a pin and reports later what is wrong.
 
 import { z } from 'zod'
 import type { Config } from '../../db/process/config.ts'
@@ -23,7 +23,7 @@ const keptSchema = z.object({
 })
 
 const findingSchema = z.union([
-  // A worker of an earlier version keeps nothing, and says nothing of it.
+  // A worker of an earlier version pins nothing and does not answer with `kept`.
   z.object({ ok: z.literal(true), size: z.number(), kept: keptSchema.nullish() }),
   z.object({ ok: z.literal(false), code: z.enum(ERROR_CODES), message: z.string() }),
 ])
@@ -47,26 +47,26 @@ export interface LocalArchives {
 export type ArchiveToInspect = {
   readonly archive: string
   readonly archive_task_queue: string | null
-  /** Of a run that may have the archive pinned. */
+  /** The run that may already have a pin on the archive. */
   readonly run_id: string
-  /** Links the archive for this run as well; the link has to be noted in the run's row, or dropped. */
+  /** Also links the archive for this run. The caller has to note the link in the run's row, or drop it. */
   readonly keep: boolean
 }
 
-/** `fault` null: nothing is wrong with the archive, or nobody could look. `kept` null: nobody keeps it, or it was pinned before. */
+/** `fault` null: nothing is wrong, or nobody could inspect the archive. `kept` null: it is not pinned, or was before. */
 export type Inspection = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
 
 export type InspectDeps = {
   readonly temporal: Pick<TemporalClient, 'runActivity'>
   readonly config: Pick<Config, 'taskQueue'>
   readonly log: Logger
-  /** The archives on this process's own disk; missing where it sees none, and a worker is asked. */
+  /** The archives on this process's own disk. Missing where it has none: a worker is asked then. */
   readonly archives?: LocalArchives | undefined
 }
 
 const UNSEEN: Inspection = { fault: null, kept: null }
 
-/** With `canAsk` false no worker is asked: Temporal is known to be away. */
+/** `canAsk` false: Temporal is known to be away, and no worker is asked. */
 export async function inspectArchive(
   deps: InspectDeps,
   { archive_task_queue, ...question }: ArchiveToInspect,
@@ -75,7 +75,7 @@ export async function inspectArchive(
   const { temporal, config, log, archives } = deps
   try {
     if (archives?.sees(archive_task_queue) === true) {
-      // A disk that hangs must not hold the answer up.
+      // A disk that hangs must not delay the answer.
       return inspectionOf(await inTime(archives.inspectArchive(question), LOOK_MS, diskHangs))
     }
     if (!canAsk) return UNSEEN
@@ -96,7 +96,7 @@ export async function inspectArchive(
   }
 }
 
-/** Removes a link that no row names, and never fails: what stays is found by the sweep. */
+/** Removes a link that no row names. Never fails: the sweep finds what is left. */
 export async function dropLink(
   { temporal, config, log, archives }: InspectDeps,
   run: { readonly id: string; readonly archive_task_queue: string | null },

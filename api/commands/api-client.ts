@@ -1,5 +1,5 @@
-// The commands' way to the API: JSON over HTTP with the token from the environment or a file. Problem documents become
-// sentences; what cannot be reached has an exit code of its own.
+// The commands' client of the API: JSON over HTTP, with the token from the environment or a file. Problem documents become
+// sentences. An API that cannot be reached has an exit code of its own.
 
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,9 +10,9 @@ import { EXIT, Failed } from './command.ts'
 export type Created<T> = { readonly made: T } | { readonly refused: string }
 
 export type ApiClient = {
-  /** Repeats what is safe to repeat while the API is away, for `patienceMs`. Throws Failed. */
+  /** While the API is away, repeats requests that are safe to repeat, for `patienceMs`. Throws Failed. */
   request<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: object): Promise<T>
-  /** POST; says why when it collides with what is there. */
+  /** Sends a POST. A conflict with what exists is an answer, with its reason. */
   create<T>(path: string, schema: z.ZodType<T>, body: object): Promise<Created<T>>
 }
 
@@ -80,7 +80,7 @@ export async function createApiClient(options: ApiClientOptions): Promise<ApiCli
   return client
 }
 
-/** 409: what was to be made collides with what is there. */
+/** 409: it conflicts with what exists. */
 class Conflict extends Failed {}
 
 function rootUrl(text: string): URL {

@@ -1,4 +1,4 @@
-// What all commands share: exit codes, where text goes, and the failure that ends one.
+// What all commands share: exit codes, output, and the failure that ends a command.
 
 export const EXIT = { ok: 0, failed: 1, badInput: 2, unreachable: 3 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]

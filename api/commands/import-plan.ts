@@ -1,6 +1,6 @@
-// From odoo-backup-app's data to ours: a pure plan of what is created, and what each account still needs. Its instances
-// share one remote folder by default, and remote retention counted every file in it; here each gets a folder of its own.
-// All of it is held against the schemas of the API: what those refuse is never in the plan.
+// Plans an import from odoo-backup-app's data: what is created, and what each account still needs. The plan is pure. There,
+// instances share one remote folder by default, and remote retention counts every file in it. Here each instance gets its own
+// folder. Everything is checked with the API's schemas, and the plan leaves out what they refuse.
 
 import { z } from 'zod'
 import { folderPattern, mayCoincide } from '../../db/instances/folder-pattern.ts'
@@ -16,7 +16,7 @@ export type PlannedAccount = {
   readonly provider: ProviderKind
   readonly credentials: Readonly<Record<string, unknown>>
   readonly settings: Readonly<Record<string, unknown>>
-  /** What must be entered before it can be made; nothing when it can. */
+  /** What must be entered before the account can be created; empty when nothing is missing. */
   readonly needs: readonly string[]
 }
 
@@ -32,13 +32,13 @@ export type ImportPlan = {
   readonly instances: readonly { readonly slug: string; readonly name: string }[]
   readonly accounts: readonly PlannedAccount[]
   readonly bindings: readonly PlannedBinding[]
-  /** What is left out or becomes different, and why. */
+  /** What is left out or changed, and why. */
   readonly notes: readonly string[]
-  /** Bindings that cannot be made here as they are, and why: somebody has to make them. */
+  /** Bindings that cannot be created as they are, and why. A person has to create them. */
   readonly refused: readonly string[]
 }
 
-/** By the name of an account: what a person adds to it. */
+/** What a person adds to an account, by the account's name. */
 export const additionsSchema = z.record(
   z.string(),
   z.strictObject({
@@ -94,7 +94,7 @@ function bindingRefusal(binding: PlannedBinding, accepted: readonly PlannedBindi
   return clash === undefined ? null : `"${clash.slug}" may use the same folder ${values.remote_path}`
 }
 
-/** Names need not be unique there. */
+/** odoo-backup-app allows several accounts of one name. */
 function uniqueNames(accounts: readonly SourceAccount[]): ReadonlyMap<number, string> {
   const taken = new Set<string>()
   return new Map(
@@ -120,7 +120,7 @@ function plannedAccount(account: SourceAccount, name: string, additions: Additio
     ...(account.credentials === null && added?.credentials === undefined
       ? ['the key does not open its credentials']
       : []),
-    // One line a part, however many faults it has: their messages may not quote what is a secret.
+    // One line per part, however many faults it has: their messages may not quote a secret.
     ...new Set(
       (parsed.error?.issues ?? []).map(({ path: [part], message }) => neededOf(provider, part, message)),
     ),
@@ -148,7 +148,7 @@ const SETTINGS_NEEDED: Readonly<Record<ProviderKind, string>> = {
   onedrive: 'settings { drive: { user }, { drive_id } or { site_id } }',
 }
 
-/** The fields that ours have in common with theirs. */
+/** The fields that both programs have. */
 function usableCredentials(
   provider: ProviderKind,
   given: Readonly<Record<string, unknown>> | null,
@@ -162,7 +162,7 @@ function usableCredentials(
     case 'dropbox':
       return given.refresh_token ? pick('refresh_token', 'app_key', 'app_secret') : pick('access_token')
     case 'onedrive':
-      // 'common' was its default and names no directory.
+      // 'common' is the default there and names no directory.
       return given.tenant_id === 'common'
         ? pick('client_id', 'client_secret')
         : pick('tenant_id', 'client_id', 'client_secret')
@@ -200,7 +200,7 @@ function plannedBindings(
   return [...planned.values()]
 }
 
-/** The folder as it was, when no other instance uses it in this account; a folder beneath it otherwise. */
+/** The folder stays when no other instance uses it in this account. Otherwise it becomes a folder below it. */
 function ownFolder(
   binding: SourceBinding,
   all: readonly SourceBinding[],

@@ -1,5 +1,5 @@
-// Carries an import out through the API. What is there already stays as it is, so it may be run again, also after it was
-// cut off. An account is what its name and provider say: one of the same name at another provider is never bound to.
+// Carries out an import through the API. What exists already is left alone, so an import may be repeated, also after it broke
+// off. Accounts are matched by name and provider: nothing is ever bound to an account of the same name at another provider.
 
 import { z } from 'zod'
 import type { ProviderKind } from '../../workflows/types.ts'
@@ -15,11 +15,11 @@ const accountPage = z.object({ items: z.array(accountSchema), next_cursor: z.str
 type There = { readonly id: string; readonly provider: ProviderKind }
 
 export type BroughtOver = {
-  /** Accounts that still need something, by name; their bindings are not made. */
+  /** Accounts that still need something, by name. Their bindings are not created. */
   readonly waiting: readonly string[]
 }
 
-/** Throws Failed; before anything is made when an account is there under the same name at another provider. */
+/** Throws Failed. When an account of the same name exists at another provider, it does so before anything is created. */
 export async function bringOver(plan: ImportPlan, client: ApiClient, output: Output): Promise<BroughtOver> {
   const there = await accountsThere(client)
   for (const account of plan.accounts) refuseOther(account, there.get(account.name), 'Nothing was changed.')
@@ -38,7 +38,7 @@ export async function bringOver(plan: ImportPlan, client: ApiClient, output: Out
   for (const instance of plan.instances) await make('/api/instances', instanceSchema, instance)
   const ids = new Map<number, string>()
   for (const account of plan.accounts) {
-    // One that somebody completed here by hand is as good as one that this import makes.
+    // An account that a person completed here counts as well as one that this import creates.
     const id = there.get(account.name)?.id ?? (await makeAccount(account))
     if (id !== null) ids.set(account.source_id, id)
   }
@@ -48,7 +48,7 @@ export async function bringOver(plan: ImportPlan, client: ApiClient, output: Out
     if (needs.length > 0) return null
     const created = await make('/api/accounts', accountSchema, { name, provider, credentials, settings })
     if (created !== null) return created.id
-    // Somebody made one of that name since we looked.
+    // An account of that name was created in the meantime.
     const now = (await accountsThere(client)).get(name)
     refuseOther(account, now, 'Run this again afterwards: it goes on from here.')
     if (now === undefined) throw new Failed(EXIT.failed, `the account "${name}" is there and cannot be found`)

@@ -1,5 +1,5 @@
-// `cloud-sync import odoo-backup-app`: shows what it would bring over, and brings it over through the API
-// (import-target.ts). Whatever can be known to be wrong is said before the first thing is made.
+// `cloud-sync import odoo-backup-app`: shows what it would import, and imports it through the API (import-target.ts). It
+// reports every problem that can be known before it creates anything.
 
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -30,7 +30,7 @@ export async function importCommand(args: readonly string[], output: Output): Pr
   return waiting.length === 0 && plan.refused.length === 0 ? EXIT.ok : EXIT.failed
 }
 
-/** A name that is misspelt would leave its account without what it needs. */
+/** A misspelt name would leave its account without what it needs. */
 function refuseUnknown(additions: Additions, { accounts }: ImportPlan): void {
   const unknown = Object.keys(additions).filter((name) => !accounts.some((account) => account.name === name))
   if (unknown.length === 0) return

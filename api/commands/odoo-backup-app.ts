@@ -120,7 +120,7 @@ function openCredentials(key: string, token: string): Readonly<Record<string, un
   try {
     return credentialsMap.parse(JSON.parse(fernetOpen(key, token)))
   } catch (error) {
-    // Sealed with another key, or no map: the account is named as one that needs its credentials again.
+    // Sealed with another key, or not a map: the account needs its credentials again.
     if (error instanceof FernetError || error instanceof z.ZodError || error instanceof SyntaxError)
       return null
     throw error

@@ -1,5 +1,5 @@
-// `cloud-sync rotate-key`: works on the key file and the database themselves, beside the running program. The key is
-// never shown: keys are named by their fingerprints.
+// `cloud-sync rotate-key`: works directly on the key file and the database, beside the running program. It never shows a key,
+// only its fingerprint.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

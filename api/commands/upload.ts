@@ -1,5 +1,5 @@
-// `cloud-sync upload`: reports a finished backup to the API and, with --wait, follows it to its end. The run's ID is
-// made here, so that a request that is repeated after a lost answer starts no second upload.
+// `cloud-sync upload`: reports a finished backup to the API and, with --wait, follows the run to its end. The command makes
+// the run's ID itself, so that a request that is repeated after a lost answer starts no second upload.
 
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -79,13 +79,13 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** A file that is there is named by its full path; anything else is left for the worker to find under BACKUP_ROOT. */
+/** The full path of a file that exists here. Anything else stays as it is: the worker looks for it under BACKUP_ROOT. */
 function archivePath(file: string): string {
   const path = resolve(file)
   return existsSync(path) ? path : file
 }
 
-/** Null where the file may be deleted: it is linked, or owed to nobody. */
+/** Null when the file may be deleted: it is linked, or no destination needs it any more. */
 function keepingAdvice({ id, pin, cloud_status }: Run): string | null {
   if (pin === 'linked' || cloud_status !== 'pending') return null
   if (pin === 'original') {
@@ -94,7 +94,7 @@ function keepingAdvice({ id, pin, cloud_status }: Run): string | null {
   return `accepted, but not kept yet, because nobody could see the file: keep it until the run says otherwise (GET /api/runs/${id}?wait=pinned)`
 }
 
-/** Prints a destination's line whenever its status, or a whole percent of its progress, has changed. */
+/** Prints a line per destination whenever its status or its whole percentage has changed. */
 function createReport(output: Output): (run: Run) => void {
   const printed = new Map<string, string>()
   return (run) => {

@@ -1,5 +1,5 @@
-// Where a request comes from: address, whether it came over TLS, and under which host name. X-Forwarded-* headers are
-// believed only when the connection itself comes from a proxy of TRUSTED_PROXIES; anybody can write such headers.
+// Where a request comes from: its address, whether it came over TLS, and the host name. X-Forwarded-* headers count only when
+// the connection itself comes from a proxy in TRUSTED_PROXIES, because anybody can write such headers.
 
 import { BlockList, isIP } from 'node:net'
 import type { Context } from 'hono'
@@ -32,8 +32,8 @@ export function createConnectionReader(trustedProxies: readonly string[]): Conne
     const direct = { address: peer, isSecure: false, host: c.req.header('host') ?? new URL(c.req.url).host }
     if (!isProxy(peer)) return direct
     const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => bareAddress(hop.trim()))
-    // From the right: the nearest hop that is no proxy of ours is the client. Where that is no address, what stands
-    // further left is not looked at: the client may have written it.
+    // Read from the right: the nearest hop that is none of our proxies is the client. When that is no address, the entries
+    // further left are ignored, because the client may have written them.
     const client = hops.findLast((hop) => !isProxy(hop))
     return {
       address: client !== undefined && isIP(client) !== 0 ? client : peer,
@@ -50,7 +50,7 @@ function bareAddress(text: string): string {
   return isIP(address) === 6 ? canonicalIpv6(address) : address
 }
 
-/** In the one form that everything is compared in. */
+/** The one spelling in which addresses are compared. */
 function canonicalIpv6(address: string): string {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(canonical) ?? []
@@ -62,7 +62,7 @@ function canonicalIpv6(address: string): string {
   return bytes.join('.')
 }
 
-/** What one party holds of addresses: an IPv4 address, or the first 64 bits of an IPv6 address. */
+/** The addresses that one party has: an IPv4 address, or the first 64 bits of an IPv6 address. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address
   const [head = '', tail] = address.split('::')

@@ -1,22 +1,22 @@
-// Server-sent events to one browser. Messages wait in a mailbox with one place a subject: a slow reader gets the latest
-// of each and never makes the queue grow. Every few seconds, whether much is sent or nothing, the login is looked at
-// again, and nothing more is sent when it is gone. Where there was nothing to say, a comment goes out then, so that
-// proxies keep the connection and a reader that has vanished is noticed.
+// Server-sent events to one browser. Messages wait in a mailbox that holds one message per subject: a slow reader gets the
+// latest of each, and the queue never grows. The login is checked every few seconds, and the stream ends when it is gone. A
+// comment is sent when there was no event, so that proxies keep the connection and a vanished reader is noticed. The events
+// are written here and not by hono's streamSSE, which would send the text of an internal error to the browser.
 
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
 import type { Logger } from '../../db/process/log.ts'
 import type { AppEnv } from '../access/principal.ts'
 
-/** `data` is sent as JSON, but markup of a page as it is. */
+/** `data` is sent as JSON, `markup` as it is. */
 export type StreamMessage =
   | { readonly event: string; readonly data: object }
   | { readonly event: string; readonly markup: string }
 
 export interface Mailbox {
-  /** Replaces what waits under the same subject. */
+  /** Replaces the waiting message of the same subject. */
   put(subject: string, message: StreamMessage): void
-  /** Ends the stream after what waits was sent. */
+  /** Ends the stream after the waiting messages are sent. */
   end(): void
 }
 
@@ -30,7 +30,7 @@ export type EventStream = {
   readonly heartbeatMs?: number
 }
 
-/** A login that was taken away gets nothing more after this long. */
+/** A login that was revoked gets nothing more after this time. */
 export const HEARTBEAT_MS = 15_000
 
 export function streamEvents(
@@ -38,9 +38,9 @@ export function streamEvents(
   { open, isAllowed, log, heartbeatMs = HEARTBEAT_MS }: EventStream,
 ): Response {
   c.header('content-type', 'text/event-stream; charset=utf-8')
-  // Told to nginx, which would collect the events otherwise.
+  // For nginx, which would buffer the events otherwise.
   c.header('x-accel-buffering', 'no')
-  // Nobody would read a body, or say that it is not wanted.
+  // Nobody would read the stream or close it.
   if (c.req.method === 'HEAD') return c.body(null)
   return stream(
     c,
@@ -52,7 +52,7 @@ export function streamEvents(
         mailbox.end()
       })
       try {
-        // What a browser waits before it connects again.
+        // How long a browser waits before it reconnects.
         await channel.write('retry: 3000\n\n')
         let checkAt = performance.now() + heartbeatMs
         for (;;) {
@@ -75,8 +75,8 @@ export function streamEvents(
 }
 
 /**
- * Puts answers that take different times into order: `ask` at each question gives a function that says, when its answer
- * is there, whether no later question was answered before.
+ * Orders answers that take different times. `ask` is called for each question; the function that it returns is called when
+ * the answer arrives, and is false when a later question was answered before.
  */
 export function createAnswerOrder(): { ask(): () => boolean } {
   let asked = 0
@@ -120,7 +120,7 @@ function createMailbox() {
       isOver = true
       wake()
     },
-    /** What waits, as soon as there is something; nothing after `ms`; 'over' when it has ended and is empty. */
+    /** The waiting messages, as soon as there are any; none after `ms`; 'over' when the mailbox is empty and has ended. */
     async take(ms: number): Promise<readonly StreamMessage[] | 'over'> {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms)

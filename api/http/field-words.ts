@@ -1,6 +1,6 @@
-// Words for people for what zod finds wrong: they follow the name of a field and speak of the request, where zod's own
-// speak of the program's types. They never quote a value, which may be a credential. Zod asks for them where a schema has no
-// words of its own, also for a check within a check, such as that of a key file inside a field.
+// What zod finds wrong, in words for people. They follow the name of a field and describe the request, where zod's own words
+// describe the program's types. They never quote a value, which may be a credential. Zod asks for them wherever a schema has
+// no words of its own, also for a check inside a check, such as that of a key file in a field.
 
 import { z } from 'zod'
 

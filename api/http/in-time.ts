@@ -1,6 +1,6 @@
-// Waits for some work until a deadline. What is late is left to itself: it goes on, and nobody hears of its outcome.
+// Waits for work until a deadline. Work that is late goes on, but its outcome is ignored.
 
-/** Rejects with what `late` makes when nothing has come of the work within `ms`. */
+/** Rejects with the error that `late` makes when the work is not done within `ms`. */
 export async function inTime<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
   const deadline = Promise.withResolvers<never>()
   const timer = setTimeout(() => deadline.reject(late()), ms)

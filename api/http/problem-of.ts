@@ -1,5 +1,5 @@
-// Everything that a handler may throw, as the problem that the caller sees. What is not known here is a fault of
-// this program: it is logged with its stack and shown as 500 without one word of it.
+// Turns everything that a handler may throw into the problem that the caller sees. An error that is unknown here is a fault of
+// this program: it is logged with its stack and shown as a bare 500.
 
 import { HTTPException } from 'hono/http-exception'
 import { DbConflict } from '../../db/conflict.ts'
@@ -10,7 +10,7 @@ import { isProblemStatus, Problem } from './problem.ts'
 
 const RETRY_AFTER = { 'retry-after': '5' }
 
-/** `where` names the request in the log: method and route, never a query string or body. */
+/** `where` names the request in the log: its method and route, never its query string or body. */
 export function problemOf(error: unknown, log: Logger, where: string): Problem {
   if (error instanceof Problem) return error
   if (error instanceof DbConflict) return conflictProblem(error)
@@ -65,7 +65,7 @@ function httpProblem(error: HTTPException): Problem {
   return isProblemStatus(status) ? new Problem(status, error.message) : new Problem(500, 'Unexpected error.')
 }
 
-/** An activity that asked the provider, and what came of it. */
+/** For an activity that asked the provider and failed. */
 function refusalProblem({ code, message, fact, advice }: ActivityRefused): Problem {
   const explanation = { fact, advice }
   switch (code) {

@@ -1,6 +1,6 @@
 // Errors of the HTTP API as RFC 9457 problem documents. A handler throws a Problem from anywhere and `problemResponse`
-// turns it into bytes; everything that is not a Problem is translated in api/http/problem-of.ts. No stack, no SQL and no
-// provider's text ever goes into one.
+// turns it into bytes. api/http/problem-of.ts translates everything that is not a Problem. No stack, no SQL and no provider's
+// text ever gets into one.
 
 import type { PinKind } from '../../db/schema.ts'
 import type { ErrorCode, Explanation } from '../../workflows/errors.ts'
@@ -44,7 +44,7 @@ export type ProblemDocument = {
   readonly run_id?: string
   /** How the archive of that run is kept. */
   readonly pin?: PinKind | null
-  /** Of the readiness: which part is away. */
+  /** Of /readyz: which part is away. */
   readonly checks?: Readonly<Record<string, string>>
 }
 
@@ -53,7 +53,7 @@ export type ProblemOptions = {
   readonly code?: ErrorCode | undefined
   readonly errors?: readonly FieldError[] | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The run that was recorded although the request as a whole was not carried out. */
+  /** The run that was recorded although the request failed. */
   readonly runId?: string | undefined
   /** Of that run. */
   readonly pin?: PinKind | null | undefined

@@ -1,6 +1,6 @@
-// Requests that Node's HTTP server refuses before the app sees them: broken, too long, too slow, or with an expectation
-// nobody can meet. They get a problem document (RFC 9457) and the security headers like any other answer, and their connection
-// is closed, because nothing says where the next request would begin.
+// Requests that Node's HTTP server refuses before the app sees them: broken, too long, too slow, or with an `Expect` header that
+// it cannot meet. They get a problem document (RFC 9457) and the security headers like any other answer. Their connection is
+// closed, because the start of the next request is unknown.
 
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -13,20 +13,20 @@ const BY_CODE: Readonly<Record<string, Problem>> = {
   ERR_HTTP_REQUEST_TIMEOUT: new Problem(408, 'The request did not arrive in time.'),
 }
 const BROKEN = new Problem(400, 'This is not a request of HTTP/1.1.')
-/** What can be parsed, but has no address that the app could be asked for: no Host, a bad one, `OPTIONS *`. */
+/** Requests that parse but have no address for the app: no Host, a bad one, or `OPTIONS *`. */
 const NO_ADDRESS = new Problem(400, 'The address or the Host header of the request is not valid.')
 const UNMET = new Problem(417, 'Only "100-continue" is understood as an expectation.')
 const NO_PROXY = new Problem(501, 'There is no tunnel here: CONNECT is not supported.')
-/** A client that still sends must be able to read why; then the connection goes. */
+/** A client that is still sending must be able to read the answer before the connection closes. */
 const LINGER_MS = 1_000
 
-/** For the listener that turns requests of Node into requests of the app. */
+/** For the listener that turns Node's requests into requests of the app. */
 export function refuseAddress(): Response {
   const { status, headers, body } = refusal(NO_ADDRESS)
   return new Response(body, { status, headers })
 }
 
-/** Answers what the server refuses by itself. To be called before the server listens. */
+/** Answers what the server itself refuses. Call it before the server listens. */
 export function answerRefusals(server: Server): void {
   const answers = new WeakMap<Duplex, ServerResponse>()
   server.on('request', (request: IncomingMessage, answer: ServerResponse) => {
@@ -34,7 +34,7 @@ export function answerRefusals(server: Server): void {
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const answer = answers.get(socket)
-    // An answer that has begun cannot become another one.
+    // An answer that has begun cannot be replaced.
     const isMidAnswer = answer?.headersSent === true && !answer.writableFinished
     if (error.code === 'ECONNRESET' || !socket.writable || isMidAnswer) socket.destroy()
     else writeAndClose(socket, BY_CODE[error.code ?? ''] ?? BROKEN)

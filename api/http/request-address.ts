@@ -1,6 +1,6 @@
-// What the address of a request may hold. An ID that is longer than any ID, or has a NUL in it, names nothing: that is a 404
-// and no question for the database. A query field that an operation of the API does not have is refused by its name: a
-// filter with a typing error must not show everything. Pages and probes read their own queries.
+// What the address of a request may contain. An ID that is too long or contains a NUL names nothing: the answer is 404 without
+// asking the database. A query field that an operation of the API does not have is refused by name, because a misspelt filter
+// must not show everything. Pages and probes read their own queries.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { MiddlewareHandler } from 'hono'
@@ -11,7 +11,7 @@ import { invalidInput, Problem } from './problem.ts'
 
 const LONGEST_SEGMENT = 200
 
-/** `app` may get its routes later: they are looked at when the first request is there. */
+/** `app` may get its routes later: they are read at the first request. */
 export function checkAddress(app: OpenAPIHono<AppEnv>): MiddlewareHandler<AppEnv> {
   let fields: ReadonlyMap<string, ReadonlySet<string>> | undefined
   return async (c, next) => {
@@ -35,7 +35,7 @@ function isNoId(segment: string): boolean {
     const text = decodeURIComponent(segment)
     return text.length > LONGEST_SEGMENT || text.includes('\0')
   } catch {
-    // Not a text in UTF-8.
+    // It is not UTF-8.
     return true
   }
 }
@@ -46,7 +46,7 @@ function refuseUnknown(given: URLSearchParams, known: ReadonlySet<string>): void
   throw invalidInput(unknown.map((name) => ({ path: name, message: 'is not known' })))
 }
 
-/** A field without a value, as forms and templates send it (`?status=&cursor=`), is one that was not given. */
+/** A field without a value, as forms and templates send it (`?status=&cursor=`), counts as missing. */
 function withoutEmptyFields(request: Request): Request {
   const url = new URL(request.url)
   const given = [...url.searchParams]
@@ -56,7 +56,7 @@ function withoutEmptyFields(request: Request): Request {
   return new Request(url, { headers: request.headers, signal: request.signal })
 }
 
-/** By method and path as the router has it: of the operations under /api. */
+/** The operations under /api, by method and by the router's path. */
 function queryFields(app: OpenAPIHono<AppEnv>): ReadonlyMap<string, ReadonlySet<string>> {
   const routes = app.openAPIRegistry.definitions.flatMap((each) =>
     each.type === 'route' ? [each.route] : [],

@@ -1,11 +1,11 @@
-// Reads the body of a request once, before any route sees it: no more than a limit, whatever Content-Length says, and
-// no text that PostgreSQL cannot store. hono's own body limit needs the global Request to be replaced, so it is not used.
+// Reads the body of a request once, before any route. It reads no more than a limit, whatever Content-Length says, and refuses
+// text that PostgreSQL cannot store. hono's own body limit needs the global Request to be replaced, so it is not used.
 
 import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from '../access/principal.ts'
 import { Problem } from './problem.ts'
 
-/** The largest thing that anybody sends is the key file of a service account. */
+/** The largest body is one with the key file of a service account. */
 export const MAX_BODY_BYTES = 256 * 1024
 
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
@@ -16,7 +16,7 @@ export function readBody(): MiddlewareHandler<AppEnv> {
       if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
       const text = await textOf(c.req.raw.body).catch((error: unknown) => {
         if (error instanceof Problem || !c.req.raw.signal.aborted) throw error
-        // Nobody reads the answer; it is no fault of this program either.
+        // Nobody reads the answer, and it is no fault of this program.
         throw new Problem(400, 'The connection broke before the body was complete.')
       })
       if (isJson(c.req.header('content-type'))) refuseUnstorableText(text)
@@ -26,10 +26,10 @@ export function readBody(): MiddlewareHandler<AppEnv> {
   }
 }
 
-/** The same request with a body that can be read (again). */
+/** The same request with a body that can be read again. */
 function withBody({ url, method, headers }: Request, text: string): Request {
   if (text !== '') return new Request(url, { method, headers, body: text })
-  // Clients announce JSON out of habit; no body is no body.
+  // Clients announce JSON out of habit, also without a body.
   const plain = new Headers(headers)
   plain.delete('content-type')
   return new Request(url, { method, headers: plain })
@@ -70,7 +70,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Without recursion, so that no depth of nesting overflows the stack. */
+/** Not recursive, so that deep nesting cannot overflow the stack. */
 function hasUnstorableText(root: unknown): boolean {
   const open = [root]
   while (open.length > 0) {

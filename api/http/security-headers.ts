@@ -1,10 +1,10 @@
-// Headers that every answer carries: nothing is framed, sniffed, cached by accident or loaded from elsewhere.
+// The headers of every answer: nothing is framed, sniffed, cached by accident or loaded from elsewhere.
 
 import type { MiddlewareHandler } from 'hono'
 import type { AppEnv } from '../access/principal.ts'
 import type { ConnectionReader } from './client-connection.ts'
 
-/** For JSON: nothing at all may be loaded. Pages set their own. */
+/** For JSON, which loads nothing. Pages set their own. */
 const DEFAULT_CSP = "default-src 'none'; frame-ancestors 'none'"
 
 export const DOCS_CSP = [
@@ -18,7 +18,7 @@ export const DOCS_CSP = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Also on what is answered before the app sees the request (api/http/refusals.ts). */
+/** Also for requests that are refused before the app sees them (api/http/refusals.ts). */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': DEFAULT_CSP,
   'x-content-type-options': 'nosniff',

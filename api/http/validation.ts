@@ -7,7 +7,7 @@ import { type FieldError, invalidInput } from './problem.ts'
 
 const MAX_ERRORS = 50
 
-/** `below` stands in front of every path, such as 'settings'. */
+/** `below` is put in front of every path, such as 'settings'. */
 export function fieldErrors(error: z.ZodError, below?: string): FieldError[] {
   const start = below === undefined ? [] : [below]
   return error.issues

@@ -1,6 +1,6 @@
-// Whether the parts that the program needs can be used: for probes, and for people who look at the settings. What is
-// wrong with a part stands in the log alone. A part that hangs is one that is away: no look waits longer than its deadline,
-// and looks that come meanwhile wait for the one under way, so that probes do not use up the connections.
+// Whether the parts that the program needs can be used, for probes and for the page of settings. What is wrong with a part is
+// only in the log. A part that hangs counts as away: no check waits longer than its deadline. Checks that come meanwhile share
+// the running one, so that probes do not use up the connections.
 
 import type { Db } from '../../db/database.ts'
 import { pingDatabase } from '../../db/database-server.ts'
@@ -13,13 +13,13 @@ import { NoWorkerAnswered } from '../temporal/failures.ts'
 export interface HealthCheck {
   database(): Promise<boolean>
   temporal(): Promise<boolean>
-  /** The key opens what it has sealed. */
+  /** The key opens what it sealed. */
   key(): Promise<boolean>
-  /** Somebody asks Temporal for work. */
+  /** At least one worker asks Temporal for work. */
   workers(): Promise<boolean>
 }
 
-/** Probes wait a few seconds themselves. */
+/** Probes themselves wait a few seconds. */
 const PART_DEADLINE_MS = 3_000
 
 export function createHealthCheck({

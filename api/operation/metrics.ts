@@ -1,5 +1,5 @@
-// /metrics in Prometheus' text format (exposition format 0.0.4): the state of the copies, which is what alerts are made
-// of, and the traffic of this process. Labels are names and slugs, never IDs of runs: their number stays bounded.
+// /metrics in Prometheus' text format (exposition format 0.0.4): the state of the copies, for alerts, and the traffic of this
+// process. Labels are names and slugs and never IDs of runs, so that their number stays bounded.
 
 import type { MiddlewareHandler } from 'hono'
 import type { Db } from '../../db/database.ts'
@@ -70,7 +70,7 @@ export function createTrafficMeter(): TrafficMeter {
   }
 }
 
-/** The pattern, not the path: what matched nothing is one route. */
+/** The pattern and not the path. All paths that match nothing count as one route. */
 function routeOf(routePath: string): string {
   return routePath === '/*' || routePath === '*' ? 'none' : routePath
 }

@@ -1,5 +1,5 @@
-// Whether uploads stand still because a part behind them does not answer: the one thing that no row of the database says.
-// Pages ask; there is no loop of its own, so "since" is when somebody first looked in vain.
+// Whether uploads stand still because Temporal or the workers do not answer, which no row of the database tells. It checks only
+// when a page asks, so "since" is the time of the first check that failed.
 
 import type { HealthCheck } from './health.ts'
 
@@ -10,11 +10,11 @@ export type Standstill = {
 }
 
 export interface StandstillWatch {
-  /** Null: uploads can go on. Answers from the last look for some seconds. */
+  /** Null: uploads can go on. The answer may be some seconds old. */
   check(): Promise<Standstill | null>
 }
 
-/** Every open page asks, and one look does for all of them. */
+/** Every open page asks, and all of them share one check. */
 const GOOD_FOR_MS = 5_000
 
 export function createStandstillWatch(health: Pick<HealthCheck, 'temporal' | 'workers'>): StandstillWatch {

@@ -1,5 +1,5 @@
-// /api/accounts: cloud accounts. Credentials go in and never come out; the account is tried by an activity, where the
-// provider's code and the key are.
+// /api/accounts: cloud accounts. Credentials go in and never come out. An activity checks the account, because only workers
+// have the provider's code and open credentials.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { accountShapes } from '../../db/accounts/account-shapes.ts'
@@ -183,7 +183,7 @@ function visible({ name, provider, settings, credentials_hint }: Account) {
   return { name, provider, settings, credentials_hint }
 }
 
-/** The patch, its parts checked against what an account of this provider consists of. Throws a 422. */
+/** The patch, checked with the shapes of this provider's accounts. Throws a 422. */
 function checkedPatch(account: Account, given: z.infer<typeof accountPatchSchema>): AccountPatch {
   const shapes = accountShapes[account.provider]
   const errors: FieldError[] = []

@@ -1,4 +1,4 @@
-// A change by a person or program, and its entries of the audit trail, in one transaction: neither is there without the other.
+// Makes a change and writes its audit entries in one transaction, so that neither exists without the other.
 
 import type { Transaction } from 'kysely'
 import { appendAudit } from '../../db/audit.ts'
@@ -9,7 +9,7 @@ import type { Principal } from '../access/principal.ts'
 type Entry = Omit<Parameters<typeof appendAudit>[1], 'actor'>
 type Note = (entry: Entry) => Promise<unknown>
 
-/** What `change` throws leaves nothing behind. */
+/** When `change` throws, nothing is changed and nothing is noted. */
 export function audited<T>(
   db: Db,
   { actor }: Pick<Principal, 'actor'>,

@@ -1,4 +1,4 @@
-// What is at a binding's destination now, and what a prune would do there. The provider is asked by an activity: the
+// Which files are at a binding's destination, and what a prune would delete there. An activity asks the provider, because the
 // API process has neither a provider's code nor opened credentials.
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'

@@ -43,7 +43,7 @@ export const OPENAPI_INFO = {
   servers: [{ url: '/' }],
 }
 
-/** `root` is the app whose routes the document describes. */
+/** `root`: the app whose routes the document describes. */
 export function docsRoutes(root: OpenAPIHono<AppEnv>) {
   const app = new OpenAPIHono<AppEnv>()
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))

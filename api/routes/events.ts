@@ -24,7 +24,7 @@ const runEvents = createRoute({
   operationId: 'streamRun',
   summary: 'Changes of one run',
   description:
-    'A `status` event with `{ id, cloud_status, cloud_sync_status, error, updated_at }` at once and at each change, at most one a second.',
+    'A `status` event with `{ id, cloud_status, cloud_sync_status, error, updated_at }` at once and at each change, at most one per second.',
   tags,
   ...needs('read'),
   request: { params: runIdParam },
@@ -37,7 +37,7 @@ const allEvents = createRoute({
   operationId: 'streamAll',
   summary: 'All changes',
   description:
-    'A `run` event (as `status` of one run, with its instance) for each run that changes, at most one a second; a `setup` event ' +
+    'A `run` event (as `status` of one run, with its instance) for each run that changes, at most one per second; a `setup` event ' +
     '`{ kind, id, change }` for instances, accounts and bindings; a `resync` event when changes may have been missed.',
   tags,
   ...needs('read'),

@@ -1,5 +1,5 @@
-// /healthz: the process is up. /readyz: the database, Temporal and the key can be used. Both are open to everybody and
-// say nothing that an intruder could use.
+// /healthz: the process is up. /readyz: the database, Temporal and the key can be used. Both are open to everybody and reveal
+// nothing that an intruder could use.
 
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from '../access/principal.ts'

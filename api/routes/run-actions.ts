@@ -1,4 +1,4 @@
-// What may be done to a run: syncing it again, and cancelling it.
+// What can be done to a run: uploading it again, cancelling it, and ending a wait.
 
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
@@ -149,7 +149,7 @@ async function chosenAccounts(
   return lacking.length > 0 ? lacking : null
 }
 
-/** The archive is kept again where that of an earlier sync was let go. Throws a 410 where it is gone. */
+/** Pins the archive again where an earlier pin was released. Throws a 410 when the archive is gone. */
 async function keepOrRefuse(deps: AppDeps, run: Run): Promise<KeptArchive | null> {
   const { archive, archive_task_queue, id } = run
   const question = { archive, archive_task_queue, run_id: id, keep: true }
@@ -165,8 +165,8 @@ async function keepOrRefuse(deps: AppDeps, run: Run): Promise<KeptArchive | null
 }
 
 /**
- * False when there is nothing to cancel. A run that Temporal never got is cancelled without it; one that it may have got
- * is not, while it does not answer: its workflow would go on.
+ * False when there is nothing to cancel. A run that Temporal never received is cancelled without Temporal. A run that it may
+ * have received is not cancelled while Temporal is away, because its workflow would go on.
  */
 async function cancelSync(deps: AppDeps, run: Run, actor: string): Promise<boolean> {
   const { db, temporal } = deps
@@ -179,7 +179,7 @@ async function cancelSync(deps: AppDeps, run: Run, actor: string): Promise<boole
     const error = statusError('cancelled', 'The run was cancelled before it began.')
     if (await cancelRequestedStart(db, run, { actor, error })) return true
   }
-  // Where there was a start to drop, somebody has made it in the meantime.
+  // A pending start that could not be dropped was made in the meantime.
   const isCancelled =
     cancelled || (run.start_requested_at !== null && (await temporal.cancelSync(run.workflow_id)))
   if (isCancelled) await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })

@@ -83,7 +83,7 @@ export function runRoutes(deps: AppDeps) {
   const { db } = deps
   const app = new OpenAPIHono<AppEnv>()
 
-  /** With ?wait=pinned the run is answered when its archive is kept. */
+  /** With ?wait=pinned the answer waits until the archive is pinned. */
   async function waitedFor(c: Context<AppEnv, string, WaitInput>, run: Run): Promise<Run> {
     const { wait, wait_seconds: seconds } = c.req.valid('query')
     return wait === undefined ? run : waitForPin(deps, run, { seconds, signal: c.req.raw.signal })
@@ -96,7 +96,7 @@ export function runRoutes(deps: AppDeps) {
     const id = body.run_id ?? (key === undefined ? newId() : runIdOfKey(actor, key))
     const seen = await getRun(db, id)
     const isPending = seen === null || seen.start_requested_at !== null
-    // Asked first and once: a server that is away is waited for neither by each step nor with a row of the database locked.
+    // Asked first and only once, so that no later step waits for a server that is away, or does so with a locked row.
     const away = isPending ? await askWhetherAway(deps) : null
     const canAsk = away === null
     const accepted = await acceptRun(deps, { id, seen, actor, body, canAsk }).catch((error: unknown) => {
@@ -129,15 +129,15 @@ export function runRoutes(deps: AppDeps) {
   return app
 }
 
-/** What a handler of a route with `pinWaitQuery` has of it. */
+/** The input of a handler whose route has `pinWaitQuery`. */
 type WaitInput = { out: { query: z.output<typeof pinWaitQuery> } }
 
-/** One key of one caller names one run: no table of keys is needed, and none can expire. */
+/** A caller and a key always give the same run ID, so no table of keys is needed, and no key expires. */
 function runIdOfKey(actor: string, key: string): string {
   return `key-${createHash('sha256').update(`${actor}\0${key}`).digest('hex').slice(0, 32)}`
 }
 
-/** Who sent no run_id cannot make anything of one: the key is what was used before. */
+/** A caller that sent no run_id would not understand a message about one: it names the key instead. */
 function inWordsOfKey(error: unknown): unknown {
   if (!(error instanceof DbConflict) || error.kind !== 'run_id_conflict') return error
   const field = error.field === 'run_id' ? 'Idempotency-Key' : error.field
@@ -153,13 +153,13 @@ async function askWhetherAway({ temporal }: AppDeps): Promise<TemporalUnavailabl
     await temporal.check()
     return null
   } catch (error) {
-    // One that answers, and would not tell, may still take a start.
+    // A server that answers with a refusal may still accept a start.
     if (error instanceof TemporalUnavailable) return isAway(error) ? error : null
     throw error
   }
 }
 
-/** 503 with the run's ID when Temporal is away: the run is recorded, its start stays owed, and is looked after. */
+/** Throws a 503 with the run's ID when Temporal is away. The run is recorded then, and the healer makes its start later. */
 export async function startOrExplain(deps: AppDeps, run: Run): Promise<StartOutcome> {
   try {
     return await startPending(deps, run)
@@ -169,7 +169,7 @@ export async function startOrExplain(deps: AppDeps, run: Run): Promise<StartOutc
 }
 
 function startIsPending({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
-  log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays owed')
+  log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays pending')
   healer.wake()
   return new Problem(
     503,

@@ -1,6 +1,5 @@
-// /api/tokens: tokens for programs. A token is shown once, when it is made, and kept as a hash; nobody can make one
-// that may do more than himself, nor come to more by way of a user (api/routes/users.ts), nor leave one behind that
-// outlives his own rights: a person's token is worth at most what the person may do now.
+// /api/tokens: tokens for programs. A token is shown once, when it is made, and stored as a hash. Nobody can make a token with
+// permissions that they lack. A person's token never has more permissions than the person has now, so it does not outlive them.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import {
@@ -23,7 +22,7 @@ import { audited } from './audited.ts'
 
 const tags = ['Access']
 
-/** Lets scanners of leaked secrets recognise one. */
+/** Lets scanners for leaked secrets recognise a token. */
 const PREFIX = 'cloudsync_'
 
 const list = createRoute({

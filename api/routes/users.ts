@@ -1,6 +1,6 @@
-// /api/users: the people who may log in, for administrators. Nobody comes to more than he may himself by way of a user:
-// whoever makes a user, gives him a role or sets his password needs every permission of that role. One's own password is
-// changed with the old one at hand (api/routes/session.ts), so that a session that was left open is not enough.
+// /api/users: the people who may log in, for administrators. Nobody gains permissions through another user: creating a user,
+// changing a role and setting a password need every permission of that role. Changing one's own password needs the old one
+// (api/routes/session.ts), so that a session that was left open is not enough.
 
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import { createUser, deleteUser, getUser, listUsers, setPassword, setRole } from '../../db/access/users.ts'
@@ -128,7 +128,7 @@ export function userRoutes({ db }: AppDeps) {
       }
       await note({ event: 'user_updated', details })
       const changed = orNotFound(await getUser(trx, id), 'user')
-      // Somebody else may have given the user another role meanwhile.
+      // The user may have got another role in the meantime.
       if (hash !== null) refuseMoreThanOwn(principal, ROLE_PERMISSIONS[changed.role])
       return changed
     })

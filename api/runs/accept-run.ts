@@ -1,5 +1,5 @@
-// Accepting a run: the archive is kept first and the row is written next, so that the row never promises a link that is not
-// there, and a process that dies in between leaves a link that the next request or the sweep finds.
+// Accepts a run. The archive is pinned before the row is written, so that the row never names a link that does not exist. When
+// the process dies in between, the next request or the sweep finds the link.
 
 import type { z } from '@hono/zod-openapi'
 import { appendAudit } from '../../db/audit.ts'
@@ -19,11 +19,11 @@ import type { newRunSchema } from '../schemas/runs.ts'
 
 export type RunToAccept = {
   readonly id: string
-  /** The run of this ID as it was seen, null when there was none. */
+  /** The run of this ID as it was read before; null when there was none. */
   readonly seen: Run | null
   readonly actor: string
   readonly body: z.output<typeof newRunSchema>
-  /** False when Temporal is known to be away: no worker can be asked to look then. */
+  /** False when Temporal is known to be away: no worker can be asked to inspect the archive then. */
   readonly canAsk: boolean
 }
 
@@ -33,8 +33,8 @@ export type AcceptDeps = InspectDeps & {
 }
 
 /**
- * The recorded run, with its pin where the archive could be seen. Throws a 422 for an instance, account or archive that is
- * not there, and DbConflict as `recordRunToStart` does; no link is left behind by then.
+ * The recorded run, with its pin if somebody could inspect the archive. Throws a 422 for an instance, account or archive that
+ * does not exist, and DbConflict as `recordRunToStart` does. Both leave no link behind.
  */
 export async function acceptRun(deps: AcceptDeps, wanted: RunToAccept): Promise<Run> {
   const { id, seen, body, canAsk } = wanted
@@ -45,13 +45,13 @@ export async function acceptRun(deps: AcceptDeps, wanted: RunToAccept): Promise<
   if (first?.fault != null) throw invalidField('archive', first.fault.message, first.fault.code)
   const run = await recordOnce(deps, wanted, first?.kept ?? null)
   if (!isUnkept(run) || first !== null) return run
-  // Accepted when nobody could see it: whoever asks again may find that somebody can.
+  // The run was accepted when nobody could inspect its archive. A repeated request may find a worker that can.
   const again = { ...question, archive: run.archive, archive_task_queue: run.archive_task_queue }
   const { kept } = await inspectArchive(deps, again, { canAsk })
   return kept === null ? run : noteOrDrop(deps, run, kept, wanted.actor)
 }
 
-/** Records the run once. The link that was made for it is its pin, or is gone afterwards. */
+/** Records the run once. Afterwards the new link is the run's pin, or is removed. */
 async function recordOnce(
   deps: AcceptDeps,
   { id, actor, body }: RunToAccept,
@@ -81,7 +81,7 @@ async function recordOnce(
     })
     return created || kept === null ? run : await noteOrDrop(deps, run, kept, actor)
   } catch (error) {
-    // Any other error may hide that the row was written, with this link in it: the sweep will know.
+    // After any other error, the row may have been written and name this link. The sweep decides about it.
     if (error instanceof DbConflict) {
       await dropLink(deps, { id, archive_task_queue: archive_task_queue ?? null }, kept)
     }
@@ -89,7 +89,7 @@ async function recordOnce(
   }
 }
 
-/** The pin of a run that is recorded stands; where it has none it gets this one. Resolves with the run as it is then. */
+/** Notes the pin if the run has none, and removes the link otherwise. Resolves with the run as it is then. */
 export async function noteOrDrop(deps: AcceptDeps, run: Run, kept: KeptArchive, actor: string): Promise<Run> {
   const isNoted =
     isUnkept(run) &&
@@ -103,7 +103,7 @@ function isUnkept({ pin, cloud_status }: Run): boolean {
   return pin === null && cloud_status === 'pending'
 }
 
-/** A run that has found its archive before is of that file; nothing is known of one that has not. */
+/** True also when the run has not found its archive yet, because nothing is known of the file then. */
 function isSameFile({ size, archive_mtime_ns }: Run, kept: KeptArchive): boolean {
   if (size === null || archive_mtime_ns === null) return true
   return size === kept.size && archive_mtime_ns === kept.archive_mtime_ns

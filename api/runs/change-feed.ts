@@ -1,6 +1,5 @@
-// Changes as they reach browsers: one reader of the database for all of them, however many watch. A run that changes
-// is read at most once a second; a watcher that is slow misses states in between, never the last one, and holds no
-// more memory than that one.
+// Passes the database's changes on to all watchers, with one reader for all of them. A changed run is read at most once per
+// second. A slow watcher misses states in between but never the last one, and needs no memory beyond that one.
 
 import type { Db } from '../../db/database.ts'
 import { listenForChanges, type SetupChange } from '../../db/notifications.ts'
@@ -11,17 +10,17 @@ import type { Run } from '../../db/schema.ts'
 export type FeedEvent =
   | { readonly type: 'run'; readonly run: Run }
   | { readonly type: 'setup'; readonly change: SetupChange }
-  /** Announcements may have been missed: read again what is shown. */
+  /** Announcements may have been missed: watchers read again what they show. */
   | { readonly type: 'resync' }
   | { readonly type: 'end' }
 
 export type Watcher = (event: FeedEvent) => void
 
 export interface ChangeFeed {
-  /** Every change; `runId` limits it to one run, which is told at once. Returns the function that ends it. */
+  /** All changes, or with `runId` those of one run, whose state is sent at once. Returns the function that ends it. */
   watch(watcher: Watcher, runId?: string): () => void
   readonly watcherCount: number
-  /** Tells every watcher that it is over. */
+  /** Ends every watch. */
   stop(): Promise<void>
 }
 
@@ -92,7 +91,7 @@ export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: L
     watch(watcher, runId) {
       const entry = { watcher, runId }
       watching.add(entry)
-      // What the caller has read may be older than the watch.
+      // The run may have changed between the caller's read and this watch.
       if (runId !== undefined) noteRun(runId)
       return () => void watching.delete(entry)
     },

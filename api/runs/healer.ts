@@ -1,8 +1,8 @@
-// Looks after runs that nobody else does: those whose start Temporal never got (the API died, or Temporal was away,
-// between the row and the start), those whose workflow is gone while the database still waits for it (terminated by an
-// operator, or lost with the server's data), and kept archives that nobody lets go. Runs at the start of the API, soon
-// after a start that failed, and once a minute. Any number of API processes may do it at once: a start is made under
-// the lock of its row, a run is settled only as it was seen, and Temporal takes one workflow for an archive.
+// Repairs runs that would stay pending forever, and releases pins that nobody else releases. Repaired are runs whose start
+// Temporal never received, because the API died or Temporal was away after the row was written, and runs whose workflow is gone,
+// because it was terminated or the server's data was lost. The healer works when the API starts, soon after a start that failed,
+// and once per minute. Several API processes may do so at once: a start is made under the lock of its row, a run is settled only
+// if it is unchanged, and Temporal accepts one open workflow per run.
 
 import type { Db } from '../../db/database.ts'
 import type { Config } from '../../db/process/config.ts'
@@ -17,21 +17,21 @@ import { sweepOrphans, sweepPins } from './pin-sweep.ts'
 import { startPending } from './starter.ts'
 
 export interface RunHealer {
-  /** Looks again soon: a start has just failed. */
+  /** Works again soon, because a start has just failed. */
   wake(): void
-  /** Resolves when the look that is under way has ended; there is none after it. */
+  /** Resolves when the running round has ended. There is none after it. */
   stop(): Promise<void>
 }
 
 export type HealerTimes = {
-  /** Between two looks when all is well. */
+  /** Between two rounds when all is well. */
   readonly everyMs: number
-  /** The pause before a look that was asked for, and after a failure; there it doubles up to `longestPauseMs`. */
+  /** Before a round that was asked for, and after a failed one. After each failure it doubles, up to `longestPauseMs`. */
   readonly firstPauseMs: number
   readonly longestPauseMs: number
-  /** An open run writes its progress more often than this. */
+  /** A run that works writes its progress more often than this. */
   readonly quietForMs: number
-  /** Between two looks at the kept archives. */
+  /** Between two sweeps of the pins. */
   readonly pinsEveryMs: number
 }
 
@@ -58,7 +58,7 @@ export function startRunHealer(
   let pinsDueAt = 0
   let isStopped = false
 
-  /** Not while a look is under way. An earlier one that is planned already stands. */
+  /** Plans a round, unless an earlier one is planned. Not called during a round. */
   function planIn(ms: number): void {
     const at = performance.now() + ms
     if (isStopped || (timer !== null && plannedFor <= at)) return
@@ -74,7 +74,7 @@ export function startRunHealer(
     }, ms)
   }
 
-  /** Disks may be slow, and hosts away: no run waits for that. */
+  /** Runs beside the rounds, because disks may be slow and hosts away. */
   function sweepBeside(): void {
     pinsDueAt = Number.POSITIVE_INFINITY
     sweepPins(deps)
@@ -84,11 +84,11 @@ export function startRunHealer(
       })
       .catch((err: unknown) => {
         pinsDueAt = 0
-        if (!isStopped) log.warn({ err }, 'kept archives could not be looked after; trying again')
+        if (!isStopped) log.warn({ err }, 'pins could not be swept; trying again')
       })
   }
 
-  /** Resolves with the pause until the next look. */
+  /** Resolves with the pause until the next round. */
   async function healOnce(): Promise<number> {
     try {
       await healRuns(deps, times)
@@ -96,7 +96,7 @@ export function startRunHealer(
       pauseMs = times.firstPauseMs
       return times.everyMs
     } catch (err) {
-      log.warn({ err }, 'runs could not be looked after; trying again')
+      log.warn({ err }, 'pending runs could not be checked; trying again')
       const nextMs = pauseMs
       pauseMs = Math.min(pauseMs * 2, times.longestPauseMs)
       return nextMs
@@ -118,8 +118,8 @@ export function startRunHealer(
 }
 
 /**
- * One look at all runs. Throws when Temporal or the database is away; what was done until then stays done. A run that
- * Temporal refuses stays as it is, and holds up nobody behind it.
+ * One round over all runs. Throws when Temporal or the database is away; what was done until then stays. A run that Temporal
+ * refuses is left as it is and does not stop the others.
  */
 export async function healRuns(
   deps: HealerDeps,
@@ -128,12 +128,12 @@ export async function healRuns(
   const { db, log } = deps
   let isThere = false
   for await (const run of requestedStarts(db)) {
-    // A server that hangs would carry a start out when it wakes up, whatever has become of the run until then.
+    // A server that hangs would carry out the start when it recovers, even if the run has changed by then.
     if (!isThere) await refuseAway(deps)
     isThere = true
     await unlessRefused(deps, run, async () => {
       const outcome = await startPending(deps, run)
-      log.warn({ run_id: run.id, outcome }, 'a start that was owed to Temporal has been looked after')
+      log.warn({ run_id: run.id, outcome }, 'a pending start was made, or found to be made')
     })
   }
   for await (const run of quietRuns(db, quietForMs)) {
@@ -141,7 +141,7 @@ export async function healRuns(
   }
 }
 
-/** Throws TemporalUnavailable when the server does not answer; one that would not tell may still take a start. */
+/** Throws TemporalUnavailable when the server does not answer. One that answers with a refusal may still accept a start. */
 async function refuseAway({ temporal }: HealerDeps): Promise<void> {
   try {
     await temporal.check()
@@ -177,7 +177,7 @@ async function settleIfLost(deps: HealerDeps, run: Run): Promise<void> {
     state.failure === null
       ? statusError('internal_error', 'The sync ended without an outcome.')
       : statusError(state.failure.code, state.failure.fact, state.failure.advice)
-  // Null: it was settled while we asked, and only slow.
+  // Null: the run was only slow, and was settled in the meantime.
   const outcome = await settleLost(db, run, error)
   if (outcome !== null) {
     log.warn({ run_id: run.id, outcome, error }, 'the workflow of this run ended without saying so')

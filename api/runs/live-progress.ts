@@ -1,6 +1,6 @@
-// The live side of open runs: how far each destination is, how fast, and when it is tried again. State and next attempt come
-// from Temporal, and without it from the database's own (a few seconds older); `source` says which. The position is what the
-// upload saves every second: heartbeats reach Temporal later than that.
+// The live state of open runs: how far each destination is, how fast, and when it is tried again. State and next attempt come
+// from Temporal, or from the database when Temporal is away (a few seconds older); `source` says which. The position comes from
+// the database, where the upload saves it every second, because heartbeats reach Temporal later.
 
 import type { Db } from '../../db/database.ts'
 import type { Logger } from '../../db/process/log.ts'
@@ -24,13 +24,13 @@ export type LiveDestination = {
 }
 
 export type Live = {
-  /** `temporal` where it answered for each of the destinations. */
+  /** `temporal` when Temporal answered for every destination. */
   readonly source: 'temporal' | 'database'
-  /** Keyed by account ID: the destinations that are not settled. */
+  /** The destinations that are not settled, by account ID. */
   readonly destinations: Readonly<Record<string, LiveDestination>>
 }
 
-/** A page full of open runs must not become a thousand questions. */
+/** Limits the questions to Temporal for one page of open runs. */
 const MOST_QUESTIONS = 150
 
 type LiveDeps = {
@@ -39,7 +39,7 @@ type LiveDeps = {
   readonly log: Logger
 }
 
-/** Of the runs that are open, by run ID. */
+/** For the open runs, by run ID. */
 export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promise<ReadonlyMap<string, Live>> {
   const open = runs.filter((run) => run.cloud_status === 'pending')
   if (open.length === 0) return new Map()
@@ -54,7 +54,7 @@ export async function liveProgress(deps: LiveDeps, runs: readonly Run[]): Promis
   )
   const pending = await askTemporal(deps, unsettled.slice(0, MOST_QUESTIONS))
   const memory = memoryOf(deps.db)
-  // Beyond what is asked, a run shows what the database knows.
+  // Beyond the limit, runs show what the database knows.
   const unasked = new Set(
     (pending === null ? unsettled : unsettled.slice(MOST_QUESTIONS)).map(({ run }) => run.id),
   )
@@ -100,8 +100,8 @@ function liveDestination(
   window: RateWindow,
 ): LiveDestination {
   const isSending = state.status === 'uploading' && upload?.state !== 'waiting'
-  // What was sent and refused is not there. Of what was sent when the line broke nobody knows: it stands until the provider
-  // is asked again.
+  // What the provider refused does not count. What was being sent when the connection broke is uncertain, so it counts until the
+  // provider is asked again.
   const isProving = upload !== null && upload.activity === 'verifyUpload'
   const isKnown = progress !== undefined && !progress.is_unsettled && !isSending && !isProving
   const bytesSent = isKnown ? progress.stored_bytes : state.bytes_sent
@@ -123,7 +123,7 @@ function liveDestination(
 
 type RateWindow = { note(bytes: number): number | null; forget(): void }
 
-/** Of the last half minute, where it was looked at since; else the attempt's average, of what is not lost again. */
+/** The rate of the last half minute if there are samples of it, otherwise the attempt's average, without bytes that were lost. */
 function rateOf(position: number, progress: AttemptProgress | undefined, window: RateWindow): number | null {
   const now = window.note(position)
   if (now !== null) return now
@@ -132,7 +132,7 @@ function rateOf(position: number, progress: AttemptProgress | undefined, window:
   return seconds < 1 ? null : Math.round(Math.min(progress.attempt_bytes, position) / seconds)
 }
 
-/** One memory for each database, like its pool: every page and stream of this process looks into it. */
+/** One memory per database, which all pages and streams of this process share. */
 const memories = new WeakMap<Db, RateMemory>()
 
 function memoryOf(db: Db): RateMemory {

@@ -1,6 +1,6 @@
-// Lets go of archives that are kept longer than they should be (docs/design.md, rule 6), because the workflow that was to do
-// it never began, was lost, or has waited for its host in vain, and of links that belong to no run. The API knows no disk:
-// workers of each queue of archives are asked.
+// Releases pins that are kept too long (docs/design.md, rule 6), because the workflow that should release them never began, was
+// lost, or waits for a host that is away. It also removes links that belong to no run. The API itself sees no disk, so it asks
+// the workers of each archive queue.
 
 import { z } from 'zod'
 import type { Db } from '../../db/database.ts'
@@ -12,7 +12,7 @@ import { archiveQueues } from '../../workflows/workflow-ids.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import { ActivityRefused, NoWorkerAnswered } from '../temporal/failures.ts'
 
-/** The sweep of a disk ends by itself earlier. */
+/** The activity itself ends earlier. */
 const SWEEP_MS = 60_000
 const RELEASE_MS = 30_000
 const WORKER_WITHIN_MS = 5_000
@@ -27,8 +27,8 @@ type Deps = {
 const releasedSchema = z.object({ is_released: z.boolean() })
 
 /**
- * Throws when Temporal or the database is away. What lies on a host that is away is let go by a later sweep. A sync that
- * begins meanwhile comes first: the worker asks the row.
+ * Throws when Temporal or the database is away. Pins on a host that is away are released by a later sweep. A sync that begins in
+ * the meantime keeps its pin, because the worker reads the row first.
  */
 export async function sweepPins({ db, temporal, log, config }: Deps): Promise<void> {
   const unserved = new Set<string>()
@@ -45,15 +45,15 @@ export async function sweepPins({ db, temporal, log, config }: Deps): Promise<vo
         timeoutMs: RELEASE_MS,
         workerWithinMs: WORKER_WITHIN_MS,
       })
-      if (is_released) log.warn({ run_id }, 'nobody had let the kept archive of this run go')
+      if (is_released) log.warn({ run_id }, 'released a pin that nothing else had released')
     } catch (error) {
       if (error instanceof ActivityRefused) {
-        log.error({ err: error, run_id }, 'the kept archive of this run cannot be let go')
+        log.error({ err: error, run_id }, 'the pin of this run cannot be released')
         continue
       }
       if (!(error instanceof NoWorkerAnswered)) throw error
       unserved.add(taskQueue)
-      log.info({ task_queue: taskQueue }, 'kept archives wait for a worker of this queue to be let go')
+      log.info({ task_queue: taskQueue }, 'pins wait for a worker of this queue to release them')
     }
   }
 }
@@ -61,8 +61,8 @@ export async function sweepPins({ db, temporal, log, config }: Deps): Promise<vo
 const sweptSchema = z.object({ removed: z.number() })
 
 /**
- * Has every disk looked at for links that no run names; those of hosts are known by the runs of the last month.
- * Throws when Temporal or the database is away; a disk whose worker does not answer has its turn at the next sweep.
+ * Asks the worker of every disk to remove links that no run names. Hosts are known from the runs of the last month. Throws when
+ * Temporal or the database is away. A disk whose worker does not answer is swept the next time.
  */
 export async function sweepOrphans({ db, temporal, log, config }: Deps): Promise<void> {
   const named = await queuesOfHosts(db)

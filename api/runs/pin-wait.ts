@@ -1,4 +1,4 @@
-// Waiting until the archive of a run is kept, so that whoever made it may delete its own name of the file.
+// Waits until the archive of a run is pinned, so that the caller may delete its own file.
 
 import type { Db } from '../../db/database.ts'
 import { getRun } from '../../db/runs/runs.ts'
@@ -8,8 +8,8 @@ import type { ChangeFeed } from './change-feed.ts'
 export const LONGEST_PIN_WAIT_S = 30
 
 /**
- * The run as soon as its archive is kept or its sync has ended, and as it is when `seconds` are over. Told by the
- * database's announcements, which are read once a second at most.
+ * The run as soon as its archive is pinned or its sync has ended, or as it is after `seconds`. It learns of changes from the
+ * change feed, at most once per second.
  */
 export async function waitForPin(
   { db, feed }: { readonly db: Db; readonly feed: Pick<ChangeFeed, 'watch'> },

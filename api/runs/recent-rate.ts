@@ -1,16 +1,16 @@
-// How fast something goes now: over the last half minute of what was seen of it, and not since it began. What was seen is
-// remembered by this process alone, so the first looks at an upload have no rate of this kind.
+// The rate of an upload over the last half minute. The samples are kept in this process, so there is no rate until an upload
+// has been looked at several times.
 
 export type Sample = { readonly at_ms: number; readonly bytes: number }
 
 const WINDOW_MS = 30_000
-/** Saves come once a second: a shorter span says little. */
+/** Progress is saved once per second, so a shorter span says little. */
 const SHORTEST_MS = 3_000
 const APART_MS = 900
-/** Uploads that are remembered; more than can be open at once anywhere. */
+/** More uploads than can be open at once. */
 const MOST = 2_000
 
-/** The samples with one more. Begins anew when less is there than before: what was lost must be sent again. */
+/** The samples with one more. They begin anew when fewer bytes are there than before: the lost ones are sent again. */
 export function withSample(samples: readonly Sample[], sample: Sample): readonly Sample[] {
   const last = samples.at(-1)
   if (last === undefined || sample.bytes < last.bytes) return [sample]
@@ -18,7 +18,7 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
   return [...samples.filter(({ at_ms }) => sample.at_ms - at_ms <= WINDOW_MS), sample]
 }
 
-/** Bytes a second; null while too little was seen. */
+/** Bytes per second; null while there are too few samples. */
 export function recentRate(samples: readonly Sample[]): number | null {
   const [first, last] = [samples[0], samples.at(-1)]
   if (first === undefined || last === undefined || last.at_ms - first.at_ms < SHORTEST_MS) return null
@@ -26,7 +26,7 @@ export function recentRate(samples: readonly Sample[]): number | null {
 }
 
 export interface RateMemory {
-  /** Notes how far it is, and says how fast it went; null while too little was seen. */
+  /** Adds a sample. Returns the rate; null while there are too few samples. */
   note(key: string, sample: Sample): number | null
   forget(key: string): void
 }
@@ -36,7 +36,7 @@ export function createRateMemory(): RateMemory {
   return {
     note(key, sample) {
       const samples = withSample(seen.get(key) ?? [], sample)
-      // Last in the order of the map: the first are those that nobody has looked at for longest.
+      // Moved to the end of the map, whose first entries are those that were not looked at for longest.
       seen.delete(key)
       seen.set(key, samples)
       const [oldest] = seen.size > MOST ? seen.keys() : []

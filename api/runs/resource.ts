@@ -1,4 +1,4 @@
-// A run's row as the API shows it: without the paths on the worker's disk and what is owed to Temporal.
+// A run's row as the API shows it: without the paths on the worker's disk and without its pending start.
 
 import type { z } from '@hono/zod-openapi'
 import type { Run } from '../../db/schema.ts'

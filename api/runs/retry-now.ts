@@ -1,6 +1,5 @@
-// "Retry now": the destinations of a run that wait for their next attempt make it at once. It is a person's decision, so it
-// ends the pause of their accounts as well, whoever asked for it; otherwise the attempt would end at that pause again. The
-// audit says which pauses were ended.
+// "Retry now": the destinations of a run that wait for their next attempt make it at once. It also ends the pauses of their
+// accounts, because the attempt would stop at such a pause again. The audit names the pauses that were ended.
 
 import { endPause } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
@@ -18,12 +17,12 @@ type OpenDestination = {
   readonly pending: PendingActivity | null
 }
 
-/** Throws Problem 409 with the reason when nothing waits; TemporalUnavailable, and a second call is safe then. */
+/** Throws Problem 409 with the reason when nothing waits. Throws TemporalUnavailable; a second call is safe then. */
 export async function endWaits({ db, temporal }: RetryDeps, run: Run, actor: string): Promise<void> {
   const open = await openDestinations(temporal, run)
   const waiting = open.filter(({ pending }) => pending !== null && isBackingOff(pending))
   if (waiting.length === 0) throw new Problem(409, whyNothingWaits(run, open))
-  // Before the attempts: they look at the pause first.
+  // Ended before the attempts begin, because they check the pause first.
   await db.transaction().execute(async (trx) => {
     const ended_pauses = []
     for (const { accountId } of waiting) {
@@ -35,7 +34,7 @@ export async function endWaits({ db, temporal }: RetryDeps, run: Run, actor: str
     await appendAudit(trx, { actor, event: 'retry_requested', ...subject, details })
   })
   for (const { workflowId, pending } of waiting) {
-    // False: its attempt has begun by itself meanwhile.
+    // False: the attempt has begun by itself in the meantime.
     if (pending !== null) await temporal.retryNow(workflowId, pending.activity_id)
   }
 }
@@ -56,7 +55,7 @@ async function openDestinations(
   )
 }
 
-/** A first attempt that is not running waits for a worker, and no wait can be ended there. */
+/** A first attempt that is not running waits for a worker, and that wait cannot be ended. */
 function isBackingOff({ state, next_attempt_at, attempt }: PendingActivity): boolean {
   return state === 'waiting' && next_attempt_at !== null && attempt > 1
 }

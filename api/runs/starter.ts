@@ -1,6 +1,6 @@
-// From a recorded run to its workflow. A run is written with the start that it is owed (db/runs/starts.ts); this carries
-// the start out and confirms it. What was written but not started, because the process or Temporal went away in
-// between, is found and carried out later by api/runs/healer.ts with the same function.
+// Starts the workflow of a recorded run. A run is written together with its pending start (db/runs/starts.ts). This module makes
+// the start and confirms it. When the process or Temporal fails in between, api/runs/healer.ts makes the start later with the
+// same function.
 
 import type { Db } from '../../db/database.ts'
 import { confirmStart, hasStarted, lockRequestedStart } from '../../db/runs/starts.ts'
@@ -11,9 +11,9 @@ import type { SyncStart } from '../temporal/runs.ts'
 export type StartOutcome = 'started' | 'already_open' | 'not_pending'
 
 /**
- * Carries out the start that a run was seen to owe, under a lock on its row: one of all who try it at once does, and the
- * workflow's own first write waits until it is confirmed. `not_pending`: somebody else has done it, or is about to.
- * Throws TemporalUnavailable; the start stays owed then.
+ * Makes the pending start of a run, under a lock on its row. Of all who try at once, one makes it, and the workflow's own first
+ * write waits until the start is confirmed. `not_pending`: somebody else has made it or is about to.
+ * Throws TemporalUnavailable; the start stays pending then.
  */
 export async function startPending(
   { db, temporal }: { readonly db: Db; readonly temporal: Pick<TemporalClient, 'startSync'> },

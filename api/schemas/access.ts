@@ -10,7 +10,7 @@ const username = z
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,63}$/, 'must be letters, digits or . _ @ -, at most 64')
   .openapi({ example: 'admin' })
 
-/** The rules of a new one are checked with the user's name at hand (api/access/passwords.ts). */
+/** The rules for a new password need the user's name, so api/access/passwords.ts checks them. */
 const password = z.string().max(1024).openapi({ format: 'password', writeOnly: true })
 
 const role = z.enum(USER_ROLES).openapi({

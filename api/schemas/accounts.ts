@@ -1,5 +1,5 @@
-// Cloud accounts as the API takes and gives them. Credentials only ever come in: no schema of an answer has a place
-// for them. What an account of each provider consists of is said by db/accounts/account-shapes.ts.
+// Cloud accounts as the API takes and gives them. Credentials only come in: no schema of an answer has a field for them.
+// db/accounts/account-shapes.ts says what an account of each provider consists of.
 
 import { z } from '@hono/zod-openapi'
 import { accountShapes } from '../../db/accounts/account-shapes.ts'

@@ -83,10 +83,10 @@ const listed = {
   truncated: z.boolean().openapi({ description: 'There are more files than are shown' }),
 }
 
-/** As the worker answers. */
+/** The worker's answer. */
 export const remoteFilesSchema = z.object({ ...listed, files: z.array(remoteFileSchema).readonly() })
 
-/** As the API answers: a list like any other, on one page. */
+/** The API's answer: a list on one page. */
 export const remoteFileListSchema = z
   .object({ ...listed, items: z.array(remoteFileSchema).readonly(), next_cursor: z.null() })
   .openapi('RemoteFiles')

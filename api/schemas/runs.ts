@@ -1,5 +1,5 @@
-// Runs as the API takes and gives them. The fields of a new run are those of the workflow's argument, and the same
-// check of workflows/runs/input.ts says what is wrong with them.
+// Runs as the API takes and gives them. A new run has the fields of the workflow's argument, and workflows/runs/input.ts checks
+// both.
 
 import { z } from '@hono/zod-openapi'
 import { isArchiveName } from '../../workflows/archives/archive-name.ts'
@@ -116,9 +116,9 @@ export const runSchema = z
       .nullable()
       .openapi({
         description:
-          'How the archive is kept while it is owed. linked: by a hard link, so the file may be deleted or moved; original: ' +
+          'How the archive is kept while a destination needs it. linked: by a hard link, so the file may be deleted or moved; original: ' +
           'the file system cannot link, so the file has to stay; null: not kept, because nobody has seen the archive yet ' +
-          '(the file has to stay), or because nothing is owed any more',
+          '(the file has to stay), or because no destination needs it any more',
       }),
     kept_until: timeSchema.nullable().openapi({ description: 'Until when a re-upload finds the archive' }),
     cloud_status: z.enum(CLOUD_STATUSES),

@@ -113,7 +113,7 @@ export function problem(description: string): ProblemResponse {
   return { description, content: { [PROBLEM_JSON]: { schema: problemSchema } } }
 }
 
-/** The error answers of an operation. 401 and 503 may always come. */
+/** The error answers of an operation. Every operation may answer 401, 403 and 503. */
 export function problems(...statuses: ProblemStatus[]): Record<ProblemStatus, ProblemResponse> {
   const all = [...new Set<ProblemStatus>([401, 403, 503, ...statuses])]
   const responses = all.map((status) => [status, problem(PROBLEM_MEANINGS[status] ?? 'Error')])
@@ -124,7 +124,7 @@ export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } }
 }
 
-/** Of a 201 or 202: the resource, and where it is. */
+/** The answer of a 201 or 202: the resource and its path. */
 export function created<T extends z.ZodType>(schema: T, description: string) {
   const location = z.string().openapi({ description: 'Path of the resource' })
   return { ...json(schema, description), headers: z.object({ Location: location }) }

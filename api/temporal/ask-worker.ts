@@ -1,5 +1,5 @@
-// A question to a worker: one activity, and its answer. Servers before 1.31 run no activity without a workflow; there a small
-// workflow asks (workflows/ask-worker.ts).
+// Asks a worker a question: one activity and its answer. Servers before 1.31 run no activity without a workflow, so a small
+// workflow asks there (workflows/ask-worker.ts).
 
 import { randomUUID } from 'node:crypto'
 import { ActivityExecutionFailedError, WorkflowFailedError } from '@temporalio/client'
@@ -15,7 +15,7 @@ export type ActivityCall<T> = {
   readonly args: object
   readonly result: z.ZodType<T>
   readonly taskQueue: string
-  /** From the call to the answer, waiting for a worker included. */
+  /** From the call to the answer, including the wait for a worker. */
   readonly timeoutMs: number
   /** How long it may wait for a worker; default: the whole time. */
   readonly workerWithinMs?: number
@@ -30,7 +30,7 @@ const GRPC_UNIMPLEMENTED = 12
 /** The call lasts a little longer than the activity may, so that the activity's own timeout is what is reported. */
 const GRACE_MS = 1_000
 
-/** `check` says whether the server still answers while the worker is waited for. */
+/** `check` tells whether the server still answers while the worker works. */
 export function createWorkerQuestions(
   connection: TemporalConnection,
   check: () => Promise<void>,

@@ -1,5 +1,5 @@
-// What Temporal's client throws, in the words of the API: three errors that a caller can tell apart, and how a workflow or
-// activity that failed is shown. Only codes of workflows/errors.ts go further, never gRPC metadata, which holds the API key.
+// Turns what Temporal's client throws into three errors that callers can tell apart, and says how a failed workflow or activity
+// is shown. Only codes of workflows/errors.ts are passed on, and never gRPC metadata, which holds the API key.
 
 import { isGrpcServiceError, ServiceError } from '@temporalio/client'
 import {
@@ -25,7 +25,7 @@ const UNAVAILABLE = 14
 /** Temporal is away, too slow, or refuses this client. */
 export class TemporalUnavailable extends Error {
   override readonly name = 'TemporalUnavailable'
-  /** What it answered, when it did. */
+  /** The status of its answer; null when there was none. */
   readonly grpcStatus: number | null
 
   constructor(message: string, grpcStatus: number | null) {
@@ -34,14 +34,14 @@ export class TemporalUnavailable extends Error {
   }
 }
 
-/** True when the server did not answer; false when it did, and would not. */
+/** True when the server did not answer; false when it answered with a refusal. */
 export function isAway(error: unknown): error is TemporalUnavailable {
   if (!(error instanceof TemporalUnavailable)) return false
   const { grpcStatus } = error
   return grpcStatus === null || grpcStatus === UNAVAILABLE || grpcStatus === DEADLINE_EXCEEDED
 }
 
-/** True when the server is there and finds fault with what was asked of it. */
+/** True when the server answered that the request is wrong. */
 export function isRefusal(error: unknown): error is TemporalUnavailable {
   return error instanceof TemporalUnavailable && error.grpcStatus === INVALID_ARGUMENT
 }
@@ -61,7 +61,7 @@ export class ActivityRefused extends Error {
   }
 }
 
-/** Nothing that serves the task queue answered in time. */
+/** No worker of the task queue answered in time. */
 export class NoWorkerAnswered extends Error {
   override readonly name = 'NoWorkerAnswered'
 }
@@ -75,7 +75,7 @@ export function isServiceFault(error: unknown): boolean {
   return error instanceof ServiceError || isGrpcServiceError(error)
 }
 
-/** Of the gRPC error inside, without metadata. */
+/** Made of the gRPC error inside, without its metadata. */
 export function unavailable(error: unknown): TemporalUnavailable {
   const inner = error instanceof ServiceError && error.cause !== undefined ? error.cause : error
   if (isGrpcServiceError(inner)) {

@@ -1,6 +1,5 @@
-// How a call to Temporal is repeated after a fault of the connection: as the SDK does, with shorter pauses, and not once the
-// client is being closed. The SDK's own repeats, when they come due on a closed channel, throw out of a timer and end the
-// process.
+// Repeats calls to Temporal after a fault of the connection. It does so as the SDK does, but with shorter pauses, and not once
+// the client is closing. The SDK's own retries throw from a timer when the channel is closed, and that ends the process.
 
 import { setTimeout } from 'node:timers/promises'
 import { defaultGrpcRetryOptions, type GrpcRetryOptions } from '@temporalio/client'
@@ -9,7 +8,7 @@ const LONGEST_PAUSE_MS = 1_000
 
 export interface ClosableRetry {
   readonly options: GrpcRetryOptions
-  /** From now on nothing is repeated. Resolves when the last repeat that was planned has been made. */
+  /** Stops further retries. Resolves when the last planned retry has been made. */
   end(): Promise<void>
 }
 
@@ -30,7 +29,7 @@ export function createClosableRetry(): ClosableRetry {
     end: async () => {
       isEnding = true
       const rest = lastRepeatAt - Date.now()
-      // A little later than due: timers of one moment run in the order of their making.
+      // A little later than due, so that the retry's own timer runs first.
       if (rest >= 0) await setTimeout(rest + 20)
     },
   }

@@ -1,23 +1,23 @@
-// A worker may take long to answer, and is waited for. A Temporal server that hangs in the meantime is not: it is asked now and
-// then whether it is still there, so that a request ends within seconds and not with the deadline of the worker's answer.
+// A worker may take long to answer. While it works, the Temporal server is asked every few seconds whether it still answers, so
+// that a request ends within seconds when the server hangs, and not at the deadline of the worker's answer.
 
 import { setTimeout } from 'node:timers/promises'
 import { isAway, TemporalUnavailable } from './failures.ts'
 
 const WATCH_EVERY_MS = 4_000
-/** A busy machine may miss one. */
+/** A busy machine may fail one check. */
 const TRIES = 2
 
-/** Does the work for as long as the server answers; rejects with what `check` rejected with when it does not (any more). */
+/** Does the work while the server answers. Rejects with the error of `check` when it does not, or no longer. */
 export type ServerWatch = <T>(work: () => Promise<T>) => Promise<T>
 
-/** `check` has a deadline of its own, and throws TemporalUnavailable. */
+/** `check` has its own deadline and throws TemporalUnavailable. */
 export function createServerWatch(check: () => Promise<void>, everyMs = WATCH_EVERY_MS): ServerWatch {
   async function refuseAway(tries = TRIES): Promise<void> {
     try {
       await check()
     } catch (error) {
-      // One that answers, and would not tell, may still do the work.
+      // A server that answers with a refusal may still do the work.
       if (error instanceof TemporalUnavailable && !isAway(error)) return
       if (tries === 1) throw error
       await refuseAway(tries - 1)
@@ -39,7 +39,7 @@ export function createServerWatch(check: () => Promise<void>, everyMs = WATCH_EV
       return await Promise.race([working, watching])
     } finally {
       done.abort()
-      // One of the two has spoken; what becomes of the other one is of no interest.
+      // One of the two has settled, and the outcome of the other is ignored.
       for (const other of [working, watching]) other.catch(() => undefined)
     }
   }

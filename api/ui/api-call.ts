@@ -1,5 +1,5 @@
-// Forms of the pages end in the operations of the JSON API: the same app is called inside the process, with the cookie of
-// the browser, so that permissions, checks, audit and refusals are those of the API, and no rule exists twice.
+// Forms of the pages call the operations of the JSON API: the same app is called inside the process, with the browser's cookie.
+// So permissions, checks, audit and refusals are those of the API, and no rule exists twice.
 
 import type { Context } from 'hono'
 import { z } from 'zod'
@@ -37,7 +37,7 @@ const problemSchema = z.object({
   run_id: z.string().nullable().default(null),
 })
 
-/** Of the form's own request; they do not fit the other one. */
+/** Headers of the form's request that do not fit the request to the API. */
 const DROPPED = ['content-type', 'content-length', 'transfer-encoding', 'accept-encoding', 'hx-request']
 
 export function createApiCall(fetchApi: ApiFetch): ApiCall {
@@ -59,7 +59,7 @@ export function createApiCall(fetchApi: ApiFetch): ApiCall {
   }
 }
 
-/** What is wrong with a field, by the path that the API names; null when nothing is. */
+/** What is wrong with the field at this path of the API; null when nothing is. */
 export function faultOf(problem: ApiProblem | null, path: string): string | null {
   return problem?.errors.find((error) => error.path === path)?.message ?? null
 }

@@ -1,5 +1,5 @@
-// Style sheet and scripts, read once at start, compressed once, and named by their content, so that a browser keeps them
-// for ever and never has an old one. Nothing comes from another host.
+// Style sheet and scripts. They are read and compressed once at the start. Their names contain a hash of their content, so that
+// a browser keeps them forever and never uses an old one. Nothing comes from another host.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

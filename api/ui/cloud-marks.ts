@@ -1,5 +1,5 @@
-// The Cloud column: one mark a destination. What a mark means stands in it as text for screen readers, and comes up as a
-// tooltip by hover and by focus (WCAG 1.4.13: it can be pointed at, stays, and goes by Escape).
+// The Cloud column: one mark per destination. Each mark contains its meaning as text for screen readers, and shows it as a
+// tooltip on hover and focus (WCAG 1.4.13: it can be pointed at, stays, and Escape hides it).
 
 import type { Run } from '../../db/schema.ts'
 import type { DeletedCopy } from '../../db/uploads/deleted-copies.ts'
@@ -50,14 +50,14 @@ export function cloudMarks(run: Run, copies: readonly DeletedCopy[] = []): Marku
           mark(destinationMark(`${run.id}-${accountId}`, state, deletedAt(copies, run.id, accountId, state))),
         )
       : runMark(run)
-  // One that has failed while another goes on is not seen to be open by its marks alone.
+  // When one destination has failed and another goes on, the marks alone do not show that the run is open.
   const isMixed = run.cloud_status === 'pending' && failedCount(run) > 0
   return html`<div data-component="marks">${marks}</div>${
     isMixed ? html`<div data-component="small">${runLook(run).label}</div>` : null
   }`
 }
 
-/** Of a run that has no destinations (yet). */
+/** For a run that has no destinations, or none yet. */
 function runMark({ id, cloud_status, error }: Run): Markup {
   const details = error === null ? texts.stopped : error.message
   if (cloud_status === 'cancelled') {

@@ -1,5 +1,5 @@
-// A refusal as a person in front of a browser meets it: the login when there is none, a page that says what happened and
-// where to go, or a message in the page that asked by htmx.
+// How a browser shows a refusal: as the login page when there is no login, as a page that says what happened and where to go,
+// or as a message in the page that asked through htmx.
 
 import type { Context } from 'hono'
 import type { AppEnv, Principal } from '../access/principal.ts'
@@ -24,7 +24,7 @@ const texts = {
   home: 'To the Run History',
 } as const
 
-/** Of the API's own addresses, errors stay problem documents. */
+/** Errors at the API's own addresses stay problem documents. */
 const API_PATH = /^\/(api|healthz|readyz|metrics)(\/|$)/
 
 /** True when a browser asks for a page, or htmx for a part of one. */
@@ -36,7 +36,7 @@ export function isPageRequest(c: Context<AppEnv>): boolean {
 export async function failurePage(c: Context<AppEnv>, problem: Problem): Promise<Response> {
   const principal: Principal | null = c.get('principal') ?? null
   const isPart = asksForPart(c)
-  // A tab whose login has ended goes on showing what it shows: something may be typed into it. 286 ends the asking.
+  // A tab whose login has ended keeps its content, because something may be typed into it. Status 286 makes htmx stop polling.
   if (problem.status === 401 && c.req.path === STANDSTILL_PATH) return new Response(null, { status: 286 })
   if (problem.status === 401) return toLogin(c, isPart)
   if (problem.status === 403 && principal?.mustChangePassword === true) {
@@ -60,7 +60,7 @@ ${problem.status === 500 ? html`<p>${texts.fault}</p>` : null}
   return sendPage(c, layout({ title, principal, body }), problem.status)
 }
 
-/** Who may do it, and who is asking, in place of the name of a permission. */
+/** Says who may do it and who is asking, instead of naming a permission. */
 function refusalText({ message }: Problem, principal: Principal | null): string {
   const user = principal?.session?.user
   const permission = /^This needs the permission "([a-z:]+)"\.$/.exec(message)?.[1]
@@ -73,7 +73,7 @@ function toLogin(c: Context<AppEnv>, isPart: boolean): Response {
   return redirect(withNext('/login', wantedPath(c, isPart)), isPart)
 }
 
-/** Where somebody wanted to go; null for forms, parts of pages and the first page. */
+/** The page that was asked for; null for forms, parts of pages and the first page. */
 function wantedPath(c: Context<AppEnv>, isPart: boolean): string | null {
   const { pathname, search } = new URL(c.req.url)
   return c.req.method === 'GET' && !isPart && pathname !== '/' ? pathname + search : null

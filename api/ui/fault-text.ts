@@ -1,5 +1,5 @@
-// What the API finds wrong with a field, as a sentence for people: its messages follow the name of a field ("name: must
-// not be empty"), and on a page they stand alone.
+// Makes a sentence of what the API finds wrong with a field. The API's messages follow the name of the field ("name: must not be
+// empty"), and on a page they stand alone.
 
 import type { ApiProblem } from './api-call.ts'
 
@@ -12,8 +12,8 @@ export function asSentence(message: string, subject = 'This'): string {
 }
 
 /**
- * All that is wrong at a path and in what lies below it; null when nothing is. `isFile`: the field holds a file with parts
- * of its own, which are named.
+ * Everything that is wrong at a path and below it; null when nothing is. `isFile`: the field holds a file, whose parts are
+ * named.
  */
 export function faultBelow(problem: ApiProblem | null, path: string, isFile = false): string | null {
   const found = (problem?.errors ?? []).filter((one) => one.path === path || one.path.startsWith(`${path}.`))

@@ -1,5 +1,5 @@
-// The fields of a form that a browser has posted. Text is trimmed and empty text is as good as none; a secret stays as it
-// was typed.
+// The fields of a form that a browser has sent. Text is trimmed, and empty text counts as missing. A secret stays as it was
+// typed.
 
 import type { Context } from 'hono'
 import type { AppEnv } from '../access/principal.ts'
@@ -27,7 +27,7 @@ export async function formOf(c: Context<AppEnv>): Promise<FormFields> {
   return fieldsOf(new URLSearchParams(body))
 }
 
-/** What a form with GET has put into the address. */
+/** The fields of a form with GET, from the address. */
 export function queryFields(c: Context<AppEnv>): FormFields {
   return fieldsOf(new URL(c.req.url).searchParams)
 }

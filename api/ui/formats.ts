@@ -41,7 +41,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
 }
 
-/** Seconds between two times, to now when the second is missing; never less than 0, as two clocks may tell them. */
+/** Seconds between two times, or until now without the second. Never negative, although two clocks may differ. */
 export function secondsBetween(from: string, to: string | null): number {
   return Math.max(0, ((to === null ? Date.now() : Date.parse(to)) - Date.parse(from)) / 1000)
 }

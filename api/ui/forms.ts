@@ -1,4 +1,4 @@
-// Fields of forms, each with its label, its hint and its fault bound to it for screen readers.
+// Fields of forms, each linked to its label, hint and fault for screen readers.
 
 import { asSentence } from './fault-text.ts'
 import { html, type Markup, type Part } from './markup.ts'
@@ -12,7 +12,7 @@ export type FieldOptions = {
   readonly isRequired?: boolean | undefined
   readonly placeholder?: string | undefined
   readonly autocomplete?: string | undefined
-  /** What was typed stays in the browser while the form around is renewed: for what is never sent back. */
+  /** The browser keeps what was typed while the form around it is renewed. For values that are never sent back. */
   readonly isPreserved?: boolean | undefined
   /** Takes the room that is left, in a row of filters. */
   readonly grows?: boolean | undefined
@@ -92,7 +92,7 @@ export function actionButton(options: {
 
 function shared(options: FieldOptions): Markup {
   const { name, isRequired, placeholder, autocomplete, isPreserved = false, hint, fault } = options
-  // A preserved field keeps its attributes: it names the place of its fault before there is one.
+  // A preserved field keeps its attributes, so it names the place of its fault in advance.
   const described = [hint ? `${name}-hint` : '', fault || isPreserved ? `${name}-fault` : '']
     .filter(Boolean)
     .join(' ')

@@ -1,5 +1,5 @@
-// The icons of the pages as one sprite inside each page (local references need nothing of the Content-Security-Policy).
-// Icons are ornament: what they say stands beside them as text.
+// The icons of the pages, as one sprite inside each page, which the Content-Security-Policy allows. Icons are decoration: the
+// text beside them says the same.
 
 import { html, type Markup } from './markup.ts'
 

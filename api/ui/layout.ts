@@ -33,12 +33,12 @@ export type PageFrame = {
   readonly principal: Principal | null
   readonly active?: NavigationKey | undefined
   readonly message?: Message | null | undefined
-  /** That uploads stand still; undefined where the page has not looked, and the browser asks for it. */
+  /** The notice that uploads stand still. Undefined where the page has not checked: the browser asks for it then. */
   readonly standstill?: Part
   readonly body: Part
 }
 
-/** htmx without eval, without style attributes, and with the body of a refusal shown where it belongs. */
+/** htmx without eval and without style attributes. The body of a refusal is shown too. */
 const HTMX_CONFIG = JSON.stringify({
   allowEval: false,
   includeIndicatorStyles: false,
@@ -78,16 +78,16 @@ ${body}
 </html>`
 }
 
-/** Where the look at the parts behind the uploads is answered (overview/standstill-notice.ts). */
+/** The address of the notice that uploads stand still (overview/standstill-notice.ts). */
 export const STANDSTILL_PATH = '/live/standstill'
 
-/** Asks again while the page is open; what it shows goes along, so that nothing is read out twice. */
+/** Asks again while the page is open. It sends along what it shows, so that nothing is read out twice. */
 function standstillPlace(known: Part | undefined): Markup {
   const trigger = known === undefined ? 'load delay:300ms, every 15s' : 'every 15s'
   return html`<div id="standstill" role="status" hx-get="${STANDSTILL_PATH}" hx-trigger="${trigger}" hx-include="this" hx-swap="innerHTML" hx-headers='{"x-renewal":"true"}'>${known ?? null}</div>`
 }
 
-/** Streams send it anew, too: a message goes when what it says is over. */
+/** Streams renew it too: a message disappears when it no longer holds. */
 export function messagesPlace(message: Message | null): Markup {
   return html`<div id="messages" role="status" aria-live="polite">${message === null ? null : messageBox(message)}</div>`
 }

@@ -32,7 +32,7 @@ export function emptyState(empty: {
   }</div>`
 }
 
-/** Keyset pages know what comes next; back to the beginning is one step. */
+/** Pages by cursor: they know the next page, and one step leads back to the first. */
 export function pager(view: {
   readonly path: string
   readonly query: URLSearchParams
@@ -54,7 +54,7 @@ export function pager(view: {
   }</nav>`
 }
 
-/** The same address with some of its query changed; null takes a part away. */
+/** The address with parts of its query changed; null removes a part. */
 export function addressOf(
   path: string,
   query: URLSearchParams,
@@ -89,12 +89,12 @@ const DONE: Readonly<Record<string, string>> = {
   token_deleted: 'The token is deleted and not accepted any more.',
 }
 
-/** What the API has said to a form that it refused. */
+/** The API's reason for refusing a form. */
 export function refusal(problem: ApiProblem): Message {
   return { kind: 'danger', text: faultText(problem) }
 }
 
-/** After a redirect: the address only names the message, so that nobody can write one of his own into a link. */
+/** The message after a redirect. The address only names it, so that no link can make a page show a text of its own. */
 export function doneMessage(name: string | undefined): Message | null {
   const text = name === undefined || !Object.hasOwn(DONE, name) ? undefined : DONE[name]
   return text === undefined ? null : { kind: 'success', text }

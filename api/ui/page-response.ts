@@ -11,7 +11,7 @@ import { layout, type PageFrame } from './layout.ts'
 import type { Markup } from './markup.ts'
 
 const zip = promisify(gzip)
-/** Below this it does not pay. */
+/** Smaller pages are not worth compressing. */
 const SMALLEST_ZIPPED = 1_000
 
 const PAGE_CSP = [
@@ -58,7 +58,7 @@ export function asksForPart(c: Context<AppEnv>): boolean {
   return c.req.header('hx-request') === 'true' && c.req.header('hx-history-restore-request') !== 'true'
 }
 
-/** After a form was carried out: the browser goes on with GET, so that a reload does nothing twice. */
+/** After a form was carried out. The browser continues with GET, so that a reload does nothing twice. */
 export function redirectTo(c: Context<AppEnv>, address: string, cookies: readonly string[] = []): Response {
   const location = headerText(address)
   const headers = new Headers(asksForPart(c) ? { 'hx-redirect': location } : { location })
@@ -66,12 +66,12 @@ export function redirectTo(c: Context<AppEnv>, address: string, cookies: readonl
   return new Response(null, { status: asksForPart(c) ? 204 : 303, headers })
 }
 
-/** The page of a login or password, which goes on to `next` afterwards. */
+/** The address of the login or password page, which leads to `next` afterwards. */
 export function withNext(path: string, next: string | null): string {
   return next === null ? path : `${path}?next=${encodeURIComponent(next)}`
 }
 
-/** Of an address, what no header can carry is encoded; what is encoded already stays as it is. */
+/** Encodes what a header cannot carry. What is encoded already stays as it is. */
 function headerText(address: string): string {
   return address.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent)
 }

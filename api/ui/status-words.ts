@@ -44,7 +44,7 @@ export function failedCount(run: Pick<Run, 'cloud_sync_status'>): number {
   return Object.values(run.cloud_sync_status).filter(({ status }) => status === 'failed').length
 }
 
-/** When retention deleted the copy that this destination got; null when it has not. */
+/** When retention deleted the copy of this destination; null when it did not. */
 export function deletedAt(
   copies: readonly DeletedCopy[],
   runId: string,
@@ -66,14 +66,14 @@ export function providerTag(provider: ProviderKind): Markup {
   return html`<span data-component="provider" data-provider="${provider}">${PROVIDER_NAMES[provider]}</span>`
 }
 
-/** By the name of the account, so that every run shows them in one order. */
+/** Sorted by the account's name, so that every run shows them in the same order. */
 export function destinationsOf(
   run: Pick<Run, 'cloud_sync_status'>,
 ): readonly (readonly [string, DestinationState])[] {
   return Object.entries(run.cloud_sync_status).sort(([, a], [, b]) => a.account.localeCompare(b.account))
 }
 
-/** Null when nothing is sent, or the size is not known. */
+/** Null when nothing is being sent, or the size is unknown. */
 export function shareSent({ bytes_sent, size }: DestinationState): number | null {
   return size === null || bytes_sent === 0 ? null : percent(bytes_sent, size)
 }

@@ -1,4 +1,4 @@
-// A moment on a page: UTC without JavaScript, the browser's own zone with it (browser/app.js), the exact time on hover.
+// A time on a page: UTC without JavaScript, the browser's time zone with it (browser/app.js), and the exact time on hover.
 
 import { duration } from './formats.ts'
 import { html, type Markup } from './markup.ts'

@@ -1,5 +1,5 @@
-// A cloud account as a card: whether it works, by its last check or by an upload after that, what space it has left, and
-// what is bound to it.
+// A cloud account as a card: whether it works, by its last check or a later upload, the space that is left, and what is bound
+// to it.
 
 import type { AccountCheckOutcome } from '../../../db/schema.ts'
 import type { AccountView } from '../../../db/views/accounts.ts'
@@ -32,13 +32,13 @@ const texts = {
 
 export type AccountCardView = {
   readonly account: AccountView
-  /** When it took the last whole copy; null when it never has. */
+  /** When the last whole copy arrived; null when there is none. */
   readonly lastUpload: string | null
   readonly mayCheck: boolean
   readonly mayWrite: boolean
-  /** On the page of the account, which has its name already. */
+  /** On the account's own page, which already shows its name. */
   readonly isOwnPage: boolean
-  /** Why the check that was asked for could not be made. */
+  /** Why the check could not be made. */
   readonly notice?: string
 }
 
@@ -67,12 +67,12 @@ ${check?.outcome.space == null ? null : spaceLine(check.outcome.space)}
 </div></article>`
 }
 
-/** The last check, unless the account was changed after it: what it found was of another one. */
+/** The last check, unless the account was changed after it: its result may no longer hold. */
 function currentCheck({ check, updated_at }: AccountView): AccountView['check'] {
   return check === null || Date.parse(check.checked_at) < Date.parse(updated_at) ? null : check
 }
 
-/** When an upload has shown that a check which failed is out of date. */
+/** When an upload after a failed check showed that the account works. */
 function provenSince({ account, lastUpload }: AccountCardView): string | null {
   const check = currentCheck(account)
   if (check === null || check.outcome.ok || lastUpload === null) return null
@@ -93,7 +93,7 @@ function lastLooks({ account, lastUpload }: AccountCardView): Part {
 function actions({ account, mayCheck, mayWrite, isOwnPage, notice }: AccountCardView): Part {
   const { id } = account
   const path = `/cloud/${id}/check${isOwnPage ? '?own=1' : ''}`
-  // A check that cannot be made is not asked for over and over.
+  // A check that cannot be made is not asked for again and again.
   const checksItself = currentCheck(account) === null && notice === undefined
   const check = html`<form method="post" action="${path}" hx-post="${path}" hx-target="#account-${id}" hx-swap="outerHTML" hx-disabled-elt="find button" ${
     checksItself ? html`hx-trigger="load, submit"` : null
@@ -102,7 +102,7 @@ function actions({ account, mayCheck, mayWrite, isOwnPage, notice }: AccountCard
   return [mayCheck ? check : null, mayWrite && !isOwnPage ? edit : null]
 }
 
-/** The provider's name and colour; of an account that has the provider's name there is nothing to add. */
+/** The provider's name and colour; nothing when the account itself has the provider's name. */
 export function tagBeside(name: string, provider: ProviderKind): Markup | null {
   return name.trim().toLowerCase() === PROVIDER_NAMES[provider].toLowerCase() ? null : providerTag(provider)
 }

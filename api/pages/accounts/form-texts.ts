@@ -1,4 +1,4 @@
-// The words of the form of a cloud account: labels, hints, and the steps that lead to each value at its provider.
+// The texts of the form of a cloud account: labels, hints, and the steps that lead to each value at its provider.
 
 const PATH_STEP = 'It is made when it is missing. Left empty: the root.'
 
@@ -87,7 +87,7 @@ export const accountFormTexts = {
     dropbox: 'For example: Dropbox Team',
     onedrive: 'For example: OneDrive Finance',
   },
-  /** Of credentials that are there already. */
+  /** For credentials that are stored already. */
   keep: {
     google_drive:
       'The stored key file is never shown. Credentials JSON left empty: it stays. A new one replaces it.',

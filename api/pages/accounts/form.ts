@@ -1,6 +1,6 @@
-// The form of a cloud account: each field of a provider with the steps that lead to it. Secrets are never sent back: a
-// field of one comes empty, keeps in the browser what was typed while the form around it is renewed, and in an account
-// that exists it means "stays as it is".
+// The form of a cloud account: each field of a provider with the steps that lead to its value. Secrets are never sent back. The
+// field of a secret arrives empty, and the browser keeps what was typed while the form around it is renewed. In a saved account,
+// an empty field means that the secret stays.
 
 import type { ProviderKind } from '../../../workflows/types.ts'
 import type { ApiProblem } from '../../ui/api-call.ts'
@@ -11,12 +11,12 @@ import { accountFormTexts as texts } from './form-texts.ts'
 
 export type AccountFormView = {
   readonly provider: ProviderKind
-  /** What goes back into the fields; never a secret. */
+  /** What is put back into the fields; never a secret. */
   readonly values: Readonly<Record<string, string>>
   readonly problem: ApiProblem | null
-  /** Credentials may stay as they are. */
+  /** The account exists, and its credentials may stay. */
   readonly isSaved: boolean
-  /** Fields of secrets that were filled in, where the whole page is sent again and the browser has lost them. */
+  /** Secret fields that were filled in and are lost, because the whole page is sent again. */
   readonly lostSecrets?: readonly string[]
 }
 
@@ -112,7 +112,7 @@ function secret(view: AccountFormView, name: string, hint?: string) {
   }
 }
 
-/** Who replaces credentials has to replace all of them: an empty field among filled ones is no slip of the pen. */
+/** Credentials are only replaced as a whole, so an empty field among filled ones is a fault. */
 function together({ isSaved }: AccountFormView, path: string, fault: string | null): string | null {
   const isEmpty = fault !== null && /must not be empty|is required/.test(fault) && !fault.startsWith('“')
   return isSaved && isEmpty && path.startsWith('credentials') ? texts.shared.together : fault

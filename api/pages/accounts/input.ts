@@ -1,5 +1,5 @@
-// From the form of an account to what the API takes: forgiving where people paste (a folder's URL, spaces around an ID), and
-// strict nowhere: what is wrong is said by the API's own schema.
+// Turns the form of an account into what the API takes. It accepts what people paste, such as a folder's URL or spaces around
+// an ID. It refuses nothing: the API's own schema says what is wrong.
 
 import { PROVIDER_KINDS, type ProviderKind } from '../../../workflows/types.ts'
 import type { FormFields } from '../../ui/form-data.ts'
@@ -26,7 +26,7 @@ export function accountInput(provider: ProviderKind, form: FormFields): AccountI
   }
 }
 
-/** True when something was typed into a field of the credentials: they are to be replaced. */
+/** True when something was typed into a field of the credentials: they will be replaced. */
 export function hasCredentials(provider: ProviderKind, form: FormFields): boolean {
   return Object.values(credentialsOf(provider, form)).some((value) => value !== '')
 }
@@ -55,7 +55,7 @@ export function shownAgain(form: FormFields): Readonly<Record<string, string>> {
   return Object.fromEntries(SHOWN_AGAIN.map((name) => [name, form.text(name)]))
 }
 
-/** Names of the fields of secrets into which something was typed: a page never sends it back. */
+/** The secret fields into which something was typed, which no page sends back. */
 export function filledSecrets(provider: ProviderKind, form: FormFields): readonly string[] {
   return SECRETS[provider].filter((name) => form.text(name) !== '')
 }
@@ -100,7 +100,7 @@ export function settingsOf(provider: ProviderKind, form: FormFields): Readonly<R
 
 const FOLDER_URL = /\/folders\/([A-Za-z0-9_-]+)|[?&]id=([A-Za-z0-9_-]+)/
 
-/** 'https://drive.google.com/drive/u/0/folders/1AbC?usp=sharing' → '1AbC'; anything else stays as it is. */
+/** 'https://drive.google.com/drive/u/0/folders/1AbC?usp=sharing' → '1AbC'. Any other text stays as it is. */
 export function folderIdOf(text: string): string {
   const found = FOLDER_URL.exec(text)
   return found?.[1] ?? found?.[2] ?? text

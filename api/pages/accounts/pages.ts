@@ -117,7 +117,7 @@ function deletion({ id, name, binding_count }: AccountView): Markup {
   return html`<section data-component="card"><h2>${t.danger}</h2><div data-component="stack"><p data-component="muted">${isBound ? t.deleteBound : t.deleteText}</p>${button}</div></section>`
 }
 
-/** Sent by htmx where there is JavaScript: only the form is renewed then, and what was typed into it stays. */
+/** With JavaScript htmx sends it: only the form is renewed, and what was typed stays. */
 export function accountForm(options: {
   readonly form: AccountFormView
   /** Null for a new one. */
@@ -138,7 +138,7 @@ ${accountFields(form)}
 </form>`
 }
 
-/** Faults stand at their fields; what belongs to none of them stands here in full. */
+/** Faults are shown at their fields. Those that belong to no field are shown here in full. */
 function summary(problem: ApiProblem, provider: ProviderKind): string {
   const { errors } = problem
   const hasField = (path: string) =>
@@ -158,7 +158,7 @@ function boundInstances(bindings: readonly BindingView[]): Markup {
   )}</tbody></table></section>`
 }
 
-/** What an account gives back into its form. */
+/** The values of a saved account in its form. */
 export function formValues({ name, provider, settings }: Account): Readonly<Record<string, string>> {
   const text = (value: unknown) => (typeof value === 'string' ? value : '')
   const values = { name, remote_path: text(settings.remote_path) }

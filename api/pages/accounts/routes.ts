@@ -1,4 +1,4 @@
-// /cloud: cloud accounts: the list, and forms to add, try, change, check and delete one.
+// /cloud: the list of cloud accounts, and the forms that add, try, change, check and delete one.
 
 import { type Context, Hono } from 'hono'
 import { listAccountViews } from '../../../db/views/accounts.ts'

@@ -1,5 +1,5 @@
-// Entries of the audit trail as a table: on a page of their own, and beside the run that they are about, where the
-// accounts have their names and the newest entries are enough at first.
+// Entries of the audit trail as a table, on the page of the audit and on the page of a run. On a run's page, accounts have
+// their names, and only the newest entries are open.
 
 import { z } from 'zod'
 import type { AuditEntry } from '../../../db/schema.ts'
@@ -20,7 +20,7 @@ const texts = {
   older: (count: number) => `${plural(count, 'older entry', 'older entries')}`,
 } as const
 
-/** Of a run: this many entries are shown, older ones by asking. */
+/** So many entries of a run are shown at once; the older ones are folded. */
 const SHOWN = 10
 const HASH_SHOWN = 8
 

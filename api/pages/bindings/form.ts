@@ -1,5 +1,5 @@
-// Binding a cloud account to an instance: where its copies go and how many stay, with what that means before it is saved:
-// the folder as it will be, and what a prune would delete there now.
+// The form that binds a cloud account to an instance: where its copies go and how many stay. The preview beside it shows the
+// folder, and what a prune would delete there now.
 
 import type { Account } from '../../../db/accounts/accounts.ts'
 import { RETENTION_SCOPES } from '../../../workflows/types.ts'
@@ -119,7 +119,7 @@ export type PreviewView = {
     readonly truncated: boolean
   } | null
   readonly fault: string | null
-  /** The address of the preview, where asking again may help. */
+  /** The address of the preview; null where asking again would not help. */
   readonly retry: string | null
 }
 
@@ -156,7 +156,7 @@ function planPart(plan: Plan): Markup {
 ${plan.guard === null ? html`<p>${nextUpload(plan)}</p>` : null}`
 }
 
-/** The same plan, when one of the places belongs to the copy that is uploaded next. */
+/** The plan after the next upload, whose copy counts too. */
 function nextUpload({ keep, keep_last }: Plan): Markup {
   const t = bindingTexts
   const lead = keep_last === 1 ? t.afterUploadOne : t.afterUpload
@@ -165,12 +165,12 @@ function nextUpload({ keep, keep_last }: Plan): Markup {
   return html`${lead} ${going.map(({ name }) => html`<code>${name}</code> `)}${t.goesToo}`
 }
 
-/** Of the files that stay now, newest first: those for which there is no place beside a new one. */
+/** The files that stay now but would be deleted after the next upload; newest first. */
 export function filesOfNextUpload<T>(keep: readonly T[], keepLast: number): readonly T[] {
   return keep.slice(keepLast - 1)
 }
 
-/** The API's words for "keep all" are a null; in a form it is an empty field. */
+/** "Keep all" is null in the API's words and an empty field in a form. */
 export function emptyWords(fault: string | null): string | null {
   return (
     fault

@@ -1,4 +1,4 @@
-// What a binding means before it is saved: the folder as it will be, and what a prune would delete there now.
+// The preview of a binding before it is saved: its folder, and what a prune would delete there now.
 
 import { getAccount } from '../../../db/accounts/accounts.ts'
 import type { Db } from '../../../db/database.ts'

@@ -9,9 +9,9 @@ import { html, type Markup } from '../../ui/markup.ts'
 export type RemotePlace = {
   /** Begins and ends with a slash. */
   readonly path: string
-  /** What the path begins in; null when nothing is known of it. */
+  /** Whose folder or drive the path begins in; null when that is unknown. */
   readonly of: { readonly account: string; readonly root: string | null; readonly rootId: string } | null
-  /** The usual folder twice, which nobody means. */
+  /** True when the usual folder appears twice in the path, which nobody wants. */
   readonly isNested: boolean
 }
 

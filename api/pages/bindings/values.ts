@@ -46,7 +46,7 @@ export function valuesOfBinding({
   }
 }
 
-/** As the API takes it; what is no number goes there as it is, to be refused with a reason. */
+/** As the API takes it. A text that is no number goes there unchanged, and the API says what is wrong. */
 export function bodyOf(values: BindingValues) {
   const { account_id, remote_path, enabled, retention_scope, keep_last } = values
   const keep = keep_last === '' ? null : /^\d{1,9}$/.test(keep_last) ? Number(keep_last) : keep_last

@@ -1,4 +1,4 @@
-// Instances: is the newest backup of each off-site?
+// The list of instances, which shows for each whether its newest backup is off-site.
 
 import type { Page } from '../../../db/page.ts'
 import type { InstanceView, Safety } from '../../../db/views/instances.ts'

@@ -1,4 +1,5 @@
-// Instance Detail: is it safe, where its copies go (Cloud Sync Bindings), how much lies there, and its newest runs.
+// Instance Detail: whether the instance is safe, where its copies go (Cloud Sync Bindings), how much is stored there, and its
+// newest runs.
 
 import type { Run } from '../../../db/schema.ts'
 import type { BindingView } from '../../../db/views/bindings.ts'

@@ -1,4 +1,4 @@
-// Logging in, and the change of one's own password, the first of which cannot be put off.
+// The login page, and the page that changes one's own password. The first password must be changed at once.
 
 import type { Principal } from '../../access/principal.ts'
 import { type ApiProblem, faultOf } from '../../ui/api-call.ts'

@@ -61,7 +61,7 @@ function differing(): ApiProblem {
   return { status: 422, detail: PASSWORDS_DIFFER, errors, run_id: null }
 }
 
-/** Where a login goes on: a path of this site and nothing else; a backslash is a slash to browsers. */
+/** Where a login leads: only to a path of this site. Browsers treat a backslash as a slash. */
 function ownPath(path: string | undefined): string | null {
   return path !== undefined && /^\/(?![/\\])[^\\\p{Cc}]*$/u.test(path) ? path : null
 }

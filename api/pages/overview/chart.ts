@@ -77,7 +77,7 @@ ${legend}
   )}</tbody></table></div></details></figure>`
 }
 
-/** 1, 2 or 5 times a power of two tens of the unit, at least a mebibyte, so that the lines have round labels. */
+/** 1, 2 or 5 times a power of ten of the unit, and at least a mebibyte, so that the lines have round labels. */
 function niceTop(most: number): number {
   let unit = 1024 ** 2
   while (most > unit * 1000) unit *= 1024

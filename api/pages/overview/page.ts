@@ -1,4 +1,4 @@
-// Overview: whether to worry, in five seconds. First one sentence, then what needs somebody, then what goes on.
+// Overview: whether anything is wrong, at a glance. First comes one sentence, then what a person has to do, then what is moving.
 
 import type { Run } from '../../../db/schema.ts'
 import type { InstanceView } from '../../../db/views/instances.ts'
@@ -62,11 +62,14 @@ export type OverviewView = {
   readonly days: readonly string[]
   readonly uploaded: readonly AccountDay[]
   readonly mayWrite: boolean
-  /** A part behind the uploads does not answer; the notice over the page says which. */
+  /** Temporal or the workers do not answer; the notice above the page says which. */
   readonly standsStill: boolean
 }
 
-/** Renewed as a whole every few seconds while something changes; rows of runs at once. One stream carries both: a browser has few. */
+/**
+ * While something changes, the whole is renewed every few seconds, and rows of runs at once. One stream carries both, because
+ * a browser opens only a few.
+ */
 export function overviewPage(view: OverviewView): Markup {
   const t = overviewTexts
   const { instances, openRuns, failures } = view
@@ -87,7 +90,7 @@ ${chartCard(view)}
 </div>`
 }
 
-/** Green only when there is nothing that somebody should look at. */
+/** Green only when nothing needs a person. */
 function verdict(view: OverviewView, problems: readonly InstanceView[]): Markup {
   const t = overviewTexts
   const { instances, standsStill } = view

@@ -25,7 +25,7 @@ import { keyOf, standstillNotice } from './standstill-notice.ts'
 const DAYS = 30
 const DAY_MS = 86_400_000
 const OPEN_SHOWN = 20
-/** A busy night changes something all the time; a look at everything once in this while is fresh enough. */
+/** In a busy night something changes all the time. Renewing everything this often is enough. */
 const RENEW_EVERY_MS = 5_000
 
 export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, health: HealthCheck) {
@@ -42,7 +42,7 @@ export function overviewPages(deps: AppDeps, connectionOf: ConnectionReader, hea
 
   app.get(STANDSTILL_PATH, requires('read'), async (c) => {
     const standstill = await standstillWatch.check()
-    // What is shown already stays as it is: a live region would be read out again.
+    // The notice that is shown already is not sent again, because screen readers would read it out again.
     if ((c.req.query('shown') ?? '') === keyOf(standstill)) return c.body(null, 204)
     return sendPage(c, html`${standstillNotice(standstill)}`)
   })
@@ -81,7 +81,7 @@ async function readOverview(db: Db, c: Context<AppEnv>): Promise<Omit<OverviewVi
   }
 }
 
-/** Rows of runs at once, and at most every few seconds that the whole is to be read again. */
+/** Sends rows of runs at once and, at most every few seconds, the event that renews the whole. */
 function sendChanges(feed: ChangeFeed, mailbox: Mailbox): () => void {
   let timer: NodeJS.Timeout | null = null
   const renew = () => {

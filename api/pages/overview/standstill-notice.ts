@@ -21,7 +21,7 @@ export function standstillNotice(standstill: Standstill | null): Markup | null {
   return messageBox({ kind: 'danger', text })
 }
 
-/** What a page that shows it sends along. */
+/** Identifies the notice; a page sends it along when it asks again. */
 export function keyOf(standstill: Standstill | null): string {
   return standstill === null ? '' : `${standstill.cause} ${standstill.since}`
 }

@@ -23,7 +23,7 @@ const texts = {
 type AttemptsView = {
   readonly run: Run
   readonly attempts: readonly Attempt[]
-  /** Of the attempts that run: their rows learn what they sent at their end. */
+  /** The running attempts: their rows are only written at the end of the attempt. */
   readonly progress: readonly AttemptProgress[]
 }
 
@@ -45,7 +45,7 @@ export function attemptsCard({ run, attempts, progress }: AttemptsView): Markup 
 
 function attemptRow(one: Attempt, account: string, sent: number): Markup {
   const c = texts.columns
-  // Where it went on is noted at its end.
+  // The offset where it continued is written at its end.
   const from = one.outcome === null ? '—' : bytes(one.from_offset)
   return html`<tr role="row" id="attempt-${one.id}">
 <th role="rowheader" scope="row">${account}</th><td role="cell" data-half data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>

@@ -1,4 +1,4 @@
-// One destination of a run: state, progress, what is at the provider, and what retention did.
+// One destination of a run: its state and progress, what is at the provider, and what retention did.
 
 import { explanationOf } from '../../../workflows/errors.ts'
 import { deletedCount } from '../../../workflows/runs/destination.ts'
@@ -38,7 +38,7 @@ export type DestinationView = {
   readonly accountId: string
   readonly state: DestinationState
   readonly live: LiveDestination | null
-  /** In all attempts together, whether the provider has kept it or not. */
+  /** In all attempts together, whether the provider kept it or not. */
   readonly sentBytes: number
   /** When retention deleted the copy; null while it is there. */
   readonly deletedAt: string | null
@@ -61,7 +61,7 @@ ${error === null ? null : faultBox(error, status === 'failed' ? 'danger' : 'warn
 
 /** An error with what to do about it. */
 export function faultBox(error: StatusError, kind: 'danger' | 'warning' | 'none'): Markup {
-  // The state beside it is the same word.
+  // The state beside it says the same.
   const code = error.code === 'cancelled' ? null : html` <code data-component="small">${error.code}</code>`
   return messageBox({ kind, text: html`${explanation(explanationOf(error))}${code}` })
 }
@@ -73,7 +73,7 @@ function progress({ state, live, sentBytes }: DestinationView): Markup | null {
   const share = percent(arrived, size)
   const hasStopped = status === 'failed' || status === 'cancelled'
   const kind = status === 'uploaded' ? 'success' : status === 'failed' ? 'danger' : 'none'
-  // What was sent last may not have been kept: the figures differ where an upload broke off.
+  // The provider may not have kept what was sent last, so the figures differ where an upload broke off.
   const left = `${bytes(arrived)} of ${bytes(size)} ${hasStopped ? `${texts.confirmed} ` : ''}(${share}%)`
   const sent = hasStopped && sentBytes > arrived ? `${bytes(sentBytes)} ${texts.sent}` : null
   return html`<div data-component="stack">

@@ -1,5 +1,5 @@
-// Run History: what was backed up, and where it is. The rows renew themselves: the server sends each changed row over
-// `/live/runs`, says which rows no longer fit the filters, and a row that is missing on the first page renews it.
+// Run History: what was backed up, and where the copies are. The server sends each changed row over `/live/runs`, and says which
+// rows no longer fit the filters. A row that is missing on the first page makes the browser read the list again.
 
 import type { Account } from '../../../db/accounts/accounts.ts'
 import type { Page } from '../../../db/page.ts'
@@ -57,9 +57,9 @@ export type RunListView = {
   readonly query: URLSearchParams
   readonly isFirst: boolean
   readonly accounts: readonly Account[]
-  /** Some of the slugs, to choose from while typing. */
+  /** Some slugs, as suggestions while typing. */
   readonly instances: readonly string[]
-  /** When the page was read: what changed since is told by the stream. */
+  /** When the page was read. The stream sends what changed since. */
   readonly readAt: string
 }
 
@@ -94,7 +94,7 @@ ${isFiltered(query) ? html`<a data-component="button" href="/">${t.clear}</a>` :
 </form>`
 }
 
-/** The part that filters and new runs renew. Its stream has the same filters, and knows which rows belong here. */
+/** The part that filters and new runs renew. Its stream has the same filters. */
 export function runTable({ page, copies, query, isFirst, readAt }: RunListView): Markup {
   const t = runListTexts
   const filters = filtersOf(query)
@@ -109,7 +109,7 @@ export function runTable({ page, copies, query, isFirst, readAt }: RunListView):
 </section>`
 }
 
-/** The table alone, as other pages have it too. */
+/** The table alone, for other pages. */
 export function runRows(runs: readonly Run[]): Markup {
   const t = runListTexts
   if (runs.length === 0) return emptyState({ icon: 'history', title: t.empty, text: t.noneHere })
@@ -136,14 +136,14 @@ export function runRow(run: Run, copies: readonly DeletedCopy[] = []): Markup {
 </tr>`
 }
 
-/** What a stream sends in place of a row that is no longer in the list. */
+/** Sent in place of a row that has left the list. */
 export function goneRow(run: Pick<Run, 'id'>): Markup {
   return html`<tr id="${rowId(run)}" data-gone></tr>`
 }
 
-/** Carries rows, as many as changed. */
+/** Carries the rows that changed. */
 export const ROW_EVENT = 'row'
-/** The list is to be read again. */
+/** Tells the browser to read the list again. */
 export const RENEW_EVENT = 'renew'
 
 function rowId({ id }: Pick<Run, 'id'>): string {

@@ -1,5 +1,5 @@
-// The rows of Run History for one stream, which has the filters of its page: a run that changes is sent as its row, or as one
-// that has left the list.
+// Sends the rows of Run History over one stream, which has the filters of its page. A changed run is sent as its row, or as a
+// row that has left the list.
 
 import type { Db } from '../../../db/database.ts'
 import type { Logger } from '../../../db/process/log.ts'
@@ -10,9 +10,9 @@ import type { Mailbox } from '../../http/event-stream.ts'
 import { markupText } from '../../ui/markup.ts'
 import { goneRow, ROW_EVENT, runRow } from './list.ts'
 
-/** As many as a first page has. */
+/** As many as the first page shows. */
 const CAUGHT_UP = 50
-/** A transaction that was open while the page was read has an older time than the page. */
+/** A transaction that was open while the page was read has a time before the page's. */
 const LONGEST_TRANSACTION_MS = 5_000
 /** Rows that have left are remembered, so that each is sent once. Beyond this many, they may be sent again. */
 const MOST_GONE = 1_000

@@ -1,5 +1,5 @@
-// The streams that keep Run History and the page of a run fresh. A stream of the history says of each run that changes
-// whether its row belongs there; one of a run sends the live part of its page.
+// The streams that keep Run History and the page of a run up to date. The stream of the history sends the rows of changed runs.
+// The stream of a run sends the live part of its page.
 
 import { type Context, Hono } from 'hono'
 import type { Run } from '../../../db/schema.ts'
@@ -52,7 +52,7 @@ function sendRows(deps: AppDeps, mailbox: Mailbox, query: URLSearchParams): () =
   const end = deps.feed.watch((event) => {
     if (event.type === 'end') return mailbox.end()
     if (event.type === 'resync') return mailbox.put(RENEW_EVENT, { event: RENEW_EVENT, data: {} })
-    // One from before the page's last row is on a later page.
+    // A run that is older than the page's last row is on a later page.
     if (event.type === 'run' && !(Date.parse(event.run.created_at) < oldest)) rows.send(event.run)
   })
   if (!Number.isNaN(since)) rows.catchUp(since)

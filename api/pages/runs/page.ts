@@ -1,4 +1,4 @@
-// One run: each destination with its progress, what was tried, what stands in the audit trail, and what can be done now.
+// The page of one run: its destinations with their progress, its attempts and audit entries, and what can be done now.
 
 import type { Run } from '../../../db/schema.ts'
 import type { Live } from '../../runs/live-progress.ts'
@@ -57,14 +57,14 @@ export function runTitle(run: Run): string {
   return `${run.instance_slug}: ${fileName(run.archive)}`
 }
 
-/** The whole page; `done` names what was asked for just before. */
+/** The whole page. `done` names the action that was just carried out. */
 export function runPage(view: RunView, done: string | undefined): Markup {
   const live = `/runs/${encodeURIComponent(view.run.id)}/live`
   const address = done === undefined ? live : `${live}?done=${encodeURIComponent(done)}`
   return html`<div hx-ext="sse" sse-connect="${address}">${runPart(view)}</div>`
 }
 
-/** The live part, which is sent anew at each change. */
+/** The live part, which is sent again at each change. */
 export function runPart(view: RunView): Markup {
   const { run, live, audit } = view
   const json = JSON.stringify(run.cloud_sync_status, null, 2)
@@ -92,7 +92,7 @@ ${
 <div data-component="stack"><div><button type="button" data-component="button" data-copy="status-json" data-done="${texts.copied}">${texts.copy}</button></div><pre id="status-json" tabindex="0">${json}</pre></div></details></div>`
 }
 
-/** What was just done, as long as it is still so. */
+/** Confirms the last action for as long as it holds. */
 export function runMessage({ run, live }: Pick<RunView, 'run' | 'live'>, done: string | undefined) {
   const message: Message | null = doneMessage(done)
   const isOver = run.cloud_status !== 'pending' || (done === 'retry' && isWaiting(live))

@@ -1,5 +1,5 @@
-// The filters of Run History as they stand in an address: those of the API, with days instead of moments for people. A
-// day is that of the zone which the browser names, and of UTC without one.
+// The filters of Run History in an address. They are those of the API, but with days instead of moments. Days are in the time
+// zone that the browser names, and otherwise in UTC.
 
 import type { RunFilter } from '../../../db/runs/history.ts'
 import { invalidInput } from '../../http/problem.ts'
@@ -13,13 +13,13 @@ const DAY_MS = 86_400_000
 
 export type HistoryQuery = {
   readonly filter: RunFilter
-  /** Of the run after which the page begins. */
+  /** The cursor of the run after which the page begins. */
   readonly cursor: string | undefined
-  /** Of the run before which the page ends. */
+  /** The cursor of the run before which the page ends. */
   readonly newer: string | undefined
 }
 
-/** Empty fields of the form are no filters. Throws a 422 that names the wrong ones. */
+/** Ignores empty fields of the form. Throws a 422 that names the wrong ones. */
 export function historyQuery(query: URLSearchParams): HistoryQuery {
   const given = Object.fromEntries([...query].filter(([, value]) => value.trim() !== ''))
   const { zone = 'UTC', from, to, newer, ...rest } = given
@@ -40,18 +40,18 @@ export function isFiltered(query: URLSearchParams): boolean {
   return RUN_FILTERS.some((name) => (query.get(name) ?? '').trim() !== '')
 }
 
-/** The address without the place in the list and what is said once. */
+/** The address without cursors and without messages that are shown once. */
 export function filtersOf(query: URLSearchParams): URLSearchParams {
   const kept: readonly string[] = [...RUN_FILTERS, 'zone']
   return new URLSearchParams([...query].filter(([name, value]) => kept.includes(name) && value.trim() !== ''))
 }
 
-/** The beginning of a day, `later` days on; anything that is no day stays as it is. */
+/** The beginning of the day that is `later` days after the given one. Text that is no day stays as it is. */
 function momentOf(text: string, zone: string, later: number): string {
   const utc = DAY.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
   if (Number.isNaN(utc) || new Date(utc).toISOString().slice(0, 10) !== text) return text
   const wanted = utc + later * DAY_MS
-  // Twice: the clocks may be changed between the first guess and the day's beginning.
+  // Computed twice, because the clocks may change between the first guess and the beginning of the day.
   const guess = wanted - offsetMs(wanted, zone)
   return new Date(wanted - offsetMs(guess, zone)).toISOString()
 }

@@ -14,16 +14,16 @@ import { type HistoryQuery, historyQuery } from './query.ts'
 
 const PAGE_SIZE = 50
 const MOST_ACCOUNTS = 200
-/** To choose from while typing; any other can be typed. */
+/** Suggestions while typing; any other instance can be typed. */
 const MOST_INSTANCES = 100
 
-/** With `isPart` the table alone is shown, and what the filters offer is not read. */
+/** With `isPart` only the table is shown, and what the filters offer is not read. */
 export async function readHistory(
   { db, vault }: { readonly db: Db; readonly vault: Vault },
   query: URLSearchParams,
   { isPart }: { readonly isPart: boolean },
 ): Promise<RunListView> {
-  // Before the rows: what changes in between is sent by the stream as well.
+  // Read before the rows, so that the stream also sends what changes in between.
   const readAt = new Date(await databaseNow(db)).toISOString()
   const [{ page, isFirst }, accounts, instances] = await Promise.all([
     historyPage(db, historyQuery(query)),

@@ -14,7 +14,7 @@ import type { RunView, WorkflowLink } from './view.ts'
 
 const MOST_AUDIT = 100
 
-/** For whoever asks in `c`. */
+/** `c` is the request that asks. */
 export async function readRunView(deps: AppDeps, c: Context<AppEnv>, run: Run): Promise<RunView> {
   const { db, temporalUi = null } = deps
   const [attempts, audit, bindings, copies, live, progress] = await Promise.all([

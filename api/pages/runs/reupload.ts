@@ -1,5 +1,5 @@
-// Uploading a run again: what has failed by one button, anything else by naming it. Nothing is ever uploaded again that
-// nobody asked for, so a form without a choice is refused.
+// The form that uploads a run again: one button for what failed, and a choice of destinations. A form without a choice is
+// refused, because nothing is uploaded again unless somebody asks for it.
 
 import type { Run } from '../../../db/schema.ts'
 import type { BindingView } from '../../../db/views/bindings.ts'
@@ -20,14 +20,14 @@ const texts = {
 
 export const NOTHING_CHOSEN = 'Choose the destinations that are to get it again.'
 
-/** Of the field `what`: everything that has failed. */
+/** The value of the field `what` for everything that failed. */
 export const ALL_FAILED = 'failed'
 
-/** The enabled destinations that have not got their copy although they were to. */
+/** The enabled destinations that should have a copy but have none. */
 export function lackingAccounts(run: Run, bindings: readonly BindingView[]): readonly string[] {
   const { cloud_status, cloud_sync_status, account_ids } = run
   const states = Object.keys(cloud_sync_status)
-  // One that was stopped before it had destinations owes them all.
+  // A run that ended before it had destinations lacks all of them.
   const owesAll = (cloud_status === 'failed' || cloud_status === 'cancelled') && states.length === 0
   return bindings
     .filter(({ enabled }) => enabled)
@@ -39,7 +39,7 @@ export function lackingAccounts(run: Run, bindings: readonly BindingView[]): rea
     })
 }
 
-/** Shown when nothing is open: the API refuses it before. */
+/** Shown only when nothing is open, because the API refuses it while something is. */
 export function reuploadCard(view: RunView): Markup | null {
   const { run, bindings, principal } = view
   if (run.cloud_status === 'pending' || !principal.permissions.has('runs:write')) return null
@@ -71,7 +71,7 @@ function failedForm(action: string, run: Run, lacking: readonly string[]): Marku
 
 /** 'Re-upload the 2 failed'. */
 function failedLabel({ cloud_status, cloud_sync_status }: Run, lacking: readonly string[]): string {
-  // One without a state had not begun when the whole run ended.
+  // A destination without a state had not begun when the run ended.
   const statuses = lacking.map((id) => cloud_sync_status[id]?.status ?? cloud_status)
   const cancelled = statuses.filter((status) => status === 'cancelled').length
   const words =

@@ -1,5 +1,4 @@
-// / and /runs/{id}: the history of runs and one run, and what can be done to it. The streams that keep both fresh are in
-// live.ts.
+// / and /runs/{id}: the history of runs, one run, and what can be done to it. live.ts has the streams that keep both up to date.
 
 import { type Context, Hono } from 'hono'
 import type { Db } from '../../../db/database.ts'
@@ -44,7 +43,7 @@ export function runPages(deps: AppDeps, connectionOf: ConnectionReader, callApi:
     act(c, c.req.param('id'), 'retry-now', 'retry'),
   )
 
-  /** By the API, whose refusals are shown above the run. */
+  /** Acts through the API. A refusal is shown above the run. */
   async function act(c: Context<AppEnv>, id: string, action: string, done: string, body?: object) {
     const path = `/runs/${encodeURIComponent(id)}`
     const answer = await callApi(c, 'POST', `/api${path}/${action}`, body)
@@ -88,7 +87,7 @@ async function showRun(
   return sendPage(c, page, refused?.status ?? 200)
 }
 
-/** Empty: nothing was chosen. */
+/** Empty when nothing was chosen. */
 async function chosenAccounts(db: Db, id: string, form: FormFields): Promise<readonly string[]> {
   if (form.text('what') !== ALL_FAILED) return [...new Set(form.all('account_ids'))]
   const run = await knownRun(db, id)

@@ -22,6 +22,6 @@ export type RunView = {
 /** The workflow in Temporal's Web UI. */
 export type WorkflowLink = {
   readonly url: string
-  /** It names the machine of the program itself, and the page is read on another one. */
+  /** The address only works on the program's own machine, and the page is read on another one. */
   readonly isElsewhere: boolean
 }

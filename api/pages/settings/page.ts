@@ -74,7 +74,7 @@ export type Health = Readonly<Record<keyof typeof settingsTexts.parts, boolean>>
 
 export type SettingsView = {
   readonly health: Health
-  /** How many ask for work; null when nobody can tell. */
+  /** How many workers ask for work; null when Temporal does not say. */
   readonly workerCount: number | null
   readonly keyFile: string | null
   readonly versions: readonly (readonly [name: string, version: string])[]

@@ -19,7 +19,7 @@ export function settingsPages(appDeps: AppDeps, callApi: ApiCall, health: Health
   const app = new Hono<AppEnv>()
   const userPath = (id: string) => `/api/users/${encodeURIComponent(id)}`
 
-  /** After a change without a form of its own: back to the page, or the page with the refusal. */
+  /** After a change that has no form of its own: a redirect, or the page with the refusal. */
   const changed = (c: Context<AppEnv>, answer: ApiAnswer, done: string) =>
     answer.ok
       ? redirectTo(c, `/settings?done=${done}`)

@@ -1,5 +1,5 @@
-// The form of a cloud account beyond htmx: the fields of the chosen kind of access, the key file of a service account read
-// here and put into its field, and fields that stay while the form around them is renewed. All of it also works without.
+// What the form of a cloud account does beyond htmx: it shows the fields of the chosen kind of access, reads the key file of a
+// service account into its field, and keeps fields while the form around them is renewed. The form also works without it.
 {
   /** A key file has about 2.5 KB. */
   const LARGEST_KEY_FILE = 100_000
@@ -12,7 +12,7 @@
     }
   }
 
-  // Fields that stay keep their attributes: whether one is at fault is told by its fault.
+  // Fields that stay keep their attributes, so whether one is wrong is taken from its fault message.
   function markFaults() {
     for (const field of document.querySelectorAll('#account-form :is(input, textarea)[hx-preserve]')) {
       const isAtFault = document.getElementById(`${field.id}-fault`)?.textContent.trim()
@@ -25,7 +25,7 @@
     try {
       return JSON.parse(text)
     } catch {
-      // Not whole yet, or no JSON: whoever asks says so where it matters.
+      // Incomplete, or no JSON. The caller reports it where it matters.
       return undefined
     }
   }
@@ -37,7 +37,7 @@
     line.querySelector('strong').textContent = typeof email === 'string' ? email : ''
   }
 
-  /** A file that cannot be a key is named as one, and what the field holds stays. */
+  /** A file that cannot be a key is reported, and the field keeps its content. */
   async function takeFile(file, field) {
     if (file === undefined) return
     const fault = document.getElementById(`${field.dataset.serviceKey}-fault`)

@@ -1,6 +1,6 @@
-// What the pages do beyond htmx: times in the zone of the browser, texts to the clipboard, confirmations, forms that wait
-// for a choice, and keeping open what a person has opened while a part of a page is fetched. Parts that renew themselves
-// are in live.js. Pages can be read without any of it.
+// What the pages do beyond htmx: times in the browser's time zone, copying to the clipboard, confirmations, forms that need a
+// choice, and keeping opened parts open while a part of a page is fetched. live.js has the parts that renew themselves. Pages
+// can be read without any of it.
 
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
@@ -70,12 +70,12 @@ document.addEventListener(
   true,
 )
 
-// A page from the browser's history must not look busy for ever.
+// A page from the browser's history must not look busy forever.
 window.addEventListener('pageshow', () => {
   for (const button of document.querySelectorAll('[aria-busy="true"]')) button.removeAttribute('aria-busy')
 })
 
-// Text that came with hover or focus goes away by Escape, and comes again with the next visit.
+// Escape hides a text that hover or focus shows, until the next hover or focus.
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape') return
   for (const mark of document.querySelectorAll('[data-component="mark"]:is(:hover, :focus-within)')) {
@@ -93,7 +93,7 @@ document.addEventListener('htmx:afterSwap', () => {
 })
 document.addEventListener('live:renewed', refresh)
 
-// Without a choice there is nothing to send: the server refuses it, and here it cannot be tried.
+// Without a choice there is nothing to send. The server would refuse it, so the button is disabled.
 function showChoice(form) {
   const hasChoice = form.querySelector('input[type="checkbox"]:checked') !== null
   for (const button of form.querySelectorAll('button')) button.disabled = !hasChoice
@@ -104,7 +104,7 @@ document.addEventListener('change', ({ target }) => {
   if (form !== null) showChoice(form)
 })
 
-// What stands above a row's link has a text of its own by hover; a click opens the row all the same.
+// What lies above a row's link has its own text on hover. A click on it still opens the row.
 document.addEventListener('click', (event) => {
   const above = event.target.closest('tr[data-opens] > td > :is(time, [data-above])')
   if (above === null || String(window.getSelection()) !== '') return
@@ -113,7 +113,7 @@ document.addEventListener('click', (event) => {
   link.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }))
 })
 
-// Days of a filter are those of this browser. In the capture phase, so that htmx finds the zone in the form.
+// Days of a filter are in this browser's time zone. In the capture phase, so that htmx finds the zone in the form.
 for (const name of ['input', 'change']) {
   document.addEventListener(
     name,

@@ -1,8 +1,8 @@
-// Parts of a page that renew themselves: markup from a stream, or a part that is fetched again, changes only what differs,
-// so that focus, selection, opened details, ticks and tooltips stay. A tab that nobody sees gives its stream back, because
-// a browser keeps six connections to a host for all of its tabs; it is read again when the tab is looked at.
+// Parts of a page that renew themselves. New markup from a stream or a request changes only what differs, so that focus,
+// selection, opened details, ticks and tooltips stay. A hidden tab closes its stream, because a browser has six connections per
+// host for all of its tabs. The stream is opened again when the tab is visible.
 
-/** What a person or a script has done to an element, and the server does not know of. */
+/** Attributes that a person or a script changes, which the server does not know. */
 const OWN_ATTRIBUTES = new Set(['class', 'open', 'disabled', 'aria-busy', 'data-hushed'])
 
 function keepsOwn(name, element) {
@@ -15,7 +15,7 @@ function keepsOwn(name, element) {
   )
 }
 
-/** The text of a time is written anew by app.js, in the zone of the browser. */
+/** app.js writes the text of a time in the browser's time zone, so an unchanged time is left alone. */
 function isSameTime(element, wanted) {
   return (
     element.localName === 'time' &&
@@ -40,7 +40,7 @@ function morph(element, wanted, added) {
   })
 }
 
-/** Each element of the markup replaces the one of its ID. Says whether one had none to replace, and whether one is gone. */
+/** Each element of the markup renews the one of its ID. Returns whether one was missing, and whether one was removed. */
 function renewParts(markup) {
   const template = document.createElement('template')
   template.innerHTML = markup
@@ -58,7 +58,7 @@ function renewParts(markup) {
   }
   for (const element of added) window.htmx.process(element)
   if (!focused.isConnected) {
-    // What was focused is over, such as Cancel at the end: the keyboard goes on from the content, not from the top.
+    // The focused element is gone, such as Cancel at the end. The focus moves to the content, and not to the top of the page.
     const next = (focused.id && document.getElementById(focused.id)) || document.getElementById('content')
     next?.focus({ preventScroll: true })
   }
@@ -66,7 +66,7 @@ function renewParts(markup) {
   return { isMissing, isFewer }
 }
 
-/** Fetches a part again that says by which event of its stream it does so. */
+/** Fetches a part again, if it names the event that does so. */
 function fetchAgain(element) {
   const name = /sse:[\w-]+/.exec(element.getAttribute('hx-trigger') ?? '')?.[0]
   if (name !== undefined) window.htmx.trigger(element, name)
@@ -89,12 +89,12 @@ document.addEventListener('htmx:beforeSwap', ({ detail }) => {
   renewParts(detail.serverResponse)
 })
 
-// Long enough to look at another tab for a moment.
+// Long enough to look into another tab for a moment.
 const HIDDEN_MS = 3_000
 const streams = new Set()
 const answered = new Set()
 
-/** What the extension for streams takes for an EventSource; connected only while the tab is seen. */
+/** Stands in for an EventSource in htmx's extension for streams. Connected only while the tab is visible. */
 function openStream(url) {
   const listeners = []
   let source = null
@@ -127,7 +127,7 @@ function openStream(url) {
       source.onopen = (event) => {
         stream.readyState = EventSource.OPEN
         stream.onopen?.(event)
-        // What happened while it was away was told to nobody.
+        // Changes that happened without a connection were not sent.
         if (answered.has(url)) for (const each of document.querySelectorAll('[sse-connect]')) fetchAgain(each)
         answered.add(url)
       }
