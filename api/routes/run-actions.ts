@@ -179,7 +179,7 @@ async function cancelSync(deps: AppDeps, run: Run, actor: string): Promise<boole
     const error = statusError('cancelled', 'The run was cancelled before it began.')
     if (await cancelRequestedStart(db, run, { actor, error })) return true
   }
-  // A pending start that could not be dropped was made in the meantime.
+  // A requested start that could not be dropped was made in the meantime.
   const isCancelled =
     cancelled || (run.start_requested_at !== null && (await temporal.cancelSync(run.workflow_id)))
   if (isCancelled) await appendAudit(db, { actor, event: 'cancel_requested', ...named(run) })

@@ -18,7 +18,7 @@ import { knownRun } from '../runs/known-run.ts'
 import { liveProgress } from '../runs/live-progress.ts'
 import { waitForPin } from '../runs/pin-wait.ts'
 import { runResource } from '../runs/resource.ts'
-import { type StartOutcome, startPending } from '../runs/starter.ts'
+import { type StartOutcome, startRequested } from '../runs/starter.ts'
 import {
   idempotencyHeader,
   listedRunSchema,
@@ -95,14 +95,14 @@ export function runRoutes(deps: AppDeps) {
     const key = c.req.valid('header')['idempotency-key']
     const id = body.run_id ?? (key === undefined ? newId() : runIdOfKey(actor, key))
     const seen = await getRun(db, id)
-    const isPending = seen === null || seen.start_requested_at !== null
+    const isRequested = seen === null || seen.start_requested_at !== null
     // Asked first and only once, so that no later step waits for a server that is away, or does so with a locked row.
-    const away = isPending ? await askWhetherAway(deps) : null
+    const away = isRequested ? await askWhetherAway(deps) : null
     const canAsk = away === null
     const accepted = await acceptRun(deps, { id, seen, actor, body, canAsk }).catch((error: unknown) => {
       throw body.run_id == null && key !== undefined ? inWordsOfKey(error) : error
     })
-    if (away !== null && accepted.start_requested_at !== null) throw startIsPending(deps, accepted, away)
+    if (away !== null && accepted.start_requested_at !== null) throw startIsRequested(deps, accepted, away)
     await startOrExplain(deps, accepted)
     const run = await waitedFor(c, (await getRun(db, id)) ?? accepted)
     return c.json(runResource(run), 202, { location: `/api/runs/${encodeURIComponent(id)}` })
@@ -162,14 +162,14 @@ async function askWhetherAway({ temporal }: AppDeps): Promise<TemporalUnavailabl
 /** Throws a 503 with the run's ID when Temporal is away. The run is recorded then, and the healer makes its start later. */
 export async function startOrExplain(deps: AppDeps, run: Run): Promise<StartOutcome> {
   try {
-    return await startPending(deps, run)
+    return await startRequested(deps, run)
   } catch (error) {
-    throw error instanceof TemporalUnavailable ? startIsPending(deps, run, error) : error
+    throw error instanceof TemporalUnavailable ? startIsRequested(deps, run, error) : error
   }
 }
 
-function startIsPending({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
-  log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays pending')
+function startIsRequested({ log, healer }: AppDeps, run: Run, error: TemporalUnavailable): Problem {
+  log.warn({ err: error, run_id: run.id }, 'Temporal does not answer: the start stays requested')
   healer.wake()
   return new Problem(
     503,

@@ -14,7 +14,7 @@ import { statusError } from '../../workflows/failures.ts'
 import type { TemporalClient } from '../temporal/client.ts'
 import { isAway, isRefusal, TemporalUnavailable } from '../temporal/failures.ts'
 import { sweepOrphans, sweepPins } from './pin-sweep.ts'
-import { startPending } from './starter.ts'
+import { startRequested } from './starter.ts'
 
 export interface RunHealer {
   /** Works again soon, because a start has just failed. */
@@ -132,8 +132,8 @@ export async function healRuns(
     if (!isThere) await refuseAway(deps)
     isThere = true
     await unlessRefused(deps, run, async () => {
-      const outcome = await startPending(deps, run)
-      log.warn({ run_id: run.id, outcome }, 'a pending start was made, or found to be made')
+      const outcome = await startRequested(deps, run)
+      log.warn({ run_id: run.id, outcome }, 'a requested start was made, or found to be made')
     })
   }
   for await (const run of quietRuns(db, quietForMs)) {
@@ -170,7 +170,7 @@ async function settleIfLost(deps: HealerDeps, run: Run): Promise<void> {
       { run_id: run.id },
       'Temporal does not know the workflow of this run (any more): starting it again',
     )
-    await startPending(deps, restart)
+    await startRequested(deps, restart)
     return
   }
   const error =

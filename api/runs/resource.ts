@@ -1,4 +1,4 @@
-// A run's row as the API shows it: without the paths on the worker's disk and without its pending start.
+// A run's row as the API shows it: without the paths on the worker's disk and without the requested start.
 
 import type { z } from '@hono/zod-openapi'
 import type { Run } from '../../db/schema.ts'

@@ -33,7 +33,7 @@ export interface RunWorkflows {
   syncState(workflowId: string, options?: { readonly closingWithinMs?: number }): Promise<SyncState>
 }
 
-/** A start holds a row of the database. One that comes too late stays pending and is made again. */
+/** A start holds a row of the database. One that comes too late stays requested and is made again. */
 const START_DEADLINE_MS = 3_000
 
 export function createRunWorkflows(connection: TemporalConnection): RunWorkflows {

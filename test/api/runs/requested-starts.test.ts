@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../../api/app.ts'
 import { type HealerTimes, healRuns, startRunHealer } from '../../../api/runs/healer.ts'
-import { startPending } from '../../../api/runs/starter.ts'
+import { startRequested } from '../../../api/runs/starter.ts'
 import type { TemporalClient } from '../../../api/temporal/client.ts'
 import { TemporalUnavailable } from '../../../api/temporal/failures.ts'
 import { beginSync } from '../../../db/runs/destinations.ts'
@@ -91,12 +91,12 @@ describe('a start that is owed', () => {
 
   it('is carried out once, although a request that saw it is held up', async () => {
     const run = await owedRun()
-    assert.equal(await startPending(api, run), 'started')
+    assert.equal(await startRequested(api, run), 'started')
     const only = await execution(run.workflow_id)
     await beginSync(api.db, run.id, {})
     await server.client.workflow.getHandle(run.workflow_id).terminate('it has ended')
     await finishSync(api.db, run.id, 'uploaded')
-    assert.equal(await startPending(api, run), 'not_pending')
+    assert.equal(await startRequested(api, run), 'not_requested')
     assert.equal(await execution(run.workflow_id), only)
   })
 
@@ -192,7 +192,7 @@ describe('a start that is owed', () => {
       cancelSync: async (id) => {
         tries += 1
         const isCancelled = await api.temporal.cancelSync(id)
-        if (tries === 1) await startPending(api, run)
+        if (tries === 1) await startRequested(api, run)
         return isCancelled
       },
     })
@@ -229,7 +229,7 @@ describe('a start that is owed', () => {
     }
     assert.deepEqual(asked, ['check', 'check'])
     assert.equal(await owed(body.run_id), true)
-    assert.equal(await startPending(api, (await getRun(api.db, body.run_id)) ?? assert.fail()), 'started')
+    assert.equal(await startRequested(api, (await getRun(api.db, body.run_id)) ?? assert.fail()), 'started')
     assert.equal((await ask('POST', '/api/runs', body, headers)).status, 202, 'nothing is owed any more')
   })
 })
