@@ -7,6 +7,7 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import type { ActivityDeps } from '../../../activities/dependencies.ts'
 import { withFailures } from '../../../activities/failures.ts'
+import { PATIENCE } from '../../../activities/patience.ts'
 import {
   createVerifyActivities,
   PROOFS_AT_ONCE,
@@ -32,7 +33,7 @@ function aVerifier(
     open: async (id: string) => ({ id, name: 'a', provider: { ...provider, ...change } }),
   }
   // The database is for copies that are proven, and none is here.
-  const deps = { log, accounts } as unknown as ActivityDeps
+  const deps = { log, accounts, patience: PATIENCE } as unknown as ActivityDeps
   const verify = withFailures(log, createVerifyActivities(deps).verifyUpload)
   const input: VerifyInput = {
     run_id: 'run-1',
