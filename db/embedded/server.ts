@@ -5,11 +5,11 @@
 import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
 import { readIfThere } from '../machine/errno.ts'
 import { freePort } from '../machine/free-port.ts'
 import { StartupError } from '../process/startup-error.ts'
 import { checkVersion, createCluster, exists, findBinaries, hint, NAME, readPassword } from './cluster.ts'
+import { ask, createDatabase, urlOf } from './connect.ts'
 import { isPostmaster, notedPostmaster, postmasterGone } from './postmaster.ts'
 import { createRunner, type Runner } from './unprivileged.ts'
 
@@ -175,41 +175,4 @@ async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<
   // A session does not end. The mode immediate loses nothing either: the next start reads the write-ahead log.
   const { code: forced, output } = await stop('immediate')
   if (forced !== 0) throw new StartupError(`the embedded PostgreSQL does not stop: ${hint(output)}`)
-}
-
-async function createDatabase(password: string, port: number): Promise<void> {
-  const client = new pg.Client({ connectionString: urlOf(password, port, 'postgres') })
-  await client.connect()
-  try {
-    const found = await client.query('select 1 from pg_database where datname = $1', [NAME])
-    if (found.rowCount === 0) await client.query(`create database ${NAME}`)
-  } finally {
-    await client.end()
-  }
-}
-
-async function ask(
-  password: string,
-  port: number,
-  query: string,
-): Promise<{ value?: string; error: string }> {
-  const client = new pg.Client({
-    connectionString: urlOf(password, port, 'postgres'),
-    connectionTimeoutMillis: 5_000,
-  })
-  // A server that goes down while we look drops the connection; the query's own error tells.
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    const { rows } = await client.query<string[]>({ text: query, rowMode: 'array' })
-    return { value: String(rows[0]?.[0]), error: '' }
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) }
-  } finally {
-    await client.end().catch(() => undefined)
-  }
-}
-
-export function urlOf(password: string, port: number, database: string): string {
-  return `postgres://${NAME}:${password}@127.0.0.1:${port}/${database}`
 }

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from '../machine/errno.ts'
-import { urlOf } from './server.ts'
+import { urlOf } from './connect.ts'
 
 /** Holds the password: never log it. Null when there is no embedded database in the folder. */
 export async function embeddedPostgresUrl(directory: string): Promise<string | null> {
