@@ -7,7 +7,6 @@ import type { WrittenError } from '../workflows/errors.ts'
 import type {
   CloudStatus,
   CloudSyncStatus,
-  DestinationState,
   DestinationStatus,
   FileHash,
   ProviderKind,
@@ -301,21 +300,3 @@ export type UploadSessionRow = Selectable<UploadSessionsTable>
 export type UploadedFile = Selectable<UploadedFilesTable>
 export type AuditEntry = Selectable<AuditLogTable>
 export type User = Selectable<UsersTable>
-
-/** The fields of the contract's DestinationState: all of `destinations` but its key and its own clock. */
-export const DESTINATION_COLUMNS = [
-  'account',
-  'provider',
-  'binding_id',
-  'status',
-  'error',
-  'remote_path',
-  'remote_id',
-  'size',
-  'bytes_sent',
-  'hash',
-  'attempt',
-  'started_at',
-  'finished_at',
-  'retention',
-] as const satisfies readonly (keyof DestinationState & keyof DestinationsTable)[]

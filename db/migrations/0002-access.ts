@@ -1,5 +1,5 @@
-// Who may come in (roles, sessions that go idle, API tokens, throttled logins), starts that are owed to Temporal,
-// and the indexes and announcements that the API's lists and event streams need.
+// Access (roles, sessions that go idle, API tokens, throttled logins), starts that Temporal has not confirmed, and the indexes
+// and announcements that the API's lists and event streams need.
 
 import { type Kysely, sql } from 'kysely'
 
@@ -32,7 +32,7 @@ const access = [
 ]
 
 const starts = [
-  // Written with the run, cleared when Temporal has taken it: what is set was never confirmed.
+  // Written with the run, cleared when Temporal has confirmed the start.
   `alter table runs
     add column start_requested_at timestamptz(3),
     add column start_account_ids jsonb check (jsonb_typeof(start_account_ids) = 'array')`,

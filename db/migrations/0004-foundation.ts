@@ -1,5 +1,5 @@
-// A cancelled run has a word of its own, and the execution that has opened the sync of a run is known, so that a late try of
-// its first step changes nothing. Runs that were cancelled before get the word as well.
+// Cancelled runs have a status of their own, also those that were cancelled before. A run knows the execution that has opened its
+// sync, so that a late try of its first step changes nothing.
 
 import { type Kysely, sql } from 'kysely'
 

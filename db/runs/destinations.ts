@@ -1,18 +1,15 @@
 // The state of a run's destinations: one row per destination, and the contract's `cloud_sync_status` on the run. One function
 // writes both in one transaction under a lock on the run, so they cannot differ.
 
-import { type Insertable, sql, type Updateable } from 'kysely'
-import type { CloudSyncStatus, DestinationState } from '../../workflows/types.ts'
+import { sql } from 'kysely'
+import type { CloudSyncStatus } from '../../workflows/types.ts'
 import { DbConflict } from '../conflict.ts'
 import { type Db, type DbOrTransaction, inTransaction } from '../database.ts'
-import { DESTINATION_COLUMNS, type DestinationsTable, type Run } from '../schema.ts'
+import type { Run } from '../schema.ts'
 import { assertClaim, ClaimLost } from '../uploads/claims.ts'
 import { renewPatience } from '../uploads/patience.ts'
-
-/** The fields that change; a field that is left out stays. */
-type DestinationPatch = {
-  readonly [Field in keyof DestinationState]?: DestinationState[Field] | undefined
-}
+import { DESTINATION_COLUMNS, type DestinationPatch, toPatch, toRow } from './destination-row.ts'
+import { lockRun } from './runs.ts'
 
 /** The execution of `cloudSyncWorkflow` that the sync belongs to: its workflow ID and Temporal's run ID. */
 type SyncOwner = { readonly workflow_id: string; readonly execution_id: string }
@@ -155,24 +152,6 @@ export async function changeDestination(
   return status
 }
 
-/**
- * The run as it is; nobody else writes it or its destinations until the transaction ends. Throws DbConflict `not_found`.
- */
-export async function lockRun(trx: DbOrTransaction, runId: string): Promise<Run> {
-  const run = await trx
-    .selectFrom('runs')
-    .selectAll()
-    .where('id', '=', runId)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  return run ?? runMissing()
-}
-
-/** Throws DbConflict `not_found`. */
-export function runMissing(): never {
-  throw new DbConflict('not_found', 'run_id', 'There is no such run.')
-}
-
 /** The status from the rows of the destinations, keyed by account ID. */
 async function readStatus(trx: DbOrTransaction, runId: string): Promise<CloudSyncStatus> {
   const rows = await trx
@@ -182,38 +161,4 @@ async function readStatus(trx: DbOrTransaction, runId: string): Promise<CloudSyn
     .orderBy('account_id')
     .execute()
   return Object.fromEntries(rows.map(({ account_id, ...state }) => [account_id, state]))
-}
-
-function toRow(state: DestinationState): Omit<Insertable<DestinationsTable>, 'run_id' | 'account_id'> {
-  return {
-    account: state.account,
-    provider: state.provider,
-    binding_id: state.binding_id,
-    status: state.status,
-    error: jsonOrNull(state.error),
-    remote_path: state.remote_path,
-    remote_id: state.remote_id,
-    size: state.size,
-    bytes_sent: state.bytes_sent,
-    hash: jsonOrNull(state.hash),
-    attempt: state.attempt,
-    started_at: state.started_at,
-    finished_at: state.finished_at,
-    retention: jsonOrNull(state.retention),
-  }
-}
-
-function toPatch(patch: DestinationPatch): Updateable<DestinationsTable> {
-  const { error, hash, retention, ...plain } = patch
-  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
-  return {
-    ...given,
-    ...(error === undefined ? {} : { error: jsonOrNull(error) }),
-    ...(hash === undefined ? {} : { hash: jsonOrNull(hash) }),
-    ...(retention === undefined ? {} : { retention: jsonOrNull(retention) }),
-  }
-}
-
-function jsonOrNull(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value)
 }

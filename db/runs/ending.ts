@@ -10,8 +10,9 @@ import { appendAudit } from '../audit.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
 import { databaseNow } from '../database-server.ts'
 import type { Run } from '../schema.ts'
-import { changeDestination, runMissing } from './destinations.ts'
+import { changeDestination } from './destinations.ts'
 import { keepPinUntil } from './kept-archives.ts'
+import { runMissing } from './runs.ts'
 import { confirmStart, hasStarted } from './starts.ts'
 
 /** Notes what stopped the run as a whole; its sync stays open until finishSync. */
@@ -65,8 +66,8 @@ export async function settleLost(
       .forNoKeyUpdate()
       .executeTakeFirst()
     if (run === undefined) return null
-    const about = { actor: 'system', instance_slug: run.instance_slug, run_id: run.id }
-    await settleDestinations(trx, run, null, { actor: about.actor, error })
+    const actor = 'system'
+    await settleDestinations(trx, run, null, { actor, error })
     const settled = await trx
       .selectFrom('runs')
       .selectAll()
@@ -74,7 +75,13 @@ export async function settleLost(
       .executeTakeFirstOrThrow()
     const outcome = await close(trx, settled, error)
     const details = { cloud_status: outcome, ...(outcome === 'uploaded' ? {} : { error }) }
-    await appendAudit(trx, { ...about, event: 'sync_finished', details })
+    await appendAudit(trx, {
+      actor,
+      event: 'sync_finished',
+      instance_slug: run.instance_slug,
+      run_id: run.id,
+      details,
+    })
     return outcome
   })
 }

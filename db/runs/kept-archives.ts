@@ -7,7 +7,7 @@ import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { appendAudit } from '../audit.ts'
 import type { Db, DbOrTransaction } from '../database.ts'
 import type { PinKind, Run } from '../schema.ts'
-import { runMissing } from './destinations.ts'
+import { runMissing } from './runs.ts'
 
 export type ArchiveOfRun = {
   /** Bytes. */

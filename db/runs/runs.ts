@@ -64,6 +64,24 @@ export async function getRun(db: DbOrTransaction, id: string): Promise<Run | nul
   return row ?? null
 }
 
+/**
+ * The run as it is; nobody else writes it or its destinations until the transaction ends. Throws DbConflict `not_found`.
+ */
+export async function lockRun(trx: DbOrTransaction, runId: string): Promise<Run> {
+  const run = await trx
+    .selectFrom('runs')
+    .selectAll()
+    .where('id', '=', runId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  return run ?? runMissing()
+}
+
+/** Throws DbConflict `not_found`. */
+export function runMissing(): never {
+  throw new DbConflict('not_found', 'run_id', 'There is no such run.')
+}
+
 /** Those of the IDs that exist, in no order. */
 export async function getRunsById(db: DbOrTransaction, ids: readonly string[]): Promise<readonly Run[]> {
   if (ids.length === 0) return []

@@ -59,7 +59,7 @@ describe('an archive', () => {
       answers.push(answer)
     }
     await assertUploaded(answers)
-    await until('every link is let go', async () => {
+    await until('every link is removed', async () => {
       const left = await readdir(inRoot('.cloud-sync'))
       return answers.some(({ body }) => left.includes(text(body.id))) ? null : true
     })
@@ -154,7 +154,9 @@ describe('an archive', () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const { run_id } = await system.sync({ instance: slug, archive })
-    await until('its pin is let go', async () => ((await getRun(api.db, run_id))?.pin === null ? true : null))
+    await until('its pin is released', async () =>
+      (await getRun(api.db, run_id))?.pin === null ? true : null,
+    )
     const answer = await api.ask('POST', `/api/runs/${run_id}/reupload`, {})
     await rm(inRoot(archive))
     assert.deepEqual([answer.status, answer.body.pin], [202, 'linked'], answer.text)
@@ -167,7 +169,9 @@ describe('an archive', () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(1_000))
     const { run_id } = await system.sync({ instance: slug, archive })
-    await until('its pin is let go', async () => ((await getRun(api.db, run_id))?.pin === null ? true : null))
+    await until('its pin is released', async () =>
+      (await getRun(api.db, run_id))?.pin === null ? true : null,
+    )
     await writeFile(inRoot(archive), randomBytes(2_000))
     const answer = await api.ask('POST', `/api/runs/${run_id}/reupload`, {})
     assert.deepEqual([answer.status, answer.body.pin], [202, null], answer.text)
