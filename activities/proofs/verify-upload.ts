@@ -16,7 +16,7 @@ import type { Provider, RemoteFile } from '../providers/provider.ts'
 import { keptForm, readKept } from '../uploads/kept-session.ts'
 import { auditDestination } from '../uploads/upload-audit.ts'
 import type { UploadedCopy } from '../uploads/uploaded-copy.ts'
-import { createPlaces, type Places } from '../worker/places.ts'
+import { createPermits, type Permits } from '../worker/permits.ts'
 import { earlierLooks, isEnough, type LooksInVain, lookedInVain, pauseMs } from './proof-patience.ts'
 import { isTimeToReadBack, readBackHash } from './read-back.ts'
 
@@ -37,7 +37,7 @@ export type VerifiedState = Pick<
 export const PROOFS_AT_ONCE = 40
 /** Each reads a whole copy, which takes hours where it is large. */
 const READINGS_AT_ONCE = 8
-const NO_PLACE_PAUSE_MS = 5_000
+const NO_PERMIT_PAUSE_MS = 5_000
 
 export type VerifyActivities = {
   /**
@@ -51,8 +51,8 @@ export type VerifyActivities = {
 }
 
 export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
-  const proofs = createPlaces(PROOFS_AT_ONCE)
-  const readings = createPlaces(READINGS_AT_ONCE)
+  const proofs = createPermits(PROOFS_AT_ONCE)
+  const readings = createPermits(READINGS_AT_ONCE)
   return {
     verifyUpload: async (input) => {
       const { copy } = input
@@ -62,7 +62,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
       // Every beat carries the looks: one without them would take them from the next attempt.
       const beat = () => (looks === null ? context.heartbeat() : context.heartbeat(looks))
       beat()
-      const leave = placeIn(proofs)
+      const endProof = permitOf(proofs)
       const beats = setInterval(beat, 5_000)
       try {
         const { provider } = await deps.accounts.open(input.account_id)
@@ -82,7 +82,7 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
               provider.readBack !== undefined &&
               isTimeToReadBack(copy.size, looks, Date.now(), deps.patience)
             ) {
-              const endReading = placeIn(readings)
+              const endReading = permitOf(readings)
               try {
                 return await proveByReading(deps, input, provider, provider.readBack, verdict.file, signal)
               } finally {
@@ -96,18 +96,18 @@ export function createVerifyActivities(deps: ActivityDeps): VerifyActivities {
         }
       } finally {
         clearInterval(beats)
-        leave()
+        endProof()
       }
     },
   }
 }
 
-/** Takes a place and returns what gives it back. Throws StepError, to be tried again, where there is none. */
-function placeIn(places: Places): () => void {
-  const leave = places.take()
-  if (leave !== null) return leave
+/** Takes a permit and returns what gives it back. Throws StepError, to be tried again, where there is none. */
+function permitOf(permits: Permits): () => void {
+  const giveBack = permits.take()
+  if (giveBack !== null) return giveBack
   throw new StepError('upload_unverified', 'Other copies are being proven first.', {
-    retryAfterMs: NO_PLACE_PAUSE_MS,
+    retryAfterMs: NO_PERMIT_PAUSE_MS,
   })
 }
 

@@ -5,6 +5,7 @@
 // Every method takes an AbortSignal and rejects with a ProviderError (failures of the provider or network)
 // or the signal's reason. No method retries a whole operation: Temporal does. None deletes to make room.
 
+import type { StoredSession } from '../../db/uploads/sessions.ts'
 import { adviceOf, type ErrorCode, type Explanation } from '../../workflows/errors.ts'
 import type { FileHash, HashAlgorithm, ProviderKind } from '../../workflows/types.ts'
 
@@ -85,7 +86,7 @@ export type UploadTarget = {
  * The provider's upload session: a JSON object private to its provider, which may hold pre-authenticated URLs.
  * It is sealed in PostgreSQL and never leaves the activity otherwise. `created_at` starts its life.
  */
-export type UploadSession = { readonly created_at: string; readonly [key: string]: unknown }
+export type UploadSession = StoredSession
 
 export type SessionState =
   /** Bytes [0, offset) have arrived (with gaps possible after it, which the session itself knows). */

@@ -6,7 +6,7 @@ import { accountPause, pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
 import { databaseNow } from '../../db/database-server.ts'
-import { rateLimitHistory } from '../../db/uploads/attempts.ts'
+import { type RateLimitHistory, rateLimitHistory } from '../../db/uploads/attempts.ts'
 import type { SessionClaim } from '../../db/uploads/claims.ts'
 import { adviceOf } from '../../workflows/errors.ts'
 import { formatBytes } from '../../workflows/runs/destination.ts'
@@ -26,16 +26,6 @@ const SUSPECT_AFTER_MS = 15 * MINUTE_MS
 const SHORT_PAUSE_MS = 15_000
 /** A pause is asked about in between: new credentials end it early. */
 const LONGEST_WAIT_MS = 15 * MINUTE_MS
-
-/** What an account has done within the last 24 hours. */
-export type RateLimitHistory = {
-  /** Bytes that were handed to the network within them, by attempts that still run as well. */
-  readonly sent_bytes: number
-  /** When the earliest of those uploads ended, or the day began where it is older: RFC 3339; null when there was none. */
-  readonly oldest_at: string | null
-  /** Since when every attempt has ended with `rate_limited`; null when the last one did not. */
-  readonly limited_since: string | null
-}
 
 /** Only Drive has such a cap: elsewhere a rate limit is one, however much was sent. */
 const NO_DAILY_CAP: RateLimitHistory = { sent_bytes: 0, oldest_at: null, limited_since: null }

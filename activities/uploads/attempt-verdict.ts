@@ -20,7 +20,7 @@ const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 5 * 60_000
 
 /** What new credentials or settings of the account may mend. */
-const OF_THE_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
+const MENDED_BY_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
   'credentials_malformed',
   'credentials_refused',
   'credentials_expired',
@@ -55,7 +55,7 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
     return toFailure(cause)
   }
   if (!isRetryable(cause.code)) {
-    if (!OF_THE_ACCOUNT.has(cause.code) || !(await isOutdated(deps, claim.account_id, provider)))
+    if (!MENDED_BY_ACCOUNT.has(cause.code) || !(await isOutdated(deps, claim.account_id, provider)))
       return toFailure(cause)
     const fact = `${cause.fact} The account was changed meanwhile.`
     const advice = 'Wait; it goes on with what is saved now.'

@@ -84,6 +84,16 @@ export async function listAttempts(db: DbOrTransaction, runId: string): Promise<
   return db.selectFrom('attempts').selectAll().where('run_id', '=', runId).orderBy('id').execute()
 }
 
+/** What an account has sent lately, and how long it has been held back. */
+export type RateLimitHistory = {
+  /** Bytes that were handed to the network, also by attempts that still run. */
+  readonly sent_bytes: number
+  /** When the earliest of those uploads ended, or the time asked about where that is later: RFC 3339; null when there was none. */
+  readonly oldest_at: string | null
+  /** Since when every attempt has ended with `rate_limited`; null when the last one did not. */
+  readonly limited_since: string | null
+}
+
 /**
  * What an account has sent since `since`, including the attempts that still run, and since when rate limits alone have ended
  * its attempts. An attempt that began before `since` counts by its share of the time.
@@ -92,7 +102,7 @@ export async function rateLimitHistory(
   db: DbOrTransaction,
   accountId: string,
   since: string,
-): Promise<{ sent_bytes: number; oldest_at: string | null; limited_since: string | null }> {
+): Promise<RateLimitHistory> {
   const { rows } = await sql<SentAttempt>`
     select started_at, finished_at, error, coalesce(finished_at, now()) as until,
       case when outcome is null then ${openAttemptBytes('attempts')} else bytes_sent end as bytes

@@ -20,7 +20,7 @@ type SessionTarget = {
 }
 
 /** Private to its provider; may hold pre-authenticated URLs. */
-type StoredSession = { readonly created_at: string; readonly [key: string]: unknown }
+export type StoredSession = { readonly created_at: string; readonly [key: string]: unknown }
 
 const storedSession = z.looseObject({ created_at: z.string() })
 

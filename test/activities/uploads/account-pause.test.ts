@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Cause } from '../../../activities/failures.ts'
-import { pauseAfter, type RateLimitHistory } from '../../../activities/uploads/account-pause.ts'
+import { pauseAfter } from '../../../activities/uploads/account-pause.ts'
+import type { RateLimitHistory } from '../../../db/uploads/attempts.ts'
 import type { ErrorCode } from '../../../workflows/errors.ts'
 
 const NOW = Date.parse('2026-11-23T12:00:00Z')
