@@ -69,7 +69,7 @@ describe('accessibility', () => {
     await page.context().close()
   })
 
-  it('nothing sticks out of a phone', async () => {
+  it('no page is wider than a phone', async () => {
     const page = await site.openLoggedIn({ viewport: { width: 320, height: 640 } })
     for (const [name, path] of Object.entries(paths)) {
       await page.goto(path)

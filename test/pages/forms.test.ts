@@ -83,7 +83,7 @@ describe('forms of the pages', () => {
     assert.match(text, /hand over backups, re-upload and cancel, check accounts <code>runs:write<\/code>/)
   })
 
-  it('an instance name that is too long stays, with its fault beside it', async () => {
+  it('an instance name that is too long stays in the form, with its fault beside it', async () => {
     const { slug } = await someInstance(api.db)
     const name = 'x'.repeat(201)
     const text = await refused(`/instances/${slug}`, { name })
@@ -138,7 +138,7 @@ describe('forms of the pages', () => {
     assert.doesNotMatch(other, /ends in odoo-backups already/)
   })
 
-  it('a number of copies that is none is refused without a word of null', async () => {
+  it('a number of copies that is no number is refused in words for people', async () => {
     const { slug, binding } = await bound()
     const path = `/instances/${slug}/bindings/${binding.id}`
     const text = await refused(path, { remote_path: '/x/{instance_slug}/', keep_last: '0' })
@@ -178,7 +178,7 @@ describe('forms of the pages', () => {
     assert.match(text, /the upload after it worked/)
   })
 
-  it('the trail names accounts and instances, and is found by their names, also of one that is gone', async () => {
+  it('the audit names accounts and instances and is searched by their names, also after they are deleted', async () => {
     const { account, slug, binding } = await bound()
     const entry = { event: 'upload_verified', account_id: account.id, instance_slug: slug } as const
     await appendAudit(api.db, { actor: 'workflow', ...entry, details: { size: 1 } })
@@ -193,7 +193,7 @@ describe('forms of the pages', () => {
     assert.ok(all.includes(`<dd>${account.name}</dd>`))
   })
 
-  it('whoever may not is told who may, and who he is', async () => {
+  it('a refused person is told who may do it, and who they are', async () => {
     const vera = randomName('vera')
     const text = await (await get('/instances/new', await login(vera, 'viewer'))).text()
     assert.ok(text.includes(`Only administrators may change this. You are signed in as ${vera} (viewer).`))
@@ -202,7 +202,7 @@ describe('forms of the pages', () => {
     assert.ok(other.includes(`You are signed in as ${olaf} (operator).`))
   })
 
-  it('the way to a page goes on after the first password was changed', async () => {
+  it('the login leads to the wanted page after the first password was changed', async () => {
     const username = randomName('new')
     const password_hash = await hashPassword(PASSWORD)
     await createUser(api.db, { username, password_hash, role: 'viewer', must_change_password: true })
@@ -221,13 +221,13 @@ describe('forms of the pages', () => {
     assert.equal(done.headers.get('location'), '/audit?q=a')
   })
 
-  it('a tab whose login has ended is not sent away by its look at the uploads', async () => {
+  it('a tab whose login has ended is not sent away when it asks whether uploads stand still', async () => {
     const answer = await api.app.request('/live/standstill', { headers: { 'hx-request': 'true' } })
     assert.equal(answer.status, 286)
     assert.equal(answer.headers.get('hx-redirect'), null)
   })
 
-  it('the overview tells that no worker asks for work', async () => {
+  it('the overview says when no worker asks for work', async () => {
     const text = await (await get('/overview')).text()
     assert.match(text, /Uploads stand still:<\/strong> no worker asks Temporal for work/)
     const live = await (await get('/live/standstill')).text()

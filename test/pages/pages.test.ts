@@ -47,7 +47,7 @@ describe('the pages', () => {
     return { cookie }
   }
 
-  it('send a browser without a login there, and back afterwards', async () => {
+  it('a browser without a login is sent to the login, and back afterwards', async () => {
     const answer = await get('/runs/some?x=1')
     assert.equal(answer.status, 303)
     assert.equal(answer.headers.get('location'), '/login?next=%2Fruns%2Fsome%3Fx%3D1')
@@ -112,7 +112,7 @@ describe('the pages', () => {
     return (await api.db.selectFrom(table).select('slug').where('slug', '=', 'stolen').execute()).length
   }
 
-  it('carry a strict Content-Security-Policy, and nothing from elsewhere', async () => {
+  it('pages carry a strict Content-Security-Policy, and load nothing from elsewhere', async () => {
     const cookie = await login('admin')
     for (const path of ['/login', '/', '/overview', '/cloud/new?provider=google_drive', '/settings']) {
       const answer = await get(path, cookie)
@@ -168,7 +168,7 @@ describe('the pages', () => {
     assert.match(text, /id="name-fault"/)
   })
 
-  it('a folder may be given by its address', async () => {
+  it('the folder of a Google Drive account may be given by its address', async () => {
     const cookie = await login('admin')
     const name = randomName('Drive')
     const key = {

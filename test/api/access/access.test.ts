@@ -35,7 +35,7 @@ describe('access to the API', () => {
     (method: string, path: string, body?: unknown, headers = {}) =>
       api.askAnonymously(method, path, body, { cookie, ...headers })
 
-  it('begins with one administrator, whose password is shown once and must be changed', async () => {
+  it('the first start makes one administrator, whose password is shown once and must be changed', async () => {
     const shown: string[] = []
     await Promise.all([1, 2].map(() => ensureFirstAdmin(api.db, null, (line) => shown.push(line))))
     await ensureFirstAdmin(api.db, 'another one', (line) => shown.push(line))
@@ -64,7 +64,7 @@ describe('access to the API', () => {
     assert.deepEqual(events, ['password_changed', 'login_failed', 'login_succeeded'])
   })
 
-  it('keeps a session in a cookie that scripts and other sites do not get, and ends it at logout', async () => {
+  it('a session is kept in a cookie that scripts and other sites do not get, and ends at logout', async () => {
     const { username } = await someUser('viewer')
     const { answer, cookie } = await logIn(username)
     assert.equal(answer.body.username, username)
@@ -86,7 +86,7 @@ describe('access to the API', () => {
     assert.equal(stored.rows[0]?.found, false)
   })
 
-  it('ends a session that lay idle, and one that is too old', async () => {
+  it('a session ends when it was idle for too long or is too old', async () => {
     const user = await someUser('viewer')
     for (const [column, value] of [
       ['last_seen_at', "now() - interval '13 hours'"],
@@ -101,7 +101,7 @@ describe('access to the API', () => {
     }
   })
 
-  it('marks the cookie for TLS alone behind a proxy that it trusts, and believes nobody else', async () => {
+  it('the session cookie is for TLS alone behind a trusted proxy, and no other proxy is believed', async () => {
     const { username } = await someUser('viewer')
     const forwarded = {
       'x-forwarded-proto': 'https',
@@ -133,7 +133,7 @@ describe('access to the API', () => {
     assert.deepEqual(addresses, ['198.51.100.7', '203.0.113.9'])
   })
 
-  it('refuses what a page of another site makes a browser send', async () => {
+  it('the API refuses what a page of another site makes a browser send', async () => {
     const { username } = await someUser('admin')
     const { cookie } = await logIn(username)
     const ask = as(cookie)
@@ -156,7 +156,7 @@ describe('access to the API', () => {
     assert.equal(token.status, 204, 'a token is not sent by a browser on its own')
   })
 
-  it('lets a viewer read, an operator run, and an administrator do everything', async () => {
+  it('a viewer may read, an operator may run, and an administrator may do everything', async () => {
     const slug = randomName('acme')
     await api.ask('POST', '/api/instances', { slug })
     const run = { instance: slug, archive: 'x/none.txt' }
@@ -185,7 +185,7 @@ describe('access to the API', () => {
     }
   })
 
-  it('blocks a user name and an address after failures, for longer each time, and says until when', async () => {
+  it('the login blocks a user name and an address after failures, for longer each time, and says until when', async () => {
     const { username } = await someUser('viewer')
     const attempt = (password: string) => api.askAnonymously('POST', '/api/session', { username, password })
     for (let failure = 0; failure < 5; failure += 1) assertProblem(await attempt('wrong'), 401)
@@ -207,7 +207,7 @@ describe('access to the API', () => {
     await sql`delete from login_throttles`.execute(api.db)
   })
 
-  it('counts parallel attempts one by one', async () => {
+  it('the login counts parallel attempts one by one', async () => {
     const { username } = await someUser('viewer')
     const answers = await Promise.all(
       Array.from({ length: 12 }, () =>
@@ -219,7 +219,7 @@ describe('access to the API', () => {
     await sql`delete from login_throttles`.execute(api.db)
   })
 
-  it('makes users, changes and deletes them, and keeps the last administrator', async () => {
+  it('users are created, changed and deleted, but the last administrator stays', async () => {
     const username = randomName('eve')
     const made = await api.ask('POST', '/api/users', { username, password: PASSWORD, role: 'operator' })
     assert.equal(made.status, 201, made.text)
@@ -246,7 +246,7 @@ describe('access to the API', () => {
     assertProblem(await api.ask('PATCH', `/api/users/${text(last?.id)}`, { role: 'viewer' }), 409)
   })
 
-  it('makes tokens that may do what their scopes say, are shown once and can be taken back', async () => {
+  it('the API makes tokens that may do what their scopes say, are shown once and can be deleted', async () => {
     const name = randomName('nightly')
     const made = await api.ask('POST', '/api/tokens', { name, scopes: ['runs:write'] })
     assert.equal(made.status, 201, made.text)
@@ -286,7 +286,7 @@ describe('access to the API', () => {
     assert.ok(!(stored.rows[0]?.text ?? '').includes(token))
   })
 
-  it('does not take an API token that has expired', async () => {
+  it('an expired API token is refused', async () => {
     const expires_at = new Date(Date.now() + 172_800_000).toISOString()
     const made = await api.ask('POST', '/api/tokens', {
       name: randomName('short'),
@@ -299,7 +299,7 @@ describe('access to the API', () => {
     assertProblem(await api.askAnonymously('GET', '/api/runs', undefined, headers), 401)
   })
 
-  it('keeps passwords as Argon2id with the cost that OWASP asks for', async () => {
+  it('the database keeps passwords as Argon2id with the cost that OWASP recommends', async () => {
     const hash = await hashPassword('pässword')
     assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
     assert.equal(await verifyPassword('pässword', hash), true)

@@ -25,7 +25,7 @@ describe('the address of a client', () => {
     return answer.text()
   }
 
-  it('is what the nearest proxy has seen, however it writes it', async () => {
+  it('the address of a client is what the nearest proxy has seen, however it writes it', async () => {
     for (const [forwardedFor, address] of [
       ['9.9.9.9, 203.0.113.5', '203.0.113.5'],
       ['9.9.9.9, 203.0.113.5:41234', '203.0.113.5'],
@@ -40,7 +40,7 @@ describe('the address of a client', () => {
     }
   })
 
-  it('is the proxy where that names none, and never one that the client wrote in front', async () => {
+  it('the address of a client is the proxy when the proxy names none, and never one that the client wrote', async () => {
     for (const forwardedFor of [
       null,
       '',
@@ -54,7 +54,7 @@ describe('the address of a client', () => {
     assert.equal(await readAddress('9.9.9.9', '203.0.113.77'), '203.0.113.77')
   })
 
-  it('counts by what one party holds of addresses', () => {
+  it('the addresses of one party count as one network', () => {
     assert.equal(networkOf('203.0.113.5'), '203.0.113.5')
     assert.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
     assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0::/64')
@@ -89,7 +89,7 @@ describe('guessing passwords', () => {
     return items.map(({ details }) => details)
   }
 
-  it('is stopped for a whole network of IPv6, and behind a proxy that writes ports', async () => {
+  it('guessing passwords is stopped for a whole IPv6 network, and behind a proxy that writes ports', async () => {
     for (const addressOf of [
       (n: number) => `[2001:db8:1:2::${n}]:${40_000 + n}`,
       (n: number) => `9.9.9.${n}, 203.0.113.5:${40_000 + n}`,
@@ -104,7 +104,7 @@ describe('guessing passwords', () => {
     await forget()
   })
 
-  it('stands in the audit trail once for each block, however often it is tried meanwhile', async () => {
+  it('the audit trail has each block of a login once, however many attempts it refuses', async () => {
     const username = randomName('viewer')
     await createUser(api.db, { username, password_hash: await hashPassword('x'), role: 'viewer' })
     for (let failure = 0; failure < 5; failure += 1) assert.equal(await attempt(username, '192.0.2.1'), 401)
@@ -123,7 +123,7 @@ describe('guessing passwords', () => {
     await forget()
   })
 
-  it('leaves no counts behind that mean nothing any more', async () => {
+  it('counts of attempts that no longer matter are deleted', async () => {
     const old = randomName('old')
     const blocked = randomName('blocked')
     await sql`insert into login_throttles (key, failures, last_failed_at, blocked_until) values

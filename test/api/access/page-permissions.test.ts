@@ -85,18 +85,18 @@ describe('permissions of the pages', () => {
     return answer.status
   }
 
-  it('are expected for every page', () => {
+  it('the expected permissions of every page are known', () => {
     assert.deepEqual(pages().sort(), Object.keys(EXPECTED).sort())
   })
 
-  it('let nobody in without a login but where that is meant', async () => {
+  it('only the public pages can be seen without a login', async () => {
     for (const page of pages()) {
       const status = await call(page, {})
       assert.equal(status === 401, EXPECTED[page] !== 'anybody', `${page} answers ${status} to nobody`)
     }
   })
 
-  it('are what decides, for every role and every scope, on every page', async () => {
+  it('every role and every scope may use exactly the pages of its permissions', async () => {
     for (const caller of [...(await byRole(api)), ...(await byScope(api))]) {
       for (const page of pages()) {
         // It would end the session that the other calls need.
@@ -112,7 +112,7 @@ describe('permissions of the pages', () => {
     }
   })
 
-  it('are looked at before anything is read: a refused form shows nothing', async () => {
+  it('permissions are checked before anything is read, so a refused form shows nothing', async () => {
     const run = await someRun(api.db)
     const account = await someAccount(api.db)
     const [fingerprint = ''] = testVault.fingerprints

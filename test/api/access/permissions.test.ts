@@ -75,7 +75,7 @@ describe('permissions', () => {
     return answer.status
   }
 
-  it('are expected for every operation', () => {
+  it('the expected permission of every operation is known', () => {
     assert.deepEqual(
       operations()
         .map(({ operationId }) => operationId)
@@ -84,7 +84,7 @@ describe('permissions', () => {
     )
   })
 
-  it('let nobody in without a login but where that is meant', async () => {
+  it('only the public operations work without a login', async () => {
     for (const route of operations()) {
       const status = await call(route, {})
       const open = EXPECTED[route.operationId ?? ''] === 'anybody'
@@ -92,7 +92,7 @@ describe('permissions', () => {
     }
   })
 
-  it('are what decides, for every role and every scope, on every operation', async () => {
+  it('every role and every scope may call exactly the operations of its permissions', async () => {
     for (const caller of [...(await byRole(api)), ...(await byScope(api))]) {
       for (const route of operations()) {
         const id = route.operationId ?? ''

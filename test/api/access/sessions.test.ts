@@ -33,7 +33,7 @@ describe('a login', () => {
     return answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
   }
 
-  it('is known by the cookie that fits the connection, and by no other', async () => {
+  it('a login is known by the cookie that fits the connection, and by no other', async () => {
     const [, value] = (await logIn(await someUser())).split('=')
     const status = async (name: string, proto: string | null) => {
       const headers = {
@@ -50,7 +50,7 @@ describe('a login', () => {
     assert.equal(await status('__Host-cloud_sync_session', null), 401)
   })
 
-  it('goes on at any path of this site, in whatever script it is written', async () => {
+  it('a login leads to any path of this site, in whatever script it is written', async () => {
     const username = await someUser()
     for (const [next, location] of [
       ['/日本', '/%E6%97%A5%E6%9C%AC'],
@@ -68,7 +68,7 @@ describe('a login', () => {
     }
   })
 
-  it('ends once, and the audit trail says so once', async () => {
+  it('a login ends once, and the audit trail says so once', async () => {
     const username = await someUser()
     const headers = { cookie: await logIn(username), 'sec-fetch-site': 'same-origin' }
     const logOut = async () => (await api.askAnonymously('DELETE', '/api/session', undefined, headers)).status
@@ -97,7 +97,7 @@ describe('API_TOKEN', () => {
   })
   after(() => api.close())
 
-  it('is taken without the newline of the file that it came from', async () => {
+  it('API_TOKEN is read without the newline of the file that it came from', async () => {
     const { apiToken } = loadConfig({ API_TOKEN: ' token-with-a-newline\n' })
     assert.equal(apiToken, 'token-with-a-newline')
     const app = createApp({ ...api, config: { ...api.config, apiToken } })
@@ -105,7 +105,7 @@ describe('API_TOKEN', () => {
     assert.equal((await app.request('/api/runs', { headers })).status, 200)
   })
 
-  it('is taken though it is short, with a warning that does not show it', async () => {
+  it('a short API_TOKEN is accepted with a warning that does not show it', async () => {
     const lines: string[] = []
     const log = createLogger({ logLevel: 'warn' }, { write: (line: string) => void lines.push(line) })
     const start = (apiToken: string) => createApp({ ...api, log, config: { ...api.config, apiToken } })
@@ -119,7 +119,7 @@ describe('API_TOKEN', () => {
     assert.equal((await app.request('/api/runs', { headers })).status, 200)
   })
 
-  it('lets nobody in with the hash of a password or session', async () => {
+  it('the hash of a password or session is no login', async () => {
     const user = await createUser(api.db, { username: randomName('user'), password_hash: 'plain' })
     const answer = await api.askAnonymously('POST', '/api/session', {
       username: user.username,

@@ -39,7 +39,7 @@ describe('a stream', () => {
     return { id, headers: { authorization: `Bearer ${token}` } }
   }
 
-  it('ends when its login is gone, however much there is to say', async () => {
+  it('a stream ends when its login is gone, however many events it has', async () => {
     const token = await someToken()
     const app = new Hono<AppEnv>()
     app.get('/', (c) =>
@@ -59,7 +59,7 @@ describe('a stream', () => {
     await until('the stream has ended', async () => (stream.hasEnded() ? true : null), 5_000)
   })
 
-  it('is still heard when there is nothing to say', async () => {
+  it('a stream without events sends comments', async () => {
     const app = new Hono<AppEnv>()
     let asked = 0
     app.get('/', (c) =>
@@ -77,7 +77,7 @@ describe('a stream', () => {
     assert.equal(text, `retry: 3000\n\n${': still here\n\n'.repeat(3)}`)
   })
 
-  it('is no use of the session, and neither is a part of a page that renews itself', async () => {
+  it('neither a stream nor a part of a page that renews itself counts as a use of the session', async () => {
     const run = await someRun(api.db)
     const user = await createUser(api.db, { username: randomName('u'), password_hash: 'x', role: 'viewer' })
     const secret = newSecret()
@@ -108,7 +108,7 @@ describe('a stream', () => {
     assert.equal(await isIdle(), false)
   })
 
-  it('makes its part of a page say that it renews itself', async () => {
+  it('a part of a page that a stream renews says so by a header', async () => {
     const headers = { authorization: `Bearer ${TOKEN}` }
     for (const [path, trigger] of [
       ['/', 'sse:renew'],
@@ -120,7 +120,7 @@ describe('a stream', () => {
     }
   })
 
-  it('is not opened by HEAD', async () => {
+  it('HEAD opens no stream', async () => {
     const run = await someRun(api.db)
     for (const path of [
       '/api/events',
@@ -136,7 +136,7 @@ describe('a stream', () => {
     }
   })
 
-  it('of a run never goes back to an older state, when that took longer to look up', async () => {
+  it('the stream of a run never goes back to an older state that took longer to read', async () => {
     const run = await beginSync(api.db, (await someRun(api.db)).id, { a1: pendingDestination() })
     let release = () => {}
     const held = new Promise<void>((resolve) => {

@@ -35,7 +35,7 @@ describe('an API token', () => {
   }
   const newAdmin = () => ({ username: randomName('new'), password: PASSWORD, role: 'admin' })
 
-  it('may do no more than the person who made it, from the moment that the role changes', async () => {
+  it('an API token may do no more than its maker, from the moment that the role changes', async () => {
     const { user, headers } = await person()
     const { path, ask, made } = await make(headers)
     assert.deepEqual(made.effective_scopes, PERMISSIONS)
@@ -54,7 +54,7 @@ describe('an API token', () => {
     assert.equal((await ask('POST', '/api/users', newAdmin())).status, 201)
   })
 
-  it('is refused when the person who made it is deleted, and shown as such; a namesake does not revive it', async () => {
+  it('an API token is refused and shown as such when its maker is deleted, also when a user of that name is made again', async () => {
     const { user, headers } = await person()
     const { path, ask } = await make(headers)
     assert.equal((await ask('GET', '/api/instances')).status, 200)
@@ -72,7 +72,7 @@ describe('an API token', () => {
     }
   })
 
-  it('leaves none behind that outlives the person', async () => {
+  it('a token that a token makes does not outlive the person behind it', async () => {
     const { user, headers } = await person()
     const first = await make(headers)
     const second = await make({ authorization: `Bearer ${first.token}` })
@@ -82,7 +82,7 @@ describe('an API token', () => {
     for (const { ask } of [first, second, third]) assertProblem(await ask('GET', '/api/instances'), 401)
   })
 
-  it('that API_TOKEN has made keeps its scopes, and so do those that it makes', async () => {
+  it('a token that API_TOKEN made keeps its scopes, and so do the tokens that it makes', async () => {
     const first = await make({ authorization: `Bearer ${TOKEN}` }, ['users:write', 'read'])
     const second = await make({ authorization: `Bearer ${first.token}` }, ['read'])
     assert.equal((await api.ask('DELETE', first.path)).status, 204)
@@ -90,7 +90,7 @@ describe('an API token', () => {
     assert.equal(second.made.maker_deleted, false)
   })
 
-  it('is found at its address, and nothing at others', async () => {
+  it('an API token is found at its address, and nothing at others', async () => {
     const { headers } = await person()
     const { path, made } = await make(headers, ['read'])
     const { token: _token, ...shown } = made
@@ -106,7 +106,7 @@ describe('user names', () => {
   })
   after(() => api.close())
 
-  it('that differ only by case are one', async () => {
+  it('user names that differ only by case are one', async () => {
     const username = randomName('Maria')
     const make = (name: string) =>
       api.ask('POST', '/api/users', { username: name, password: PASSWORD, role: 'viewer' })

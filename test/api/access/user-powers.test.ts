@@ -28,7 +28,7 @@ describe('the permission to change users', () => {
     return (method: string, path: string, body?: unknown) => api.askAnonymously(method, path, body, headers)
   }
 
-  it('makes and promotes nobody beyond what its holder may do', async () => {
+  it('nobody makes or promotes a user beyond their own permissions', async () => {
     const make = (role: UserRole) => ({ username: randomName('new'), password: PASSWORD, role })
     const only = await withScopes(['users:write'])
     for (const role of ['viewer', 'operator', 'admin'] as const) {
@@ -47,7 +47,7 @@ describe('the permission to change users', () => {
     assert.equal((await all('PATCH', `/api/users/${user.id}`, { role: 'operator' })).status, 200)
   })
 
-  it('sets no password of anybody who may do more', async () => {
+  it('nobody sets the password of a user who may do more', async () => {
     const admin = await someUser('admin')
     const viewer = await someUser('viewer')
     const reading = await withScopes(['read', 'users:write'])
@@ -58,7 +58,7 @@ describe('the permission to change users', () => {
     assert.equal((await reading('PATCH', `/api/users/${viewer.id}`, { password: OTHER })).status, 200)
   })
 
-  it("changes one's own password only with the old one", async () => {
+  it("one's own password is changed only with the old one", async () => {
     const admin = await someUser('admin')
     const other = await someUser('admin')
     const { username } = admin

@@ -28,7 +28,7 @@ describe('cloud accounts of the API', () => {
     return slug
   }
 
-  it('never gives credentials out, and keeps them when a patch has none', async () => {
+  it('the API never gives credentials out, and keeps them when a patch has none', async () => {
     const key = {
       type: 'service_account',
       client_email: 'robot@example.iam',
@@ -71,7 +71,7 @@ describe('cloud accounts of the API', () => {
     assert.ok(!api.logged.join('').includes('planted'))
   })
 
-  it('shows an account that no key opens as one that needs its credentials again, beside all others', async () => {
+  it('an account that no key opens is shown as one that needs its credentials again', async () => {
     const fine = await account()
     const stranger = openVault([newFernetKey()])
     const lost = await createAccount(api.db, stranger, {
@@ -90,7 +90,7 @@ describe('cloud accounts of the API', () => {
     assert.deepEqual(system.body.key_fingerprints, [...testVault.fingerprints])
   })
 
-  it('refuses two accounts of one name, and to delete one that is bound', async () => {
+  it('two accounts of one name are refused, and so is deleting one that is bound', async () => {
     const name = randomName('Twice')
     assert.equal((await api.ask('POST', '/api/accounts', { ...DROPBOX, name })).status, 201)
     assert.deepEqual(assertProblem(await api.ask('POST', '/api/accounts', { ...DROPBOX, name }), 409), [

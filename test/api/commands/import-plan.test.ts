@@ -38,7 +38,7 @@ describe('the plan of an import', () => {
     ['/a/../b', /cannot be used in a path/],
     [`/${'x'.repeat(1001)}`, /1000/],
   ] as const) {
-    it(`refuses the folder ${folder.slice(0, 20)} and keeps the others`, () => {
+    it(`the plan of an import refuses the folder ${folder.slice(0, 20)} and keeps the others`, () => {
       const { bindings, refused } = planImport(source({ bindings: [binding(1, folder), binding(2, '/b')] }))
       assert.deepEqual(
         bindings.map(({ slug }) => slug),
@@ -50,7 +50,7 @@ describe('the plan of an import', () => {
     })
   }
 
-  it('refuses the second of two bindings that may mean one folder', () => {
+  it('the plan of an import refuses the second of two bindings that may mean one folder', () => {
     const bindings = [binding(1, '/all/{database}'), binding(2, '/ALL/prod')]
     const plan = planImport(source({ bindings }))
     assert.equal(plan.bindings.length, 1)
@@ -60,7 +60,7 @@ describe('the plan of an import', () => {
     )
   })
 
-  it('holds nothing that the API would refuse', () => {
+  it('the plan of an import contains nothing that the API would refuse', () => {
     const plan = planImport(
       source({
         instances: [

@@ -54,7 +54,7 @@ describe('cloud-sync import odoo-backup-app', () => {
       { CLOUD_SYNC_URL: api.url, API_TOKEN: TOKEN },
     )
 
-  it('shows what it would do, and does nothing of it, with --dry-run', async () => {
+  it('an import with --dry-run shows what it would do, and does nothing', async () => {
     const { code, out, err } = await importing('--dry-run')
     assert.equal(code, 0, err)
     assert.match(out, /^instance {2}acme \(Acme\)$/m)
@@ -73,7 +73,7 @@ describe('cloud-sync import odoo-backup-app', () => {
     assert.deepEqual(rows, [])
   })
 
-  it('brings over what is complete, and the rest when it is completed', async () => {
+  it('an import creates what is complete, and the rest once it is completed', async () => {
     const first = await importing()
     assert.equal(first.code, 1, first.err)
     assert.match(first.out, /bindings wait for their account/)
@@ -110,7 +110,7 @@ describe('cloud-sync import odoo-backup-app', () => {
     assert.match(again.out, /^0 made/m)
   })
 
-  it('changes nothing when additions name an account that is not there, and says which', async () => {
+  it('an import changes nothing when additions name an unknown account, and says which', async () => {
     const additions = join(directory, 'misspelt.json')
     await writeFile(additions, JSON.stringify({ Dirve: { settings: { folder_id: 'planted' } }, One: {} }))
     for (const more of [[], ['--dry-run']]) {
@@ -124,7 +124,7 @@ describe('cloud-sync import odoo-backup-app', () => {
     }
   })
 
-  it('changes nothing when an account of the same name is there for another provider', async () => {
+  it('an import changes nothing when an account of the same name exists at another provider', async () => {
     const other = await createAccount(system.db, testVault, {
       name: 'Drop of before',
       provider: 'google_drive',
@@ -142,7 +142,7 @@ describe('cloud-sync import odoo-backup-app', () => {
     await updateAccount(system.db, testVault, drop?.id ?? '', { name: 'Drop' })
   })
 
-  it('takes an account that was completed here by hand, leaves out what no binding can be, and says so', async () => {
+  it('an import uses an account that was completed by hand, leaves out impossible bindings, and says so', async () => {
     const database = new DatabaseSync(join(directory, 'app.db'))
     database.exec(`insert into instances values (9, 'Delta', 'delta', 'keep_last_n', 3);
       insert into instance_cloud_bindings values (91, 9, 1, 'back\\ups/{date}', 1, 0), (92, 9, 3, '/delta', 1, 0)`)
@@ -162,7 +162,7 @@ describe('cloud-sync import odoo-backup-app', () => {
     )
   })
 
-  it('names the file that is not what it should be', async () => {
+  it('an import names the file that it cannot read', async () => {
     const text = join(directory, 'source.key')
     const database = join(directory, 'app.db')
     const importFrom = (one: string, other: string) =>

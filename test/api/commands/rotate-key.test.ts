@@ -32,7 +32,7 @@ describe('cloud-sync rotate-key', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  it('seals everything with a new key while the program runs, and drops the old one only then', async () => {
+  it('rotate-key seals everything with a new key while the program runs, and drops the old one only then', async () => {
     const { db } = database
     const path = join(directory, 'secret.key')
     const keys = await loadOrCreateKeys(path, { sealedRowsExist: false })
@@ -69,7 +69,7 @@ describe('cloud-sync rotate-key', () => {
     assert.ok(!JSON.stringify([items, rotated, dropped]).includes(newest))
   })
 
-  it('goes in two steps where hosts have copies of the file, and keeps an old key that is needed', async () => {
+  it('rotate-key goes in two steps where hosts have copies of the file, and keeps an old key that is needed', async () => {
     const { db } = database
     const path = join(directory, 'secret.key')
     const [first = ''] = (await readKeyFile(path)) ?? []
@@ -96,7 +96,7 @@ describe('cloud-sync rotate-key', () => {
     await db.deleteFrom('cloud_accounts').where('id', '=', lost.id).execute()
   })
 
-  it('says what is missing', async () => {
+  it('rotate-key says what is missing', async () => {
     const empty = join(directory, 'empty')
     await mkdir(empty)
     assert.match((await run(['rotate-key'], { DATA_DIR: empty })).err, /no embedded database/)
@@ -114,7 +114,7 @@ describe('cloud-sync rotate-key', () => {
     assert.deepEqual(await readKeyFile(join(directory, 'secret.key')), keys, 'no key was added in vain')
   })
 
-  it('is refused while another one is at work', async () => {
+  it('rotate-key is refused while another one is running', async () => {
     const path = join(directory, 'secret.key')
     const keys = await readKeyFile(path)
     await withKeysLocked(database.db, path, async () => {

@@ -37,7 +37,7 @@ describe('cloud-sync upload', () => {
     await system.close()
   })
 
-  it('uploads a file named by its full path, from this folder, or from BACKUP_ROOT, and waits for the end', async () => {
+  it('the command uploads a file named by its full path, from this folder or from BACKUP_ROOT, and waits for the end', async () => {
     const { slug } = await system.bind()
     for (const how of ['absolute', 'from here', 'from the root']) {
       const path = await system.writeArchive(`${slug}/${randomName('day')}/x.dump`, randomBytes(30_000))
@@ -52,7 +52,7 @@ describe('cloud-sync upload', () => {
     }
   })
 
-  it('ends with 1 when a destination fails or none is bound, and says why', async () => {
+  it('the command ends with 1 when a destination fails or none is bound, and says why', async () => {
     const { slug } = await system.bind({}, [])
     const path = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
     const none = await run(['upload', '--instance', slug, path, '--wait'], env)
@@ -73,7 +73,7 @@ describe('cloud-sync upload', () => {
     assert.match(failed.out, /failed: /)
   })
 
-  it('ends with 1 when the run is cancelled, and says that it was', async () => {
+  it('the command ends with 1 when the run is cancelled, and says so', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
     const id = randomName('r')
@@ -94,7 +94,7 @@ describe('cloud-sync upload', () => {
     assert.match(err, /the run was cancelled/)
   })
 
-  it('says when the file was accepted and is not kept, and nothing of it when it is', async () => {
+  it('the command says when an accepted file is not kept, and only then', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
     const kept = await run(['upload', '--instance', slug, archive], env)
@@ -107,7 +107,7 @@ describe('cloud-sync upload', () => {
     assert.match(unseen.err, /not kept yet.*keep it until/)
   })
 
-  it('ends with 2 on bad input, usage or token', async () => {
+  it('the command ends with 2 on bad input, usage or token', async () => {
     const { slug } = await system.bind()
     const file = join(tmpdir(), 'nothing.zip')
     const cases: readonly [readonly string[], Record<string, string>, RegExp][] = [
@@ -129,7 +129,7 @@ describe('cloud-sync upload', () => {
     assert.equal((await run(['help'], {})).code, 0)
   })
 
-  it('takes the token from a file', async () => {
+  it('the command reads the token from a file', async () => {
     const { slug } = await system.bind()
     const file = join(system.config.dataDir, 'token')
     await writeFile(file, `${TOKEN}\n`, { mode: 0o600 })

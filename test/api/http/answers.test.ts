@@ -11,7 +11,7 @@ describe('an answer of the API', () => {
   })
   after(() => api.close())
 
-  it('answers unknown addresses, other methods, foreign media and large bodies with problem documents', async () => {
+  it('unknown addresses, other methods, foreign media and large bodies get problem documents', async () => {
     assertProblem(await api.ask('GET', '/api/nothing'), 404)
     const other = await api.ask('PUT', '/api/instances')
     assertProblem(other, 405)
@@ -27,7 +27,7 @@ describe('an answer of the API', () => {
     assertProblem(await api.ask('GET', '/api/instances/%00'), 404)
   })
 
-  it('sends headers that forbid framing, sniffing, caching and loading from elsewhere', async () => {
+  it('every answer sends headers that forbid framing, sniffing, caching and loading from elsewhere', async () => {
     for (const answer of [await api.ask('GET', '/api/runs'), await api.ask('GET', '/api/nothing')]) {
       assert.equal(
         answer.headers.get('content-security-policy'),

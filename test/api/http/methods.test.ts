@@ -42,7 +42,7 @@ describe('a method that no operation has', () => {
       },
     )
 
-  it('is refused with what there is instead', async () => {
+  it('a method without an operation gets a 405 that lists the allowed methods', async () => {
     for (const method of ['TRACE', 'PUT', 'PROPFIND']) {
       assert.deepEqual(
         await send(method, '/api/runs'),

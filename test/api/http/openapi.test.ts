@@ -35,7 +35,7 @@ describe('the OpenAPI document', () => {
       definition.type === 'route' ? [definition.route] : [],
     )
 
-  it('is OpenAPI 3.1 without a finding of the linter', async () => {
+  it('the OpenAPI document is valid OpenAPI 3.1, and the linter finds nothing', async () => {
     const { text: source, headers } = await api.askAnonymously('GET', '/api/openapi.json')
     assert.match(headers.get('content-type') ?? '', /^application\/json/)
     assert.match(source, /^\{"openapi":"3\.1\./)
@@ -51,7 +51,7 @@ describe('the OpenAPI document', () => {
     )
   })
 
-  it('describes every JSON route of the app, and no other', async () => {
+  it('the OpenAPI document describes every JSON route of the app, and no other', async () => {
     const described = new Set(
       operations().map(({ method, path }) => `${method} ${path.replaceAll(/\{(.+?)\}/g, ':$1')}`),
     )
@@ -68,7 +68,7 @@ describe('the OpenAPI document', () => {
     assert.equal(new Set(ids).size, ids.length)
   })
 
-  it('shows itself in a browser with nothing from outside', async () => {
+  it('the OpenAPI document shows itself in a browser with nothing from outside', async () => {
     const page = await api.askAnonymously('GET', '/api/docs')
     assert.equal(page.status, 200)
     assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'self'/)
@@ -81,7 +81,7 @@ describe('the OpenAPI document', () => {
     assert.equal((await api.ask('GET', '/api/docs/package.json')).status, 404)
   })
 
-  it('tells the truth of every operation', async () => {
+  it('every operation answers as the OpenAPI document says', async () => {
     const calls = await sampleCalls(api)
     const notCalled: string[] = []
     for (const route of operations()) {

@@ -10,7 +10,7 @@ import { createLogger } from '../../../db/process/log.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts'
 import { testVault } from '../../support/rows.ts'
 
-describe('a request that is none', () => {
+describe('a request that cannot be parsed', () => {
   let database: TestDatabase
   let api: Api
   const logged: string[] = []
@@ -61,7 +61,7 @@ describe('a request that is none', () => {
     ['a tunnel', 501, 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'],
   ]
   for (const [what, status, bytes] of CASES) {
-    it(`is answered with a problem document: ${what}`, async () => {
+    it(`a request that cannot be parsed gets a problem document: ${what}`, async () => {
       const answer = await send(bytes)
       const [head = '', body = ''] = answer.split('\r\n\r\n')
       assert.match(head, new RegExp(`^HTTP/1.1 ${status} `))
@@ -80,12 +80,12 @@ describe('a request that is none', () => {
     })
   }
 
-  it('does not keep others from being answered', async () => {
+  it('a request that cannot be parsed does not delay others', async () => {
     const answer = await send('GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     assert.match(answer, /^HTTP\/1.1 200 /)
   })
 
-  it('leaves nothing in the log but the word about a short ADMIN_PASSWORD', () => {
+  it('requests that cannot be parsed leave nothing in the log', () => {
     assert.equal(logged.length, 1)
     assert.match(logged[0] ?? '', /ADMIN_PASSWORD has fewer than 8 characters/)
     assert.ok(!(logged[0] ?? '').includes('shorty'))

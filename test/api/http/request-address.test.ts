@@ -14,7 +14,7 @@ describe('the address of a request', () => {
   })
   after(() => api.close())
 
-  it('may have fields without a value, which count as not given', async () => {
+  it('query fields without a value count as missing', async () => {
     for (const path of ['/api/runs?instance=&status=&limit=&cursor=', '/api/audit?run_id=&limit=']) {
       const answer = await api.ask('GET', path)
       assert.equal(answer.status, 200, answer.text)
@@ -22,7 +22,7 @@ describe('the address of a request', () => {
     assert.deepEqual(assertProblem(await api.ask('GET', '/api/runs?limit=&status=green'), 422), ['status'])
   })
 
-  it('has no query field that the operation does not know', async () => {
+  it('an unknown query field is refused by its name', async () => {
     for (const path of [
       '/api/runs?stauts=failed',
       '/api/runs?limit=2&stauts=failed',
@@ -50,7 +50,7 @@ describe('the address of a request', () => {
     }
   })
 
-  it('names nothing with an ID that is too long, has a NUL in it or is no text', async () => {
+  it('an ID that is too long, contains a NUL or is no text gets a 404', async () => {
     for (const id of ['x'.repeat(201), 'a%00b', '%ff']) {
       for (const path of ['runs', 'instances', 'accounts', 'bindings', 'users', 'tokens']) {
         assertProblem(await api.ask('GET', `/api/${path}/${id}`), 404)
@@ -71,7 +71,7 @@ describe('the fields of a body', () => {
   const faults = (answer: Awaited<ReturnType<ApiFixture['ask']>>) =>
     list(answer.body, 'errors').map(({ path, message }) => [path, message])
 
-  it('are named when they are not known', async () => {
+  it('unknown fields of a body are named', async () => {
     const { slug } = await someInstance(api.db)
     const flat = await api.ask('PATCH', `/api/instances/${slug}`, { name: 'A', colour: 'red', size: 1 })
     assertProblem(flat, 422)
@@ -88,7 +88,7 @@ describe('the fields of a body', () => {
     assert.deepEqual(faults(deep), [['settings.remote_pth', 'is not known']])
   })
 
-  it('name the provider when it is missing or wrong', async () => {
+  it('a missing or wrong provider of an account is named', async () => {
     for (const provider of [undefined, 'drop_box', 7]) {
       const answer = await api.ask('POST', '/api/accounts', { name: 'D', provider, credentials: {} })
       assertProblem(answer, 422)
@@ -104,7 +104,7 @@ describe('an answer of the API', () => {
   })
   after(() => api.close())
 
-  it('documents where what was made is, at every 201', () => {
+  it('the Location of every 201 is documented', () => {
     const routes = api.app.openAPIRegistry.definitions.flatMap((each) =>
       each.type === 'route' ? [each.route] : [],
     )
@@ -117,14 +117,14 @@ describe('an answer of the API', () => {
     }
   })
 
-  it('leaves in the audit what an instance was when it is deleted', async () => {
+  it('the audit keeps what a deleted instance was', async () => {
     const { slug, name } = await someInstance(api.db)
     assert.equal((await api.ask('DELETE', `/api/instances/${slug}`)).status, 204)
     const trail = list((await api.ask('GET', `/api/audit?instance=${slug}&event=instance_deleted`)).body)
     assert.deepEqual(at(trail[0] ?? null, 'details'), { before: { name } })
   })
 
-  it('says that an account needs its credentials again, where its files are asked for', async () => {
+  it('asking for the files of an account without readable credentials says that it needs them again', async () => {
     const account = await someAccount(api.db)
     const { slug } = await someInstance(api.db)
     const bound = await api.ask('POST', `/api/instances/${slug}/bindings`, { account_id: account.id })

@@ -47,13 +47,13 @@ describe('the words for what is wrong with a field', () => {
     it(`${expected}`, () => assert.deepEqual(messages(schema, value), [`: ${expected}`]))
   }
 
-  it('names each field that is not known by its own path', () => {
+  it('each unknown field is named by its own path', () => {
     const schema = z.object({ inner: z.strictObject({ a: z.string() }) })
     const value = { inner: { a: 'x', b: 1, c: 2 } }
     assert.deepEqual(messages(schema, value), ['inner.b: is not known', 'inner.c: is not known'])
   })
 
-  it('names the kinds that a provider may have', () => {
+  it('the allowed kinds of a discriminated union are named', () => {
     const schema = z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('a') }),
       z.object({ kind: z.literal('b') }),
@@ -69,14 +69,14 @@ describe('a key file that is none', () => {
       (message) => message.replace('credentials_json', ''),
     )
 
-  it('is told apart from the files of an OAuth client', () => {
+  it('the file of an OAuth client is not mistaken for a key file', () => {
     const client = { client_id: 'x', client_secret: 'planted' }
     for (const file of [{ installed: client }, { web: client }, { type: 'authorized_user', ...client }]) {
       assert.deepEqual(faults(file), [OAUTH])
     }
   })
 
-  it('is told what is missing or wrong, without a word of it', () => {
+  it('what is missing or wrong in a key file is named without quoting it', () => {
     const { private_key: _, ...rest } = KEY
     assert.deepEqual(faults(rest), ['.private_key: is required'])
     assert.deepEqual(faults({ ...KEY, private_key: 'planted' }), [

@@ -25,7 +25,7 @@ describe('instances of the API', () => {
     return slug
   }
 
-  it('creates, reads, renames and deletes an instance', async () => {
+  it('an instance is created, read, renamed and deleted, each change with its audit entry', async () => {
     const slug = randomName('acme')
     const made = await api.ask('POST', '/api/instances', { slug })
     assert.equal(made.status, 201)
@@ -49,7 +49,7 @@ describe('instances of the API', () => {
     assert.deepEqual(at(trail[1] ?? null, 'details'), { before: { name: slug }, after: { name: 'Other' } })
   })
 
-  it('binds an instance to an account once, and to no folder of another binding', async () => {
+  it('an instance is bound to an account once, and to no folder of another binding', async () => {
     const id = await account()
     const [one, other] = [await instance(), await instance()]
     const made = await api.ask('POST', `/api/instances/${one}/bindings`, { account_id: id, keep_last: 30 })

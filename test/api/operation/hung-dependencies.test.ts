@@ -37,7 +37,7 @@ describe('the API, while PostgreSQL hangs', () => {
     await api.close()
   })
 
-  it('says at the readiness that it is not ready, which part is away, and when to ask again', async () => {
+  it('/readyz names the part that hangs, and says when to ask again', async () => {
     const ask = askOf(createApp({ ...api, db }))
     assert.equal((await ask('GET', '/readyz')).status, 200)
     gate.freeze()
@@ -52,7 +52,7 @@ describe('the API, while PostgreSQL hangs', () => {
     assert.equal((await ask('GET', '/readyz')).status, 200)
   })
 
-  it('looks once at a part that hangs, for probes and pages together', async () => {
+  it('probes and pages share one check of a part that hangs', async () => {
     let looks = 0
     let answer: () => void = () => undefined
     const answered = new Promise<void>((resolve) => {
@@ -69,7 +69,7 @@ describe('the API, while PostgreSQL hangs', () => {
     assert.equal(looks, 1)
   })
 
-  it('answers other requests with a 503 instead of waiting for the server to time out itself', async () => {
+  it('a request gets a 503 while PostgreSQL hangs, before the server itself times out', async () => {
     const ask = askOf(createApp({ ...api, db }))
     assert.equal((await ask('GET', '/api/instances', undefined, headers)).status, 200)
     gate.freeze()
@@ -80,7 +80,7 @@ describe('the API, while PostgreSQL hangs', () => {
     assert.equal((await ask('GET', '/api/instances', undefined, headers)).status, 200)
   })
 
-  it('waits for work that may take long, such as a migration', async () => {
+  it('long work such as a migration is waited for', async () => {
     const slow = sql`select pg_sleep(1)`
     await assert.rejects(slow.execute(db), isDatabaseAway)
     await withPatience(db, (patient) => slow.execute(patient))
@@ -105,7 +105,7 @@ describe('the API, while Temporal hangs', () => {
     await server.close()
   })
 
-  it('answers what needs a worker with a 503 and when to ask again', async () => {
+  it('a request that needs a worker gets a 503 while Temporal hangs, and is told when to ask again', async () => {
     const account = await someAccount(api.db)
     const { slug } = await someInstance(api.db)
     const bound = await api.ask('POST', `/api/instances/${slug}/bindings`, { account_id: account.id })
@@ -122,7 +122,7 @@ describe('the API, while Temporal hangs', () => {
     }
   })
 
-  it('cancels a run that Temporal never got, which is not started when it is back', async () => {
+  it('a run that Temporal never received can be cancelled, and is not started when Temporal is back', async () => {
     const { slug } = await someInstance(api.db)
     const id = randomName('owed')
     const values = {
@@ -143,7 +143,7 @@ describe('the API, while Temporal hangs', () => {
     assert.deepEqual(await api.temporal.syncState(values.workflow_id), { is: 'unknown' })
   })
 
-  it('does not cancel what Temporal may be at', async () => {
+  it('a run that Temporal may have received is not cancelled while Temporal hangs', async () => {
     const { slug } = await someInstance(api.db)
     const id = randomName('begun')
     const values = {
@@ -163,7 +163,7 @@ describe('the API, while Temporal hangs', () => {
 describe('waiting for the answer of a worker', () => {
   const away = () => Promise.reject(new TemporalUnavailable('no answer', 4))
 
-  it('ends when the server hangs in the middle of it, and not at one missed answer', async () => {
+  it('the wait for a worker ends when the server hangs, and not at one missed answer', async () => {
     let asked = 0
     let isAway = false
     const watch = createServerWatch(() => {
@@ -179,7 +179,7 @@ describe('waiting for the answer of a worker', () => {
     assert.ok(asked > 5)
   })
 
-  it('gives the answer or the refusal of the work, and asks no more then', async () => {
+  it('the wait for a worker ends with its answer or refusal, and the server is not asked after that', async () => {
     let asked = 0
     const watch = createServerWatch(async () => {
       asked += 1
@@ -192,7 +192,7 @@ describe('waiting for the answer of a worker', () => {
     assert.equal(asked, 2)
   })
 
-  it('does not begin where the server is away, and begins where it only refuses to tell', async () => {
+  it('the wait for a worker does not begin while the server is away, but does when it refuses to answer', async () => {
     let isBegun = false
     const work = async () => {
       isBegun = true

@@ -12,7 +12,7 @@ describe('the operation of the API', () => {
   })
   after(() => api.close())
 
-  it('answers probes without a login and everything else only with one', async () => {
+  it('probes are answered without a login, everything else only with one', async () => {
     assert.deepEqual((await api.askAnonymously('GET', '/healthz')).body, { status: 'ok' })
     assert.deepEqual((await api.askAnonymously('GET', '/readyz')).body, {
       status: 'ready',
@@ -28,7 +28,7 @@ describe('the operation of the API', () => {
     assert.equal((await api.ask('GET', '/api/instances')).status, 200)
   })
 
-  it('gives the audit trail a page at a time, newest first', async () => {
+  it('the audit trail comes in pages, newest first', async () => {
     for (const _ of [1, 2, 3]) {
       assert.equal((await api.ask('POST', '/api/instances', { slug: randomName('acme') })).status, 201)
     }
@@ -42,7 +42,7 @@ describe('the operation of the API', () => {
     assert.deepEqual(assertProblem(await api.ask('GET', '/api/audit?event=nothing'), 422), ['event'])
   })
 
-  it('measures itself for Prometheus', async () => {
+  it('/metrics has the figures of this process for Prometheus', async () => {
     assertProblem(await api.askAnonymously('GET', '/metrics'), 401)
     const { text: metrics, headers } = await api.ask('GET', '/metrics')
     assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)

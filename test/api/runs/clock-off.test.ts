@@ -37,7 +37,7 @@ describe('an API whose clock is not that of the database', () => {
     return run
   }
 
-  it('gives a login its whole life', async () => {
+  it('a login lasts its whole life although the clocks differ', async () => {
     const credentials = { username: randomName('user'), password: 'four seagulls above' }
     const password_hash = await hashPassword(credentials.password)
     await createUser(api.db, { username: credentials.username, password_hash, role: 'viewer' })
@@ -47,7 +47,7 @@ describe('an API whose clock is not that of the database', () => {
     assert.equal(answer.status, 201, answer.text)
   })
 
-  it('sweeps the kept archives that are due by the clock of the database, and no others', async () => {
+  it('pins are swept when they are due by the clock of the database', async () => {
     const [due, early] = [await pinnedRun(), await pinnedRun()]
     for (const [run, leftMs] of [
       [due, -HOUR_MS],
@@ -69,7 +69,7 @@ describe('an API whose clock is not that of the database', () => {
     assert.deepEqual(await swept(DAY_MS), [due.id])
   })
 
-  it('keeps the archive of a run that it settles for a week of the database', async () => {
+  it('the archive of a lost run is kept for a week by the clock of the database', async () => {
     const run = await pinnedRun()
     await beginSync(api.db, run.id, { a1: pendingDestination() })
     const seen = (await getRun(api.db, run.id)) ?? assert.fail()
@@ -80,7 +80,7 @@ describe('an API whose clock is not that of the database', () => {
     assert.ok(keptMs > KEEP_ARCHIVE_MS - HOUR_MS && keptMs <= KEEP_ARCHIVE_MS, `kept for ${keptMs} ms`)
   })
 
-  it('shows how fast an attempt is by the time that the database has seen of it', async () => {
+  it('the rate of an attempt is measured by the clock of the database', async () => {
     const { id: account } = await someAccount(api.db)
     const { id } = await someRun(api.db)
     const seconds = 1_000
@@ -103,7 +103,7 @@ describe('an API whose clock is not that of the database', () => {
     assert.ok(rate > BYTES_PER_SECOND / 2 && rate <= BYTES_PER_SECOND, `${rate} bytes per second`)
   })
 
-  it('tells the stream of the run history from when on the page knows nothing', async () => {
+  it('the stream of Run History catches up by the clock of the database', async () => {
     const before = await databaseNow(api.db)
     const page = await withClockOff(DAY_MS, () => api.ask('GET', '/'))
     const since = /since=([^&"]+)/.exec(page.text)?.[1] ?? assert.fail(page.text)
@@ -111,7 +111,7 @@ describe('an API whose clock is not that of the database', () => {
     assert.ok(readMs >= before && readMs <= (await databaseNow(api.db)), `read at ${since}`)
   })
 
-  it('draws the last day of the overview where the database has it', async () => {
+  it('the last day of the overview is that of the database', async () => {
     const now = new Date(await databaseNow(api.db)).toISOString()
     const run = await someRun(api.db)
     const copy = { status: 'uploaded', remote_id: 'f1', remote_path: '/x', size: 5, bytes_sent: 5 } as const

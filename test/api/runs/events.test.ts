@@ -64,7 +64,7 @@ describe('an event stream', () => {
     return beginSync(database.db, run.id, { a1: pendingDestination() })
   }
 
-  it('of a run begins with its status and goes on with each change, at most one a second', async () => {
+  it('the stream of a run begins with its status and continues with each change, at most one per second', async () => {
     const run = await openRun()
     const startedAt = Date.now()
     const stream = await watch(`/api/runs/${run.id}/events`)
@@ -84,7 +84,7 @@ describe('an event stream', () => {
     await stream.leave()
   })
 
-  it('of everything tells of runs, instances, accounts and bindings', async () => {
+  it('the stream of all changes sends runs, instances, accounts and bindings', async () => {
     const stream = await watch('/api/events')
     const instance = await someInstance(database.db)
     const setup = await stream.next(1)
@@ -102,7 +102,7 @@ describe('an event stream', () => {
     await stream.leave()
   })
 
-  it('leaves nothing behind when clients vanish without a word', async () => {
+  it('streams leave nothing behind when clients vanish', async () => {
     const run = await openRun()
     const streams = await Promise.all(Array.from({ length: 20 }, () => watch(`/api/runs/${run.id}/events`)))
     await Promise.all(streams.map((stream) => stream.next(1)))
@@ -114,7 +114,7 @@ describe('an event stream', () => {
     await until('nobody is watching', async () => ((await openStreams()) === 0 ? true : null))
   })
 
-  it('goes on after the database has dropped the connection, with what was missed', async () => {
+  it('a stream continues after the database dropped the connection, with what was missed', async () => {
     const run = await openRun()
     const all = await watch('/api/events')
     const one = await watch(`/api/runs/${run.id}/events`)
@@ -130,7 +130,7 @@ describe('an event stream', () => {
     await all.leave()
   })
 
-  it('needs a login and a run that exists', async () => {
+  it('a stream needs a login and a run that exists', async () => {
     const run = await openRun()
     assert.equal((await fetch(`${api.url}/api/runs/${run.id}/events`)).status, 401)
     assert.equal((await fetch(`${api.url}/api/events`)).status, 401)
@@ -140,7 +140,7 @@ describe('an event stream', () => {
     assert.equal(answer.status, 404)
   })
 
-  it('ends when the server stops', async () => {
+  it('a stream ends when the server stops', async () => {
     const stream = await watch('/api/events')
     await api.stop()
     await stream.ended

@@ -52,7 +52,7 @@ describe('a run that nobody looks after', () => {
   const isOpen = async (workflowId: string) => (await describeRun(workflowId)).status.name === 'RUNNING'
   const owed = async (id: string) => (await getRun(api.db, id))?.start_requested_at !== null
 
-  it('is started when the API died between its row and its start', async () => {
+  it('a run is started when the API died between its row and its start', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     assert.equal(await isOpen(run.workflow_id), true)
@@ -63,7 +63,7 @@ describe('a run that nobody looks after', () => {
     assert.equal(await described.staticSummary(), `${run.instance_slug}: ${run.archive}`)
   })
 
-  it('is started once, however many look after it', async () => {
+  it('a run is started once, however many healers there are', async () => {
     const run = await owedRun()
     await Promise.all([1, 2, 3].map(() => healRuns(api, AT_ONCE)))
     const executions = []
@@ -76,7 +76,7 @@ describe('a run that nobody looks after', () => {
     assert.equal(await isOpen(run.workflow_id), true)
   })
 
-  it('is not started again when its sync has begun in the meantime', async () => {
+  it('a run is not started again when its sync has begun in the meantime', async () => {
     const run = await owedRun()
     await beginSync(api.db, run.id, {})
     await healRuns(api, OWED_ONLY)
@@ -84,7 +84,7 @@ describe('a run that nobody looks after', () => {
     await assert.rejects(describeRun(run.workflow_id))
   })
 
-  it('is recorded with a 503 while Temporal is away, and starts by itself when it is back', async () => {
+  it('a run is recorded with a 503 while Temporal is away, and starts by itself when Temporal is back', async () => {
     const { slug } = await someInstance(api.db)
     await gate.close()
     const body = { instance: slug, archive: `${slug}/x.zip`, run_id: randomName('away') }
@@ -113,7 +113,7 @@ describe('a run that nobody looks after', () => {
     assert.equal(await isOpen(`cloud-sync/${slug}/${body.run_id}`), true)
   })
 
-  it('that never reached Temporal can be cancelled, and is not started then', async () => {
+  it('a run that never reached Temporal can be cancelled, and is not started then', async () => {
     const run = await owedRun()
     const cancelled = await api.ask('POST', `/api/runs/${run.id}/cancel`)
     assert.equal(cancelled.status, 202, cancelled.text)
@@ -122,7 +122,7 @@ describe('a run that nobody looks after', () => {
     await assert.rejects(describeRun(run.workflow_id))
   })
 
-  it('is cancelled with a reason when its workflow was terminated, and can be synced again', async () => {
+  it('a run whose workflow was terminated is cancelled with a reason, and can be uploaded again', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     await beginSync(api.db, run.id, { 'account-1': pendingDestination() })
@@ -146,7 +146,7 @@ describe('a run that nobody looks after', () => {
     assert.equal(await isOpen(run.workflow_id), true)
   })
 
-  it('is settled together with the word of the audit about it, or not at all', async () => {
+  it('a lost run is settled together with its audit entry, or not at all', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     await beginSync(api.db, run.id, { 'account-1': pendingDestination() })
@@ -163,7 +163,7 @@ describe('a run that nobody looks after', () => {
     assert.equal((await getRun(api.db, run.id))?.cloud_status, 'cancelled')
   })
 
-  it('counts as uploaded when only the end of its workflow is missing', async () => {
+  it('a run counts as uploaded when only the end of its workflow is missing', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     const hash = { algorithm: 'dropbox_content_hash', value: 'ab'.repeat(32) } as const
@@ -178,7 +178,7 @@ describe('a run that nobody looks after', () => {
     assert.deepEqual(settled?.cloud_sync_status['account-1']?.finished_at, time)
   })
 
-  it('is looked at behind any number of runs that wait', async () => {
+  it('a lost run is found behind any number of runs that wait', async () => {
     const lost = await someRun(api.db)
     await beginSync(api.db, lost.id, {})
     for (let count = 0; count < 120; count += 1) await beginSync(api.db, (await someRun(api.db)).id, {})
@@ -193,14 +193,14 @@ describe('a run that nobody looks after', () => {
     )
   })
 
-  it('is started again when Temporal has lost its workflow with its data', async () => {
+  it('a run is started again when Temporal lost its workflow with its data', async () => {
     const run = await someRun(api.db)
     await beginSync(api.db, run.id, { 'account-1': pendingDestination() })
     await healRuns(api, AT_ONCE)
     assert.equal(await isOpen(run.workflow_id), true)
   })
 
-  it('of an open workflow is left alone', async () => {
+  it('a run with an open workflow is left alone', async () => {
     const run = await owedRun()
     await healRuns(api, AT_ONCE)
     const before = await getRun(api.db, run.id)
@@ -210,7 +210,7 @@ describe('a run that nobody looks after', () => {
 })
 
 describe('the API without its database', () => {
-  it('answers 503 with Retry-After, and goes on when it is back', async () => {
+  it('the API answers 503 with Retry-After while the database is away, and continues when it is back', async () => {
     const api = await createApiFixture()
     const url = new URL(api.databaseUrl ?? '')
     const gate = await createTcpGate({ host: url.hostname, port: Number(url.port) })

@@ -77,7 +77,7 @@ describe('the kept archive', () => {
       return pin === null && !existsSync(linkOf(run)) ? true : null
     })
 
-  it('of a run whose workflow was terminated is kept for a week, and then let go', async () => {
+  it('the pin of a run whose workflow was terminated is kept for a week, and then released', async () => {
     const run = await settled((await terminated()).id)
     assert.equal(run.cloud_status, 'cancelled')
     assert.equal(run.pin, 'linked')
@@ -93,7 +93,7 @@ describe('the kept archive', () => {
     assert.match(JSON.stringify(items), /archive_released/)
   })
 
-  it('whose host is away waits for it, and holds up none of another host', async () => {
+  it('a pin on a host that is away waits for it, and delays none of another host', async () => {
     const asked: string[] = []
     const ids: string[] = []
     for (const archive_task_queue of ['cloud-gone', 'cloud-gone', 'cloud-there']) {
@@ -122,7 +122,7 @@ describe('the kept archive', () => {
       await sql`update runs set pin = null, pin_path = null where id = ${id}`.execute(api.db)
   })
 
-  it('without a run is removed on every disk that runs have named, once its link is old', async () => {
+  it('an old link without a run is removed on every disk that runs have named', async () => {
     const { slug } = await system.bind()
     const archive = await system.writeArchive(`${slug}/x.zip`, randomBytes(100))
     const runId = randomName('nobody')
@@ -147,7 +147,7 @@ describe('the kept archive', () => {
     assert.ok(queues.includes(`sweepOrphanPins ${system.config.taskQueue}-archives`), queues.join())
   })
 
-  it('that nobody has noted the time of is let go a week after the end of its sync', async () => {
+  it('a pin without a noted time is released a week after the end of its sync', async () => {
     const run = await settled((await terminated()).id)
     await sql`update runs set kept_until = null where id = ${run.id}`.execute(api.db)
     assert.equal((await due()).includes(run.id), false)
@@ -156,7 +156,7 @@ describe('the kept archive', () => {
     await linkIsGone(run)
   })
 
-  it('stays while a sync of the run is owed, and as long again when that is cancelled', async () => {
+  it('a pin stays while a sync of the run is requested, and as long again when that is cancelled', async () => {
     const run = await settled((await terminated()).id)
     await keepPinUntil(api.db, run.id, LONG_AGO)
     assert.ok(await requestRestart(api.db, await seen(run.id), null))
@@ -169,7 +169,7 @@ describe('the kept archive', () => {
     assert.equal(existsSync(linkOf(run)), true)
   })
 
-  it('is found among any number of others, and only when its time has come', async () => {
+  it('a pin that is due is found among any number of others', async () => {
     const ids: string[] = []
     for (let count = 0; count < 5; count += 1) {
       const { id } = await someRun(api.db)
@@ -193,7 +193,7 @@ describe('the kept archive', () => {
     assert.deepEqual(await due('2025-12-31T00:00:00Z'), [])
   })
 
-  it('of a run that never began was never linked: there is nothing to keep', async () => {
+  it('a run that never began has no pin', async () => {
     const { slug } = await system.bind()
     const id = randomName('owed')
     const values = { id, instance_slug: slug, archive: `${slug}/x.zip` }

@@ -68,7 +68,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.equal(await readFile(path, 'utf8'), content)
   }
 
-  it('is answered with the pin, and the row has it from the beginning', async () => {
+  it('a reported backup is answered with its pin, which the row has from the beginning', async () => {
     const body = await report()
     const answer = await askWith({})('POST', '/api/runs', body)
     assert.equal(answer.status, 202, answer.text)
@@ -80,7 +80,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.equal(run?.archive_path, join(root, body.archive))
   })
 
-  it('is answered with the pin also while Temporal is away, without asking it for anything', async () => {
+  it('a reported backup is answered with its pin also while Temporal is away, without asking Temporal', async () => {
     const asked: string[] = []
     const temporal = {
       ...api.temporal,
@@ -106,7 +106,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.deepEqual(asked, [])
   })
 
-  it('tells by a 503 with pin null that nobody could see the archive', async () => {
+  it('a 503 with pin null tells that nobody could see the archive', async () => {
     const temporal = { ...api.temporal, check: away, startSync: away, runActivity: away }
     const body = await report()
     const answer = await askWith({ temporal, archives: undefined })('POST', '/api/runs', body)
@@ -118,7 +118,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     await assertKept(body.run_id)
   })
 
-  it('leaves the archives of another host to that host, and sees those of its own queue', async () => {
+  it('the API leaves archives of another host to that host, and pins those of its own queue', async () => {
     const own = local(root, { ARCHIVE_TASK_QUEUE: 'cloud-host7' })
     assert.deepEqual(
       [null, 'cloud-host7', 'cloud-host8', 'cloud'].map((queue) => own.sees(queue)),
@@ -134,7 +134,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.deepEqual(await links(body.run_id), [])
   })
 
-  it('that is refused leaves no link behind', async () => {
+  it('a refused report leaves no link behind', async () => {
     const ask = askWith({})
     const body = await report()
     const strange = await ask('POST', '/api/runs', { ...body, instance: 'nobody' })
@@ -150,7 +150,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     await assertKept(body.run_id)
   })
 
-  it('and another one of the same ID at the same moment for another archive: one is kept, the other one leaves no link', async () => {
+  it('of two reports with one ID and different archives at once, one is pinned, and the other leaves no link', async () => {
     const ask = askWith({})
     const body = await report()
     await mkdir(join(root, 'other'), { recursive: true })
@@ -169,7 +169,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.equal((await ask('GET', `/api/runs/${body.run_id}`)).body.pin, 'linked')
   })
 
-  it('that comes several times at once has one link', async () => {
+  it('a report that comes several times at once has one link', async () => {
     const body = await report()
     const ask = askWith({ archives: together(local(), 4) })
     const answers = await Promise.all([1, 2, 3, 4].map(() => ask('POST', '/api/runs', body)))
@@ -180,7 +180,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     await assertKept(body.run_id)
   })
 
-  it('by two runs of one archive keeps it for each of them', async () => {
+  it('an archive that two runs report is pinned for each of them', async () => {
     const [one, ask] = [await report(), askWith({})]
     const other = { ...one, run_id: randomName('run') }
     for (const body of [one, other]) assert.equal((await ask('POST', '/api/runs', body)).status, 202)
@@ -189,7 +189,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     await assertKept(other.run_id)
   })
 
-  it('says where the file system cannot link, and that the original is used', async (t) => {
+  it('a reported backup says when the file system cannot link and the original is used', async (t) => {
     const shm = await mkdtemp('/dev/shm/cloud-sync-test-').catch(() => null)
     if (shm === null || (await stat(shm)).dev === (await stat(root)).dev) {
       t.skip('no second file system at /dev/shm')
@@ -206,7 +206,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.equal(items[0]?.event, 'archive_not_linkable')
   })
 
-  it('is answered without a pin when the disk does not answer', async () => {
+  it('a reported backup is answered without a pin when the disk does not answer', async () => {
     const hangs: LocalArchives = {
       ...local(),
       inspectArchive: () => new Promise(() => {}),
@@ -216,7 +216,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     assert.deepEqual([answer.status, answer.body.pin], [202, null])
   })
 
-  it('of which a process was killed between link and row is kept by the next one, also when the archive is gone by then', async () => {
+  it('after a process was killed between link and row, the next request finds the link, also when the archive is gone', async () => {
     for (const isGone of [false, true]) {
       const body = await report()
       const killed = fork(fileURLToPath(new URL('killed-after-link.ts', import.meta.url)), {
@@ -239,7 +239,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     }
   })
 
-  it('ends the wait as soon as the archive is kept', async () => {
+  it('the wait for a pin ends as soon as the archive is pinned', async () => {
     const body = await report()
     await askWith({ archives: undefined, temporal: { ...api.temporal, runActivity: away } })(
       'POST',
@@ -267,7 +267,7 @@ describe('a report of a backup to an API that sees the archive', () => {
     }
   })
 
-  it('can be waited for until the archive is kept, and no longer than asked for', async () => {
+  it('the wait for a pin lasts no longer than asked for', async () => {
     const ask = askWith({ archives: undefined, temporal: { ...api.temporal, runActivity: away } })
     const body = await report()
     const early = await ask('POST', '/api/runs?wait=pinned&wait_seconds=1', body)

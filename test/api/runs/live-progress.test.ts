@@ -22,7 +22,7 @@ describe('the rate of an upload', () => {
   const every = (seconds: number, count: number, bytes: (index: number) => number) =>
     Array.from({ length: count }, (_, index) => ({ at_ms: index * seconds * 1000, bytes: bytes(index) }))
 
-  it('is that of the last half minute, not of the whole', () => {
+  it('the rate of an upload is that of the last half minute, not of the whole', () => {
     const fastThenSlow = every(1, 200, (second) =>
       second < 100 ? second * 50 * MIB : 4950 * MIB + second * MIB,
     )
@@ -30,23 +30,23 @@ describe('the rate of an upload', () => {
     assert.ok(after(fastThenSlow).length <= 32)
   })
 
-  it('falls to nothing when nothing moves', () => {
+  it('the rate of an upload falls to 0 when nothing moves', () => {
     const stalled = every(1, 100, (second) => Math.min(second, 50) * MIB)
     assert.equal(recentRate(after(stalled)), 0)
   })
 
-  it('is not known from one look, from looks of one moment, or from looks that lie far apart', () => {
+  it('the rate of an upload is unknown from one sample, from samples of one moment, or from samples that lie far apart', () => {
     assert.equal(recentRate(after([{ at_ms: 0, bytes: 5 }])), null)
     assert.equal(recentRate(after(every(0.1, 10, (index) => index * MIB))), null)
     assert.equal(recentRate(after(every(60, 3, (index) => index * MIB))), null)
   })
 
-  it('begins anew where less is there than before', () => {
+  it('the rate of an upload begins anew when fewer bytes are there than before', () => {
     const lost = [...every(1, 10, (second) => second * MIB), { at_ms: 10_000, bytes: 0 }]
     assert.deepEqual(after(lost), [{ at_ms: 10_000, bytes: 0 }])
   })
 
-  it('is remembered for each upload, until it is forgotten', () => {
+  it('the rate is remembered per upload until it is forgotten', () => {
     const memory = createRateMemory()
     for (const { at_ms, bytes } of every(2, 5, (index) => index * MIB)) {
       memory.note('a', { at_ms, bytes })
@@ -99,7 +99,7 @@ describe('live progress', () => {
     return destination
   }
 
-  it('shows of an upload that waits what the provider has, without a rate', async () => {
+  it('live progress shows what the provider has of a waiting upload, without a rate', async () => {
     const waiting = pending({ state: 'waiting', attempt: 3 })
     for (const status of ['retrying', 'uploading'] as const) {
       const live = await show({ status }, waiting)
@@ -110,20 +110,20 @@ describe('live progress', () => {
     }
   })
 
-  it('shows of an upload that sends how far it is', async () => {
+  it('live progress shows how far a sending upload is', async () => {
     const live = await show({ status: 'uploading' }, pending({}))
     assert.equal(live.bytes_sent, 8 * MIB, 'what is saved every second')
     assert.equal(live.state, 'running')
   })
 
-  it('shows of a copy that is being proven that all of it is there', async () => {
+  it('live progress shows a copy that is being verified as complete', async () => {
     const proving = pending({ activity: 'verifyUpload', state: 'waiting', attempt: 2 })
     const live = await show({ status: 'uploading', bytes_sent: 100 * MIB }, proving)
     assert.equal(live.bytes_sent, 100 * MIB)
     assert.equal(live.bytes_per_second, null)
   })
 
-  it('counts what Temporal says of the first 150 destinations when there are more', async () => {
+  it('live progress uses what Temporal says of the first 150 destinations when there are more', async () => {
     const { id: account } = await someAccount(api.db)
     const runs = []
     for (let index = 0; index < 160; index += 1) {

@@ -35,7 +35,7 @@ function gate() {
   return { opened, open }
 }
 
-describe('a start that is owed', () => {
+describe('a requested start', () => {
   let server: TestTemporal
   let api: ApiFixture
   before(async () => {
@@ -63,7 +63,7 @@ describe('a start that is owed', () => {
   })
   const headers = { authorization: `Bearer ${TOKEN}` }
 
-  it('is carried out once, although it stood in the list of a healer that was held up', async () => {
+  it('a requested start is made once, although a delayed healer had it in its list', async () => {
     const [first, second] = [await owedRun(), await owedRun()]
     const held = gate()
     let isHeld = false
@@ -89,7 +89,7 @@ describe('a start that is owed', () => {
     assert.deepEqual([await owed(first.id), await owed(second.id)], [false, false])
   })
 
-  it('is carried out once, although a request that saw it is held up', async () => {
+  it('a requested start is made once, although a delayed request saw it', async () => {
     const run = await owedRun()
     assert.equal(await startRequested(api, run), 'started')
     const only = await execution(run.workflow_id)
@@ -100,7 +100,7 @@ describe('a start that is owed', () => {
     assert.equal(await execution(run.workflow_id), only)
   })
 
-  it('is carried out soon after the healer was woken, however young it is', async () => {
+  it('a requested start is made soon after the healer was woken, however young it is', async () => {
     const looked = await owedRun()
     const healer = startRunHealer(api, SLEEPY)
     await until('the healer has looked', async () => ((await owed(looked.id)) ? null : true))
@@ -110,7 +110,7 @@ describe('a start that is owed', () => {
     await healer.stop()
   })
 
-  it('is found again soon when the healer was woken while it looked, and never by two looks at once', async () => {
+  it('a healer that is woken during a round makes another one soon, and never two at once', async () => {
     const [first, second] = [await owedRun(), await owedRun()]
     const held = gate()
     let atOnce = 0
@@ -139,7 +139,7 @@ describe('a start that is owed', () => {
     await healer.stop()
   })
 
-  it('is waited for when the healer is stopped in the middle of it', async () => {
+  it('a stopped healer first finishes the start that it is making', async () => {
     const run = await owedRun()
     const held = gate()
     let isHeld = false
@@ -162,7 +162,7 @@ describe('a start that is owed', () => {
     assert.equal(await owed(run.id), false)
   })
 
-  it('stays owed when Temporal refuses it, and holds up nobody behind it', async () => {
+  it('a start that Temporal refuses stays requested, and does not delay others', async () => {
     const [refused, behind] = [await owedRun(), await owedRun()]
     const strict = withTemporal({
       startSync: async (input) => {
@@ -176,7 +176,7 @@ describe('a start that is owed', () => {
     assert.equal(await owed(refused.id), false)
   })
 
-  it('is taken by Temporal whatever alphabet the path is written in', async () => {
+  it('Temporal accepts a start whatever alphabet the path is written in', async () => {
     const { slug } = await someInstance(api.db)
     const archive = `${'备份'.repeat(20)}/`.repeat(20).concat('数据库.zip')
     const answer = await api.ask('POST', '/api/runs', { instance: slug, archive, run_id: randomName('long') })
@@ -185,7 +185,7 @@ describe('a start that is owed', () => {
     assert.match((await (await handle.describe()).staticSummary()) ?? '', /^acme-[0-9a-f]+: (备份)+/)
   })
 
-  it('is cancelled with the workflow when somebody starts it at that moment', async () => {
+  it('a requested start that is made during its cancellation is cancelled with its workflow', async () => {
     const run = await owedRun()
     let tries = 0
     const racing = withTemporal({
@@ -203,7 +203,7 @@ describe('a start that is owed', () => {
     assert.equal((await getRun(api.db, run.id))?.cloud_status, 'pending', 'its workflow closes it')
   })
 
-  it('is asked of a server that is away by one short question, and not with a look at the archive', async () => {
+  it('a server that is away is asked one short question, and no worker is asked for the archive', async () => {
     const { slug } = await someInstance(api.db)
     const asked: string[] = []
     let woken = 0

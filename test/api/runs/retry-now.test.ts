@@ -62,7 +62,7 @@ describe('retry now', () => {
     return { id, accountId, slug, next }
   }
 
-  it('ends the pause that a provider asked for, and says so in the audit', async () => {
+  it('"Retry now" ends the pause that a provider asked for, and the audit says so', async () => {
     for (const cloud of api.clouds) {
       const { id, accountId, slug, next } = await paused(cloud)
       assert.notEqual(await accountPause(api.db, accountId), null)
@@ -79,7 +79,7 @@ describe('retry now', () => {
     }
   })
 
-  it('ends the pause for a run that was held up by another one, before its first attempt', async () => {
+  it('"Retry now" ends the pause that another run caused, before the first attempt', async () => {
     const [, dropbox] = api.clouds
     assert.ok(dropbox !== undefined)
     const { id: first, accountId, slug } = await paused(dropbox)
@@ -95,7 +95,7 @@ describe('retry now', () => {
     assert.equal((await settled(first)).cloud_status, 'uploaded')
   })
 
-  it('says why where nothing waits', async () => {
+  it('"Retry now" says why when nothing waits', async () => {
     const { slug } = await system.bind()
     const done = await start(slug)
     await settled(done)

@@ -18,7 +18,7 @@ import { type Answer, type ApiFixture, assertProblem, at, createApiFixture, list
 
 const MIB = 1024 * 1024
 
-describe('the runs of the API', () => {
+describe('runs of the API', () => {
   let api: ApiFixture
   let system: TestSystem
   before(async () => {
@@ -60,7 +60,7 @@ describe('the runs of the API', () => {
     return { slug, id }
   }
 
-  it('upload a reported backup and show it with its attempts', async () => {
+  it('a reported backup is uploaded and shown with its attempts', async () => {
     const { slug, bindings } = await system.bind()
     const path = await archive(slug)
     const started = await api.ask('POST', '/api/runs', {
@@ -89,7 +89,7 @@ describe('the runs of the API', () => {
     assert.equal(trail.at(-1)?.actor, 'token')
   })
 
-  it('give the same run for the same run_id or Idempotency-Key, and a conflict for another archive', async () => {
+  it('the same run_id or Idempotency-Key gives the same run, and a conflict for another archive', async () => {
     const { slug } = await system.bind()
     const body = { instance: slug, archive: await archive(slug) }
     const other = { instance: slug, archive: await archive(slug) }
@@ -109,7 +109,7 @@ describe('the runs of the API', () => {
     await settled(first)
   })
 
-  it('are a conflict with the same run_id or Idempotency-Key and another value of a field that is given', async () => {
+  it('the same run_id or Idempotency-Key with another value of a given field is a conflict', async () => {
     const { slug, bindings } = await system.bind()
     const account_ids = [bindings[0]?.account_id ?? '']
     const body = {
@@ -151,7 +151,7 @@ describe('the runs of the API', () => {
     await settled(id)
   })
 
-  it('name the field of bad input, and record nothing of it', async () => {
+  it('runs name the field of bad input, and record nothing of it', async () => {
     const { slug } = await system.bind()
     const good = await archive(slug)
     const empty = await archive(slug, 'empty.zip', 0)
@@ -178,7 +178,7 @@ describe('the runs of the API', () => {
     assert.equal(await runs(), 0)
   })
 
-  it('show an open run with its live progress, also in the list', async () => {
+  it('an open run is shown with its live progress, also in the list', async () => {
     const { slug, id } = await waiting()
     const { body } = await api.ask('GET', `/api/runs/${id}`)
     assert.equal(at(body, 'live').source, 'temporal')
@@ -191,7 +191,7 @@ describe('the runs of the API', () => {
     await settled(id)
   })
 
-  it('end a backoff when asked to', async () => {
+  it('the wait for the next attempt ends when asked to', async () => {
     const { slug, id } = await waiting()
     const planned = await until('the second attempt has failed', async () => {
       const { body } = await api.ask('GET', `/api/runs/${id}`)
@@ -210,7 +210,7 @@ describe('the runs of the API', () => {
     assertProblem(await api.ask('POST', `/api/runs/${id}/retry-now`), 409)
   })
 
-  it('are cancelled, and synced again from where they were', async () => {
+  it('a run is cancelled, and uploaded again from where it was', async () => {
     const { slug, id } = await waiting()
     assertProblem(await api.ask('POST', `/api/runs/${id}/reupload`), 409)
     assert.equal((await api.ask('POST', `/api/runs/${id}/cancel`)).status, 202)
@@ -227,7 +227,7 @@ describe('the runs of the API', () => {
     assert.equal(cloud().files(`/odoo-backups/${slug}`).length, 1)
   })
 
-  it('are not synced again when the archive is gone, or the account is not bound', async () => {
+  it('a run is not uploaded again when the archive is gone or the account is not bound', async () => {
     const { slug } = await system.bind()
     const path = await archive(slug)
     const id = idOf(await api.ask('POST', '/api/runs', { instance: slug, archive: path }))
@@ -245,7 +245,7 @@ describe('the runs of the API', () => {
     }
   })
 
-  it('of a binding that was switched off in the middle finish the file, and later runs leave it out', async () => {
+  it('a binding that is switched off during a run finishes its file, and later runs leave it out', async () => {
     const { slug, bindings } = await system.bind()
     cloud().server.faults.add({
       operation: 'append',
@@ -270,7 +270,7 @@ describe('the runs of the API', () => {
     assert.equal(cloud().files(`/odoo-backups/${slug}`).length, 1)
   })
 
-  it('are listed newest first, page by page, by instance, status, account and time', async () => {
+  it('runs are listed newest first, page by page, by instance, status, account and time', async () => {
     const { slug, bindings } = await system.bind()
     const ids: string[] = []
     for (let count = 0; count < 5; count += 1) {
@@ -304,7 +304,7 @@ describe('the runs of the API', () => {
     assertProblem(await api.ask('GET', '/api/runs?cursor=abc'), 422)
   })
 
-  it('are prepared by a look at account and destination, without a provider in the API', async () => {
+  it('accounts and destinations are checked without a provider in the API', async () => {
     const { slug, bindings } = await system.bind({ keep_last: 2 })
     const { id = '', account_id = '' } = bindings[0] ?? {}
     for (const day of ['01', '02', '03']) {
@@ -332,7 +332,7 @@ describe('the runs of the API', () => {
     assertProblem(await api.ask('POST', '/api/accounts/nothing/check'), 404)
   })
 
-  it('of a binding by database are looked at one database at a time', async () => {
+  it('the files of a binding by database are listed per database', async () => {
     const { slug, bindings } = await system.bind({ remote_path: '/by-database/{instance_slug}/{database}' })
     const id = bindings[0]?.id ?? ''
     cloud().putFile(`/by-database/${slug}/prod/a.zip`, Buffer.from('a'))

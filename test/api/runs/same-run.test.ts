@@ -27,7 +27,7 @@ describe('a run that is asked for again', () => {
   const start = (body: object, headers: Record<string, string> = {}) =>
     api.ask('POST', '/api/runs', body, headers)
 
-  it('is the same by any name of its archive, and a conflict in the words of what was sent', async () => {
+  it('a run is the same by any name of its archive, and a conflict names what was sent', async () => {
     const [{ slug }, other] = [await system.bind(), await system.bind()]
     const archive = await system.writeArchive(`${slug}/x.dump`, randomBytes(100))
     const another = await system.writeArchive(`${slug}/y.dump`, randomBytes(100))
@@ -65,7 +65,7 @@ describe('two names of an archive', () => {
   const root = '/backups'
   const run = { archive: 'acme/x.dump', archive_path: null }
 
-  it('mean one file when they lead to one place', () => {
+  it('two names of an archive mean one file when they lead to one place', () => {
     for (const same of ['acme/x.dump', './acme//x.dump', '/backups/acme/x.dump', '/backups/./acme/x.dump']) {
       assert.equal(isArchiveOf(run, same, root), true, same)
     }
@@ -75,13 +75,13 @@ describe('two names of an archive', () => {
     assert.equal(isArchiveOf({ ...run, archive: '/backups/acme/x.dump' }, 'acme/x.dump', root), true)
   })
 
-  it('mean one file when one is the real path that was found', () => {
+  it('two names of an archive mean one file when one is the real path of the other', () => {
     const linked = { ...run, archive_path: '/mnt/disk/acme/x.dump' }
     assert.equal(isArchiveOf(linked, '/mnt/disk/acme/x.dump', root), true)
     assert.equal(isArchiveOf(linked, '/mnt/disk/acme/y.dump', root), false)
   })
 
-  it('are compared without a root as far as that goes', () => {
+  it('two names of an archive are compared without a root as far as possible', () => {
     assert.equal(isArchiveOf(run, './acme/x.dump'), true)
     assert.equal(isArchiveOf(run, resolve('/backups', 'acme/x.dump')), false)
   })

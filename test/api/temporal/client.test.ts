@@ -9,7 +9,7 @@ import { connectTemporal } from '../../../api/temporal/client.ts'
 import { TemporalUnavailable } from '../../../api/temporal/failures.ts'
 
 describe('a client of Temporal whose server is away', () => {
-  it('closes quietly while calls of it wait to be repeated', async () => {
+  it('a client of Temporal closes quietly while its calls wait to be repeated', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()

@@ -34,7 +34,7 @@ describe('the form of a cloud account', () => {
   const save = () => page.getByRole('button', { name: 'Save Account' }).click()
   const textOf = async (id: string) => (await page.locator(`#${id}`).textContent())?.trim()
 
-  it('says of every wrong key file what it is, and keeps what was pasted', async () => {
+  it('the form of an account says what each wrong key file is, and keeps what was pasted', async () => {
     await page.goto('/cloud/new?provider=google_drive')
     const field = page.getByLabel('Credentials JSON')
     const { private_key: _, ...keyless } = KEY
@@ -64,7 +64,7 @@ describe('the form of a cloud account', () => {
     }
   })
 
-  it('forgets no secret because another field is wrong', async () => {
+  it('the form of an account keeps secrets when another field is wrong', async () => {
     await page.goto('/cloud/new?provider=google_drive')
     await page.getByLabel('Account name').fill('x'.repeat(201))
     await page.getByLabel('Credentials JSON').fill(JSON.stringify(KEY))
@@ -77,7 +77,7 @@ describe('the form of a cloud account', () => {
     await page.getByText('The account is saved.').waitFor()
   })
 
-  it('asks for a secret again where it could not stay, without JavaScript', async () => {
+  it('the form of an account without JavaScript asks for a secret again', async () => {
     const plain = await site.openLoggedIn({ javaScriptEnabled: false })
     await plain.goto('/cloud/new?provider=google_drive')
     await plain.getByLabel('Account name').fill('x'.repeat(201))
@@ -90,7 +90,7 @@ describe('the form of a cloud account', () => {
     await plain.context().close()
   })
 
-  it('says of a file that is no key that it is none, and leaves the field', async () => {
+  it('the form of an account refuses a file that is no key, and keeps its field', async () => {
     await page.goto('/cloud/new?provider=google_drive')
     await page.getByLabel('Credentials JSON').fill('{"a":1}')
     const choose = (name: string, text: string) =>
@@ -107,7 +107,7 @@ describe('the form of a cloud account', () => {
     assert.equal(await textOf('key-file-fault'), '')
   })
 
-  it('shows the fields of the chosen kind of access only, also after a refusal', async () => {
+  it('the form of an account shows only the fields of the chosen kind of access, also after a refusal', async () => {
     await page.goto('/cloud/new?provider=dropbox')
     const refresh = page.getByLabel('Refresh token', { exact: true })
     const access = page.getByLabel('Access token', { exact: true })
@@ -123,7 +123,7 @@ describe('the form of a cloud account', () => {
     assert.doesNotMatch((await page.content()) ?? '', /placeholder="My Drive"/)
   })
 
-  it('an empty form that is tested says what is missing, and nothing of stored credentials', async () => {
+  it('testing an empty form of an account says what is missing, and nothing of stored credentials', async () => {
     await page.goto('/cloud/new?provider=dropbox')
     await page.getByRole('button', { name: 'Test connection' }).click()
     const result = page.locator('#check-result')
@@ -142,7 +142,7 @@ describe('the form of a cloud account', () => {
     })
   }
 
-  it('tries new settings of a saved account with the stored credentials', async () => {
+  it('"Test connection" tries new settings of a saved account with the stored credentials', async () => {
     const account = await savedAccount()
     await page.goto(`/cloud/${account.id}`)
     await page.getByLabel('Remote path').fill('/elsewhere')
@@ -154,7 +154,7 @@ describe('the form of a cloud account', () => {
     assert.equal((await site.system.db.selectFrom('account_drafts').select('id').execute()).length, 0)
   })
 
-  it('a part of the credentials alone is refused with the reason', async () => {
+  it('a part of the credentials of an account alone is refused with the reason', async () => {
     const account = await savedAccount()
     await page.goto(`/cloud/${account.id}`)
     await page.getByLabel('App key').fill('other')
@@ -163,7 +163,7 @@ describe('the form of a cloud account', () => {
     assert.equal(await page.getByLabel('App key').inputValue(), 'other')
   })
 
-  it('an account that did not work is looked at anew once it is changed', async () => {
+  it('an account that did not work is checked anew once it is changed', async () => {
     const account = await savedAccount()
     const error = { code: 'credentials_refused', message: 'Dropbox refuses the token.' }
     await saveAccountCheck(site.system.db, account.id, {
@@ -196,7 +196,7 @@ describe('the form of a cloud account', () => {
     assert.equal(await page.getByRole('button', { name: 'Delete' }).isDisabled(), true)
   })
 
-  it('gave the browser nothing to complain about', () => {
+  it('the browser reports no error', () => {
     assert.deepEqual(site.complaints, [])
   })
 })

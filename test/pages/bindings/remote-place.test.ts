@@ -9,7 +9,7 @@ import { planPrune } from '../../../workflows/retention/plan-prune.ts'
 const OF = { remote_path: '/odoo-backups/{instance_slug}/', instance_slug: 'acme', database: null }
 
 describe('the place of a binding', () => {
-  it('has the path of the account in front', () => {
+  it('the place of a binding begins with the path of the account', () => {
     const place = remotePlace(
       { name: 'Box', provider: 'dropbox', settings: { remote_path: '/backups/' } },
       OF,
@@ -18,7 +18,7 @@ describe('the place of a binding', () => {
     assert.equal(place.isNested, false)
   })
 
-  it('names the folder or drive that it begins in', () => {
+  it('the place of a binding names the folder or drive that it begins in', () => {
     const drive = remotePlace(
       { name: 'Drive', provider: 'google_drive', settings: { folder_id: '1AbC' } },
       OF,
@@ -29,7 +29,7 @@ describe('the place of a binding', () => {
     assert.equal(`${one.of?.root} ${one.of?.rootId}`, 'in the OneDrive of backup@example.com')
   })
 
-  it('is nested when the usual folder comes twice', () => {
+  it('the place of a binding is nested when the usual folder comes twice', () => {
     const nested = (remote_path: string, binding: string) =>
       remotePlace(
         { name: 'Box', provider: 'dropbox', settings: { remote_path } },
@@ -41,7 +41,7 @@ describe('the place of a binding', () => {
     assert.equal(nested('/', '/odoo-backups/{instance_slug}/'), false)
   })
 
-  it('an empty path is the root', () => {
+  it('an empty path of a binding is the root', () => {
     const place = remotePlace({ name: 'Box', provider: 'dropbox', settings: {} }, { ...OF, remote_path: '/' })
     assert.equal(place.path, '/')
   })
@@ -58,7 +58,7 @@ describe('the files that go with the next upload', () => {
   const listing = [1, 2, 3, 4].map(file)
 
   for (const keepLast of [1, 2, 3, 4, 5]) {
-    it(`are those that its own plan has, with keep last ${keepLast}`, () => {
+    it(`the preview of the next upload has the files of its own plan, with keep last ${keepLast}`, () => {
       const now = planPrune(listing, keepLast, null)
       const then = planPrune([...listing, file(5)], keepLast, 'f5')
       const going = filesOfNextUpload(now.keep, keepLast)

@@ -40,7 +40,7 @@ describe('while Temporal is away', () => {
 
   const standstill = async () => (await page.request.get('/live/standstill')).text()
 
-  it('the overview says so at once, and no verdict is green', async () => {
+  it('the overview says at once that Temporal is away, and no verdict is green', async () => {
     await until('uploads stand still', async () => (await standstill()) || null)
     await page.goto('/overview')
     const notice = page.locator('#standstill')
@@ -49,18 +49,18 @@ describe('while Temporal is away', () => {
     assert.notEqual(await page.locator('[data-component="verdict"]').getAttribute('data-kind'), 'success')
   })
 
-  it('every other page says so as well', async () => {
+  it('every page says that Temporal is away', async () => {
     await page.goto('/audit')
     await page.locator('#standstill').getByText('Uploads stand still:').waitFor()
   })
 
-  it('"Test connection" says why nothing can be tried', async () => {
+  it('"Test connection" says that nothing can be tried while Temporal is away', async () => {
     await page.goto(`/cloud/${accountId}`)
     await page.getByRole('button', { name: 'Test connection' }).click()
     await page.locator('#check-result').getByText('Temporal does not answer').waitFor()
   })
 
-  it('"Check now" says it in the card, once', async () => {
+  it('"Check now" says once in the card that Temporal is away', async () => {
     await page.goto('/cloud')
     await page.locator(`#account-${accountId}`).getByText('Temporal does not answer').waitFor()
     await page.getByText('Not checked yet').waitFor()
@@ -83,7 +83,7 @@ describe('while Temporal is away', () => {
     assert.equal(await preview.getByRole('button', { name: 'Try again' }).count(), 0)
   })
 
-  it('the notice goes by itself', async () => {
+  it('the notice that uploads stand still disappears by itself', async () => {
     await page
       .locator('#standstill')
       .getByText('Uploads stand still:')
@@ -93,7 +93,7 @@ describe('while Temporal is away', () => {
       })
   })
 
-  it('gave the browser nothing to complain about', () => {
+  it('the browser reports no error', () => {
     assert.deepEqual(site.complaints, [])
   })
 })

@@ -34,7 +34,7 @@ describe('a run that is under way', () => {
     return page.locator('[data-component="destination"]')
   }
 
-  it('shows how much, how fast, and how long yet', async () => {
+  it('the page of an open run shows how much is sent, how fast, and how long it still takes', async () => {
     cloud.server.faults.add({ times: 2, operation: 'chunk', action: { kind: 'delay', ms: 6_000 } })
     const card = await openRun()
     await card.getByText(/MiB of 24(\.0)? MiB \(\d+%\)/).waitFor({ timeout: 30_000 })
@@ -43,7 +43,7 @@ describe('a run that is under way', () => {
     await card.getByText('uploaded', { exact: true }).waitFor({ timeout: 60_000 })
   })
 
-  it('ends its wait for the next attempt by Retry now', async () => {
+  it('"Retry now" on the page of a run ends the wait for the next attempt', async () => {
     cloud.server.faults.add({
       times: 1,
       operation: 'open',
@@ -55,7 +55,7 @@ describe('a run that is under way', () => {
     await card.getByText('uploaded', { exact: true }).waitFor({ timeout: 60_000 })
   })
 
-  it('is cancelled after a question, and leaves nothing at the destination', async () => {
+  it('"Cancel" on the page of a run asks first, and leaves nothing at the destination', async () => {
     const before = cloud.files().length
     cloud.server.faults.add({ times: 1, operation: 'chunk', action: { kind: 'delay', ms: 20_000 } })
     const card = await openRun()
@@ -68,7 +68,7 @@ describe('a run that is under way', () => {
     await page.getByRole('button', { name: 'Re-upload' }).waitFor()
   })
 
-  it('links to its workflow in the Temporal Web UI', async () => {
+  it('the page of a run links to its workflow in the Temporal Web UI', async () => {
     const link = page.getByRole('link', { name: /Temporal/ })
     assert.match(
       (await link.getAttribute('href')) ?? '',
@@ -76,7 +76,7 @@ describe('a run that is under way', () => {
     )
   })
 
-  it('gave the browser nothing to complain about', () => {
+  it('the browser reports no error', () => {
     assert.deepEqual(site.complaints, [])
   })
 })

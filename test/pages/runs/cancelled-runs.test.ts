@@ -59,7 +59,7 @@ describe('a cancelled run', () => {
     return run
   }
 
-  it('is found by its status, and not among the failed ones', async () => {
+  it('a cancelled run is found by its status, and not among the failed ones', async () => {
     const cancelled = await endedRun('cancelled', ['cancelled'])
     const never = await neverBegun()
     const failed = await endedRun('failed', ['failed'])
@@ -79,14 +79,14 @@ describe('a cancelled run', () => {
     assert.ok(history.includes(`/runs/${cancelled.id}`) && !history.includes(`/runs/${failed.id}`))
   })
 
-  it('has no mark of a failure in the list, also when it had no destinations yet', async () => {
+  it('a cancelled run has no mark of a failure in the list, also without destinations', async () => {
     const { id } = await neverBegun()
     const history = await page(`/?q=${id}`)
     assert.match(history, /data-component="mark" data-state="cancelled"/)
     assert.doesNotMatch(history, /data-component="mark" data-state="failed"/)
   })
 
-  it('that never began says so on its page, without the words of a fault or of a missing binding', async () => {
+  it('a cancelled run that never began says so on its page, without a fault or a missing binding', async () => {
     const { id } = await neverBegun()
     const text = await page(`/runs/${id}`)
     assert.match(text, /The run was cancelled before it began\./)
@@ -94,7 +94,7 @@ describe('a cancelled run', () => {
     assert.doesNotMatch(text, /id="run-error"><div[^>]*data-kind="danger"/)
   })
 
-  it('offers to upload what was cancelled, also where it never began', async () => {
+  it('a cancelled run can be uploaded again, also when it never began', async () => {
     assert.match(
       await page(`/runs/${(await endedRun('cancelled', ['cancelled'])).id}`),
       /Re-upload the 1 cancelled/,

@@ -20,14 +20,14 @@ const cardOf = (deleted: readonly string[], deleted_count?: number) =>
   )
 
 describe('the card of a destination', () => {
-  it('names the deleted files that it knows, and says how many more there are', () => {
+  it('the card of a destination names the deleted files that it knows, and says how many more there are', () => {
     const card = cardOf(['old-1.zip', 'old-2.zip'], 20_000)
     assert.match(card, /deleted 20,000 files, kept 30/)
     assert.match(card, /<li><code>old-2\.zip<\/code><\/li>/)
     assert.match(card, /<li>and 19,998 more, in the audit<\/li>/)
   })
 
-  it('says nothing of more files where all are named', () => {
+  it('the card of a destination mentions no more files when all are named', () => {
     const card = cardOf(['old-1.zip'])
     assert.match(card, /deleted 1 file, kept 30/)
     assert.doesNotMatch(card, / more/)

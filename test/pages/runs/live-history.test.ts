@@ -96,7 +96,7 @@ describe('Run History while it is looked at', () => {
     await site.system.db.updateTable('runs').set(change).where('id', '=', id).execute()
   }
 
-  it('shows in a filtered tab a run that begins to fit, changes, and fits no longer', async () => {
+  it('a filtered Run History shows a run that begins to fit, changes, and no longer fits', async () => {
     const { slug } = await site.system.bind()
     const id = await openRun(slug)
     const [failed, uploaded, open] = await Promise.all(
@@ -114,7 +114,7 @@ describe('Run History while it is looked at', () => {
     for (const one of [failed, uploaded, open]) await one.close()
   })
 
-  it('a later page gets no new rows, and keeps those it has fresh', async () => {
+  it('a later page of Run History gets no new rows, and renews those it has', async () => {
     const { slug } = await site.system.bind()
     const runs: string[] = []
     const now = await databaseNow(site.system.db)
@@ -142,7 +142,7 @@ describe('Run History while it is looked at', () => {
     assert.equal(await page.getByRole('link', { name: 'Newer' }).count(), 0)
   })
 
-  it('finds by "failed" an open run of which a destination has failed, and says so', async () => {
+  it('the filter "failed" finds an open run with a failed destination', async () => {
     const { slug } = await site.system.bind()
     const id = await openRun(slug)
     const failed = await tab(`/?status=failed&instance=${slug}`)
@@ -154,7 +154,7 @@ describe('Run History while it is looked at', () => {
     await failed.close()
   })
 
-  it('keeps the focus and a tooltip while rows are renewed', async () => {
+  it('Run History keeps the focus and a tooltip while rows are renewed', async () => {
     const { slug } = await site.system.bind()
     await page.goto(`/?instance=${slug}`)
     cloud.server.faults.add({ times: 2, operation: 'chunk', action: { kind: 'delay', ms: 2_000 } })
@@ -173,7 +173,7 @@ describe('Run History while it is looked at', () => {
     await rowOf(page, added).locator('[data-state="uploaded"]').waitFor({ timeout: LONG_MS })
   })
 
-  it('says the exact time and the folder by hover, and opens the run from there all the same', async () => {
+  it('a row of Run History shows the exact time and the folder on hover, and opens the run from there', async () => {
     await page.goto('/')
     const [row] = (await listRuns(site.system.db, { limit: 1 })).items
     assert.ok(row !== undefined)
@@ -189,7 +189,7 @@ describe('Run History while it is looked at', () => {
     await page.waitForURL(`**/runs/${row.id}`)
   })
 
-  it('says of a copy that retention has deleted it', async () => {
+  it('Run History says when retention deleted a copy', async () => {
     const { slug, bindings } = await site.system.bind()
     const id = await handOver(slug)
     await page.goto(`/?instance=${slug}`)
@@ -207,7 +207,7 @@ describe('Run History while it is looked at', () => {
     await page.locator('header').getByText('deleted by retention').waitFor()
   })
 
-  it('filters by days of the browser, and by words that all occur', async () => {
+  it('Run History filters by days of the browser, and by words that all occur', async () => {
     const { slug } = await site.system.bind()
     const vienna = await site.openLoggedIn({ timezoneId: 'Europe/Vienna' })
     const late = await openRun(slug, new Date('2026-03-01T22:59:00Z'))
@@ -226,7 +226,7 @@ describe('Run History while it is looked at', () => {
     await vienna.context().close()
   })
 
-  it('a tab that nobody sees gives its connection back, and is fresh when it is seen again', async () => {
+  it('a hidden tab closes its connection, and is up to date when it is visible again', async () => {
     const { slug } = await site.system.bind()
     const tabs: Page[] = []
     for (const path of ['/', '/overview', `/?instance=${slug}`, '/', '/overview', '/']) {
@@ -249,7 +249,7 @@ describe('Run History while it is looked at', () => {
     for (const one of [...tabs, seventh]) await one.close()
   })
 
-  it('gave the browser nothing to complain about', () => {
+  it('the browser reports no error', () => {
     assert.deepEqual(site.complaints, [])
   })
 })

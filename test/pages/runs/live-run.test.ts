@@ -50,7 +50,7 @@ describe('the page of a run while it changes', () => {
     return rows.length
   }
 
-  it('keeps the focus and what is opened while the upload moves, and says what the attempt has sent', async () => {
+  it('the page of a run keeps the focus and what is opened while the upload moves, and shows what the attempt has sent', async () => {
     dropbox.server.faults.add({ times: 2, operation: 'chunk', action: { kind: 'delay', ms: 3_000 } })
     await openRun(24 * MIB)
     await page.locator('#run-json > summary').click()
@@ -66,7 +66,7 @@ describe('the page of a run while it changes', () => {
     assert.equal(await isFocused('#run-json > summary'), true)
   })
 
-  it('a run that is wholly uploaded is not uploaded again by nobody choosing anything', async () => {
+  it('an uploaded run is not uploaded again without a choice', async () => {
     const id = await openRun(2 * MIB)
     const choice = page.locator('#reupload-choice')
     await choice.waitFor({ timeout: LONG_MS })
@@ -96,7 +96,7 @@ describe('the page of a run while it changes', () => {
     await page.getByText('The upload goes on.').waitFor({ state: 'detached' })
   })
 
-  it('uploads again what has failed by one button, and drops its message when that fails again', async () => {
+  it('one button uploads again what failed, and its message disappears when that fails again', async () => {
     dropbox.setQuota(1)
     await openRun(4 * MIB)
     const failed = page.locator('#reupload-failed').getByRole('button', { name: 'Re-upload the 1 failed' })
@@ -110,7 +110,7 @@ describe('the page of a run while it changes', () => {
     dropbox.setQuota(2 ** 40)
   })
 
-  it('names the accounts in its audit, and folds what is older than ten entries', async () => {
+  it('the audit of a run names the accounts, and folds what is older than ten entries', async () => {
     const run_id = new URL(page.url()).pathname.split('/')[2] ?? ''
     for (const _ of [1, 2, 3]) {
       await appendAudit(site.system.db, { actor: 'user:admin', event: 'retry_requested', run_id })
@@ -126,7 +126,7 @@ describe('the page of a run while it changes', () => {
     assert.ok((await audit.locator('tbody > tr:visible').count()) > 10)
   })
 
-  it('carries the status of the API when it refuses', async () => {
+  it('the page of a run has the status of the API when it refuses', async () => {
     const id = new URL(page.url()).pathname.split('/')[2] ?? ''
     await site.system.db
       .updateTable('runs')
@@ -140,7 +140,7 @@ describe('the page of a run while it changes', () => {
     assert.equal(answer.status(), 410, await answer.text())
   })
 
-  it('gave the browser nothing to complain about', () => {
+  it('the browser reports no error', () => {
     assert.deepEqual(site.complaints, [])
   })
 })

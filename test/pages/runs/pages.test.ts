@@ -19,7 +19,7 @@ describe('the days of a filter', () => {
     return [from, to]
   }
 
-  it('are whole days of the zone that the browser names, also when clocks change', () => {
+  it("the days of a filter are whole days of the browser's time zone, also when clocks change", () => {
     assert.deepEqual(range('from=2026-11-23&to=2026-11-23'), [
       '2026-11-23T00:00:00.000Z',
       '2026-11-24T00:00:00.000Z',
@@ -37,7 +37,7 @@ describe('the days of a filter', () => {
     assert.deepEqual(range('from=2026-11-23T10:00:00Z'), ['2026-11-23T10:00:00Z', undefined])
   })
 
-  it('are refused where they are none', () => {
+  it('a day of a filter that does not exist is refused', () => {
     for (const query of ['from=2026-02-30', 'to=soon', 'from=2026-11-23&zone=Nowhere/City', 'zone=%00']) {
       assert.throws(() => historyQuery(new URLSearchParams(query)), /from|to|zone/, query)
     }
@@ -78,13 +78,13 @@ describe('the page of a run while Temporal is away', () => {
     return run
   }
 
-  it('says as of when the progress is', async () => {
+  it('the page of a run says how old the progress is while Temporal is away', async () => {
     const { id } = await runWith(null)
     const text = await (await api.app.request(`/runs/${id}`, { headers })).text()
     assert.match(text, /Progress as of <time datetime="[^"]+" data-style="clock"[^>]*>\d\d:\d\d:\d\d UTC</)
   })
 
-  it('says of an open run whether its archive is kept, and whether the file has to stay', async () => {
+  it('the page of an open run says whether its archive is kept, and whether the file has to stay', async () => {
     const { id } = await runWith(null)
     const page = async () => (await api.app.request(`/runs/${id}`, { headers })).text()
     assert.match(await page(), /Archive kept<\/dt><dd>not yet: the file has to stay</)
@@ -95,7 +95,7 @@ describe('the page of a run while Temporal is away', () => {
     assert.match(await page(), /Archive kept<\/dt><dd>no: the original is used, and has to stay</)
   })
 
-  it('answers a re-upload as the API does, and keeps its choice', async () => {
+  it('the page of a run refuses a re-upload as the API does, and keeps its choice', async () => {
     const { id } = await runWith('failed')
     const answer = await api.app.request(`/runs/${id}/reupload`, {
       method: 'POST',
@@ -106,7 +106,7 @@ describe('the page of a run while Temporal is away', () => {
     assert.match(await answer.text(), /Re-upload the 1 failed|in progress/)
   })
 
-  it('says of a workflow link whether it opens on the server only', async () => {
+  it('a workflow link says when it opens on the server only', async () => {
     const { id } = await runWith('failed')
     const app = createApp({ ...api, temporalUi: { url: 'http://127.0.0.1:8233', namespace: 'default' } })
     const title = async (host: string) => {
