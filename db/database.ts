@@ -69,22 +69,22 @@ export function openDatabase(url: string, options: OpenDatabaseOptions): Db {
     keepAlive: true,
     types: typeParsers,
   }
-  return overPool(pool, options.log)
+  return openPool(pool, options.log)
 }
 
 /** For work that may take hours, such as migrations: one connection of its own to the same database, without timeouts. */
-export async function withPatience<T>(db: Db, work: (patient: Db) => Promise<T>): Promise<T> {
+export async function withoutTimeouts<T>(db: Db, work: (unlimited: Db) => Promise<T>): Promise<T> {
   const { options, log } = poolOf(db)
   const { statement_timeout: _statement, query_timeout: _query, ...others } = options
-  const patient = overPool({ ...others, max: 1 }, log)
+  const unlimited = openPool({ ...others, max: 1 }, log)
   try {
-    return await work(patient)
+    return await work(unlimited)
   } finally {
-    await patient.destroy()
+    await unlimited.destroy()
   }
 }
 
-function overPool(options: PoolConfig, log: DatabaseLog): Db {
+function openPool(options: PoolConfig, log: DatabaseLog): Db {
   const pool = new Pool(options)
   // A connection that breaks says so by an event as well, idle or in use; without a listener that event would end the
   // process. The query that was under way fails by itself, and the pool makes a new connection for the next one.

@@ -4,7 +4,7 @@
 
 import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import { withPatience } from './database.ts'
+import { withoutTimeouts } from './database.ts'
 import * as initial from './migrations/0001-initial.ts'
 import * as access from './migrations/0002-access.ts'
 import * as pages from './migrations/0003-pages.ts'
@@ -26,7 +26,7 @@ const LOCK_KEY = '7166191731551134068'
  * Resolves with the names of those that ran. Rejects when the database is newer than this program.
  */
 export async function migrate(db: Kysely<Database>): Promise<readonly string[]> {
-  return withPatience(db, (patient) => migrateAll(patient))
+  return withoutTimeouts(db, migrateAll)
 }
 
 async function migrateAll(db: Kysely<Database>): Promise<readonly string[]> {

@@ -36,8 +36,8 @@ export function runCursorOf(run: Pick<Run, 'created_at' | 'id'>): string {
 /** Throws DbConflict `invalid` (field `cursor`). */
 export async function listRuns(db: DbOrTransaction, filter: RunQuery): Promise<Page<Run>> {
   const limit = pageSize(filter.limit)
-  const place = filter.cursor === undefined ? null : ({ cursor: filter.cursor, side: 'older' } as const)
-  return toPage(await readRuns(db, filter, place, limit + 1), limit, runCursorOf)
+  const edge = filter.cursor === undefined ? null : ({ cursor: filter.cursor, side: 'older' } as const)
+  return toPage(await readRuns(db, filter, edge, limit + 1), limit, runCursorOf)
 }
 
 /**
@@ -56,21 +56,21 @@ export async function listNewerRuns(
   return { items, next_cursor: runCursorOf(last) }
 }
 
-type Place = { readonly cursor: string; readonly side: 'older' | 'newer' }
+type PageEdge = { readonly cursor: string; readonly side: 'older' | 'newer' }
 
 async function readRuns(
   db: DbOrTransaction,
   filter: RunFilter,
-  place: Place | null,
+  edge: PageEdge | null,
   limit: number,
 ): Promise<readonly Run[]> {
   if (filter.status !== 'failed' || filter.with_open_failures !== true) {
-    return selectRuns(db, filter, place, limit).execute()
+    return selectRuns(db, filter, edge, limit).execute()
   }
   // Each half is read along the index of its status; one query for both would read the whole history.
-  const failed = selectRuns(db, filter, place, limit)
-  const open = selectRuns(db, { ...filter, status: 'pending' }, place, limit).where(HAS_FAILURE)
-  const direction = sql.raw(place?.side === 'newer' ? 'asc' : 'desc')
+  const failed = selectRuns(db, filter, edge, limit)
+  const open = selectRuns(db, { ...filter, status: 'pending' }, edge, limit).where(HAS_FAILURE)
+  const direction = sql.raw(edge?.side === 'newer' ? 'asc' : 'desc')
   const { rows } = await sql<Run>`
     select * from (${failed} union all ${open}) found
     order by created_at ${direction}, id ${direction} limit ${limit}`.execute(db)
@@ -85,10 +85,10 @@ const SEARCHED = sql`(runs.instance_slug || ' ' || runs.archive || ' ' || coales
 
 const HAS_FAILURE = sql<boolean>`jsonb_path_exists(runs.cloud_sync_status, '$.*.status ? (@ == "failed")')`
 
-function selectRuns(db: DbOrTransaction, filter: RunFilter, place: Place | null, limit: number) {
+function selectRuns(db: DbOrTransaction, filter: RunFilter, edge: PageEdge | null, limit: number) {
   // The history of an account is read along its destinations, which know the order of their runs.
   const order = filter.account_id === undefined ? RUNS : DESTINATIONS
-  const direction = sql.raw(place?.side === 'newer' ? 'asc' : 'desc')
+  const direction = sql.raw(edge?.side === 'newer' ? 'asc' : 'desc')
   let query = runsOf(db, filter.account_id)
     .orderBy(sql`${order.at} ${direction}, ${order.id} ${direction}`)
     .limit(limit)
@@ -100,10 +100,10 @@ function selectRuns(db: DbOrTransaction, filter: RunFilter, place: Place | null,
   }
   if (filter.from !== undefined) query = query.where(sql<boolean>`${order.at} >= ${filter.from}::timestamptz`)
   if (filter.to !== undefined) query = query.where(sql<boolean>`${order.at} < ${filter.to}::timestamptz`)
-  if (place === null) return query
-  const [createdAt, id] = decodeCursor(place.cursor, runCursor)
+  if (edge === null) return query
+  const [createdAt, id] = decodeCursor(edge.cursor, runCursor)
   const named = sql`(${createdAt}::timestamptz, ${id}::text)`
-  const side = sql.raw(place.side === 'newer' ? '>' : '<')
+  const side = sql.raw(edge.side === 'newer' ? '>' : '<')
   return query.where(sql<boolean>`(${order.at}, ${order.id}) ${side} ${named}`)
 }
 

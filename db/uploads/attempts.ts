@@ -6,7 +6,7 @@ import type { StatusError } from '../../workflows/types.ts'
 import type { DbOrTransaction } from '../database.ts'
 import type { Attempt, AttemptOutcome } from '../schema.ts'
 
-export type StartedAttempt = { readonly id: number; readonly started_at: string }
+type StartedAttempt = { readonly id: number; readonly started_at: string }
 
 /**
  * Attempts that were left open by a lost worker are closed as `retrying`: with the bytes of their last save, and the time of

@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import { createApp } from '../../api/app.ts'
 import { createChangeFeed } from '../../api/runs/change-feed.ts'
 import { connectTemporal } from '../../api/temporal/client.ts'
-import { withPatience } from '../../db/database.ts'
+import { withoutTimeouts } from '../../db/database.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { tableLines } from '../demo/screen/table.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -86,7 +86,7 @@ async function fill(db: Awaited<ReturnType<typeof createTestDatabase>>['db']): P
     'b', 'status', 'uploaded', 'error', null, 'remote_path', '/odoo-backups/' || slug || '/x.dump', 'remote_id', 'id:' || n,
     'size', 123456789, 'bytes_sent', 123456789, 'hash', jsonb_build_object('algorithm', 'md5', 'value', md5(n::text)),
     'attempt', 1, 'started_at', at, 'finished_at', at, 'retention', null))`
-  await withPatience(db, async (patient) => {
+  await withoutTimeouts(db, async (unlimited) => {
     for (const statement of [
       // A load of this size would announce every row.
       'alter table runs disable trigger user',
@@ -108,7 +108,7 @@ async function fill(db: Awaited<ReturnType<typeof createTestDatabase>>['db']): P
       'vacuum analyze runs',
       'vacuum analyze destinations',
     ]) {
-      await sql.raw(statement).execute(patient)
+      await sql.raw(statement).execute(unlimited)
     }
   })
 }

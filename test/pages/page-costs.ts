@@ -7,7 +7,7 @@ import { createApp } from '../../api/app.ts'
 import { createChangeFeed } from '../../api/runs/change-feed.ts'
 import { connectTemporal } from '../../api/temporal/client.ts'
 import { createAccount } from '../../db/accounts/accounts.ts'
-import { type Db, withPatience } from '../../db/database.ts'
+import { type Db, withoutTimeouts } from '../../db/database.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { testVault } from '../support/rows.ts'
@@ -150,8 +150,8 @@ async function fill(target: Db): Promise<readonly string[]> {
       (table) => `vacuum analyze ${table}`,
     ),
   ]
-  await withPatience(target, async (patient) => {
-    for (const statement of statements) await sql.raw(statement).execute(patient)
+  await withoutTimeouts(target, async (unlimited) => {
+    for (const statement of statements) await sql.raw(statement).execute(unlimited)
   })
   return accounts
 }

@@ -7,7 +7,7 @@ import { sql } from 'kysely'
 import { createApp } from '../../../api/app.ts'
 import { ActivityRefused, TemporalUnavailable } from '../../../api/temporal/failures.ts'
 import { createServerWatch } from '../../../api/temporal/server-watch.ts'
-import { type Db, openDatabase, withPatience } from '../../../db/database.ts'
+import { type Db, openDatabase, withoutTimeouts } from '../../../db/database.ts'
 import { isDatabaseAway } from '../../../db/database-errors.ts'
 import { getRun } from '../../../db/runs/runs.ts'
 import { recordRunToStart } from '../../../db/runs/starts.ts'
@@ -83,7 +83,7 @@ describe('the API, while PostgreSQL hangs', () => {
   it('long work such as a migration is waited for', async () => {
     const slow = sql`select pg_sleep(1)`
     await assert.rejects(slow.execute(db), isDatabaseAway)
-    await withPatience(db, (patient) => slow.execute(patient))
+    await withoutTimeouts(db, (unlimited) => slow.execute(unlimited))
   })
 })
 
