@@ -10,7 +10,8 @@ import type { Logger } from '../db/process/log.ts'
 import { redact } from '../db/process/redaction.ts'
 import { VaultError } from '../db/secrets/vault.ts'
 import { ClaimLost } from '../db/uploads/claims.ts'
-import { adviceOf, asSentence, type ErrorCode, isRetryable, joinedMessage } from '../workflows/errors.ts'
+import { adviceOf, type ErrorCode, isRetryable } from '../workflows/errors.ts'
+import { joinedMessage, withFullStop } from '../workflows/explanation.ts'
 import { statusError } from '../workflows/failures.ts'
 import type { StatusError } from '../workflows/types.ts'
 import { ProviderError } from './providers/provider.ts'
@@ -81,7 +82,7 @@ function cause(code: ErrorCode, fact: string): Cause {
 }
 
 function explained({ code, fact, advice, retryAfterMs }: StepError | ProviderError): Cause {
-  return { code, fact: asSentence(redact(fact)), advice: redact(advice), retryAfterMs, details: {} }
+  return { code, fact: withFullStop(redact(fact)), advice: redact(advice), retryAfterMs, details: {} }
 }
 
 export function statusErrorFrom({ code, fact, advice }: Cause): StatusError {

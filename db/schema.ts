@@ -3,7 +3,7 @@
 // Times are RFC 3339 in UTC with milliseconds; sizes and offsets are bytes.
 
 import type { ColumnType, Generated, Selectable } from 'kysely'
-import type { WrittenError } from '../workflows/errors.ts'
+import type { WrittenError } from '../workflows/explanation.ts'
 import type {
   CloudStatus,
   CloudSyncStatus,

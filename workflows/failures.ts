@@ -7,21 +7,13 @@ import {
   ChildWorkflowFailure,
   TimeoutFailure,
 } from '@temporalio/common'
-import {
-  adviceOf,
-  asSentence,
-  type ErrorCode,
-  type Explanation,
-  explanationOf,
-  isErrorCode,
-  isRetryable,
-  joinedMessage,
-} from './errors.ts'
+import { adviceOf, type ErrorCode, isErrorCode, isRetryable } from './errors.ts'
+import { type Explanation, explanationOf, joinedMessage, withFullStop } from './explanation.ts'
 import type { StatusError } from './types.ts'
 
 /** An error in the form of the status: the fact with the advice of its code, or with one of its own. */
 export function statusError(code: ErrorCode, fact: string, advice: string = adviceOf(code)): StatusError {
-  const explanation = { fact: asSentence(fact), advice }
+  const explanation = { fact: withFullStop(fact), advice }
   return { code, message: joinedMessage(explanation), retryable: isRetryable(code), ...explanation }
 }
 

@@ -1,6 +1,7 @@
 // What an account's check answers when it has found a fault.
 
-import { adviceOf, asSentence, type ErrorCode, joinedMessage } from '../../workflows/errors.ts'
+import { adviceOf, type ErrorCode } from '../../workflows/errors.ts'
+import { joinedMessage, withFullStop } from '../../workflows/explanation.ts'
 import type { AccountCheck } from './provider.ts'
 
 type Fault = { readonly code: ErrorCode; readonly fact: string; readonly advice?: string }
@@ -10,7 +11,7 @@ export function failedCheck(
   { code, fact, advice = adviceOf(code) }: Fault,
   space: AccountCheck['space'] = null,
 ): AccountCheck {
-  const explanation = { fact: asSentence(fact), advice }
+  const explanation = { fact: withFullStop(fact), advice }
   const error = { code, message: joinedMessage(explanation), ...explanation }
   return { ok: false, detail: error.message, space, error }
 }

@@ -6,7 +6,8 @@
 // or the signal's reason. No method retries a whole operation: Temporal does. None deletes to make room.
 
 import type { StoredSession } from '../../db/uploads/sessions.ts'
-import { adviceOf, type ErrorCode, type Explanation } from '../../workflows/errors.ts'
+import { adviceOf, type ErrorCode } from '../../workflows/errors.ts'
+import type { Explanation } from '../../workflows/explanation.ts'
 import type { FileHash, HashAlgorithm, ProviderKind } from '../../workflows/types.ts'
 
 /**

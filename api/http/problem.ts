@@ -3,7 +3,8 @@
 // text ever gets into one.
 
 import type { PinKind } from '../../db/schema.ts'
-import type { ErrorCode, Explanation } from '../../workflows/errors.ts'
+import type { ErrorCode } from '../../workflows/errors.ts'
+import type { Explanation } from '../../workflows/explanation.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
 

@@ -9,13 +9,8 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/common'
-import {
-  adviceOf,
-  type ErrorCode,
-  type Explanation,
-  isErrorCode,
-  joinedMessage,
-} from '../../workflows/errors.ts'
+import { adviceOf, type ErrorCode, isErrorCode } from '../../workflows/errors.ts'
+import { type Explanation, joinedMessage } from '../../workflows/explanation.ts'
 import { explainedFailure } from '../../workflows/failures.ts'
 
 const INVALID_ARGUMENT = 3

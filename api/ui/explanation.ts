@@ -1,13 +1,12 @@
 // An error for a person: what happened, and what to do, which is never missing.
 
+import { ERROR_RULES, isErrorCode } from '../../workflows/errors.ts'
 import {
-  ERROR_RULES,
   type Explanation,
   explanationOf,
-  isErrorCode,
   joinedMessage,
   type WrittenError,
-} from '../../workflows/errors.ts'
+} from '../../workflows/explanation.ts'
 import type { Problem } from '../http/problem.ts'
 import { html, type Markup } from './markup.ts'
 

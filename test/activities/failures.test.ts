@@ -8,7 +8,8 @@ import { DbConflict } from '../../db/conflict.ts'
 import { createLogger } from '../../db/process/log.ts'
 import { VaultError } from '../../db/secrets/vault.ts'
 import { ClaimLost } from '../../db/uploads/claims.ts'
-import { ERROR_CODES, ERROR_RULES, isRetryable, joinedMessage } from '../../workflows/errors.ts'
+import { ERROR_CODES, ERROR_RULES, isRetryable } from '../../workflows/errors.ts'
+import { joinedMessage } from '../../workflows/explanation.ts'
 
 function listeningLog() {
   const lines: string[] = []

@@ -11,7 +11,7 @@ import type { Vault } from '../../db/secrets/vault.ts'
 import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import { statusError } from '../../workflows/failures.ts'
 import { cloudStatusOf } from '../../workflows/runs/destination.ts'
-import type { DestinationState, StatusError } from '../../workflows/types.ts'
+import type { DestinationState } from '../../workflows/types.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 
 const NAMES = { google_drive: 'Drive EU', dropbox: 'Dropbox Team', onedrive: 'OneDrive Finance' } as const
@@ -25,17 +25,11 @@ const INSTANCES = [
 const DAYS = 24
 const GIB = 1024 ** 3
 
-const QUOTA: StatusError = {
-  code: 'storage_quota_exceeded',
-  message: 'The drive is full: 1.02 GiB are needed and 212 MiB are free.',
-  retryable: false,
-}
-const BUSY: StatusError = {
-  code: 'provider_unavailable',
-  message: 'OneDrive answered 503 Service Unavailable.',
-  retryable: true,
-}
-
+const QUOTA = statusError(
+  'storage_quota_exceeded',
+  'The drive is full: 1.02 GiB are needed and 212 MiB are free.',
+)
+const BUSY = statusError('provider_unavailable', 'OneDrive has a fault (HTTP 503).')
 const CANCELLED = statusError('cancelled', 'The upload was cancelled.')
 
 type Bound = { readonly slug: string; readonly bindings: readonly Binding[] }

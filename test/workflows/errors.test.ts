@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  adviceOf,
-  ERROR_CODES,
-  ERROR_RULES,
-  type ErrorCode,
-  explanationOf,
-  isErrorCode,
-  isRetryable,
-} from '../../workflows/errors.ts'
+import { ERROR_CODES, ERROR_RULES, type ErrorCode, isErrorCode, isRetryable } from '../../workflows/errors.ts'
 
 describe('the error codes', () => {
   it('error codes are snake_case, and each says in a sentence what to do', () => {
@@ -55,34 +47,5 @@ describe('the error codes', () => {
       'account_busy',
     ]
     for (const code of healing) assert.equal(isRetryable(code), true, code)
-  })
-})
-
-describe('the parts of an error that is stored', () => {
-  const { advice } = ERROR_RULES.folder_full
-  const written = (message: string) => explanationOf({ code: 'folder_full', message })
-
-  it('are its own two fields', () => {
-    const error = { code: 'folder_full', message: 'x y', fact: 'It is full.', advice: 'Empty it.' }
-    assert.deepEqual(explanationOf(error), { fact: 'It is full.', advice: 'Empty it.' })
-  })
-
-  it('are the message and the advice of the code where an earlier version wrote it', () => {
-    assert.deepEqual(written('It is full.'), { fact: 'It is full.', advice })
-    assert.deepEqual(written('It is full: empty it. Or not.'), {
-      fact: 'It is full: empty it. Or not.',
-      advice,
-    })
-  })
-
-  it('say nothing twice where that message ends with the advice', () => {
-    assert.deepEqual(written(`It is full. ${advice}`), { fact: 'It is full.', advice })
-    assert.deepEqual(written(advice), { fact: advice, advice })
-  })
-
-  it('hold an advice whatever the code', () => {
-    for (const code of [...ERROR_CODES, 'of_a_later_version', 'toString'])
-      assert.match(explanationOf({ code, message: 'x' }).advice, /^\p{Lu}.{10,}\.$/su, code)
-    assert.equal(adviceOf('of_a_later_version'), ERROR_RULES.internal_error.advice)
   })
 })

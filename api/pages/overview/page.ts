@@ -3,7 +3,7 @@
 import type { Run } from '../../../db/schema.ts'
 import type { InstanceView } from '../../../db/views/instances.ts'
 import type { AccountDay, FailureCause } from '../../../db/views/overview.ts'
-import { explanationOf } from '../../../workflows/errors.ts'
+import { explanationOf } from '../../../workflows/explanation.ts'
 import { bytes, plural } from '../../ui/formats.ts'
 import { icon } from '../../ui/icons.ts'
 import { html, type Markup, type Part } from '../../ui/markup.ts'

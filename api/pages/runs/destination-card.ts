@@ -1,6 +1,6 @@
 // One destination of a run: its state and progress, what is at the provider, and what retention did.
 
-import { explanationOf } from '../../../workflows/errors.ts'
+import { explanationOf } from '../../../workflows/explanation.ts'
 import { deletedCount } from '../../../workflows/runs/destination.ts'
 import type { DestinationState, StatusError } from '../../../workflows/types.ts'
 import type { LiveDestination } from '../../runs/live-progress.ts'
