@@ -22,7 +22,7 @@ import { createChangeFeed } from './runs/change-feed.ts'
 import { startRunHealer } from './runs/healer.ts'
 import { connectTemporal, type TemporalClient } from './temporal/client.ts'
 
-export type ApiOptions = {
+type ApiOptions = {
   readonly config: Config
   readonly db: Db
   readonly temporal: TemporalClient

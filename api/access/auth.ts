@@ -47,7 +47,7 @@ const RENEWAL_HEADER = 'x-renewal'
 /** A shorter token can be guessed. */
 const SHORTEST_API_TOKEN = 16
 
-export type AuthDeps = {
+type AuthDeps = {
   readonly db: Db
   readonly config: Pick<Config, 'apiToken'>
   readonly connectionOf: ConnectionReader
@@ -81,7 +81,7 @@ export function authenticate(deps: AuthDeps & { readonly log: Logger }): Middlew
  * Who sends the request; null when its token or session is not valid, or no longer. This does not count as a use of the
  * session, because streams ask all the time.
  */
-export async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
+async function principalOf(deps: AuthDeps, c: Context<AppEnv>): Promise<Principal | null> {
   const header = c.req.header('authorization')
   if (header !== undefined) return ofToken(deps, /^bearer +([^\s]+) *$/i.exec(header)?.[1])
   const cookie = sessionCookieOf(deps, c)

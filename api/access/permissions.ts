@@ -17,7 +17,7 @@ export const PERMISSIONS = [
 ] as const
 export type Permission = (typeof PERMISSIONS)[number]
 
-export function isPermission(text: string): text is Permission {
+function isPermission(text: string): text is Permission {
   return PERMISSIONS.some((permission) => permission === text)
 }
 

@@ -16,7 +16,7 @@ import type { TemporalClient } from '../temporal/client.ts'
 const CHECK_TIMEOUT_MS = 40_000
 const WORKER_WITHIN_MS = 10_000
 
-export type AccountCheckAnswer = z.output<typeof accountCheckSchema>
+type AccountCheckAnswer = z.output<typeof accountCheckSchema>
 
 type TrialDeps = {
   readonly db: Db

@@ -30,7 +30,7 @@ const findingSchema = z.union([
 
 const nothingSchema = z.unknown()
 
-export type ArchiveFault = { readonly code: ErrorCode; readonly message: string }
+type ArchiveFault = { readonly code: ErrorCode; readonly message: string }
 
 type Finding =
   | { readonly ok: true; readonly size: number; readonly kept?: KeptArchive | null | undefined }
@@ -44,7 +44,7 @@ export interface LocalArchives {
   dropArchiveLink(link: { run_id: string; pin_path: string }): Promise<void>
 }
 
-export type ArchiveToInspect = {
+type ArchiveToInspect = {
   readonly archive: string
   readonly archive_task_queue: string | null
   /** The run that may already have a pin on the archive. */
@@ -54,7 +54,7 @@ export type ArchiveToInspect = {
 }
 
 /** `fault` null: nothing is wrong, or nobody could inspect the archive. `kept` null: it is not pinned, or was before. */
-export type Inspection = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
+type Inspection = { readonly fault: ArchiveFault | null; readonly kept: KeptArchive | null }
 
 export type InspectDeps = {
   readonly temporal: Pick<TemporalClient, 'runActivity'>

@@ -23,7 +23,7 @@ const PAUSE_MS = 1_000
 
 const problemSchema = z.object({ title: z.string(), detail: z.string() })
 
-export type ApiClientOptions = {
+type ApiClientOptions = {
   readonly url?: string | undefined
   readonly tokenFile?: string | undefined
   readonly patienceMs?: number | undefined

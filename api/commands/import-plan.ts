@@ -20,7 +20,7 @@ export type PlannedAccount = {
   readonly needs: readonly string[]
 }
 
-export type PlannedBinding = {
+type PlannedBinding = {
   readonly slug: string
   readonly account_source_id: number
   readonly remote_path: string

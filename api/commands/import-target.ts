@@ -14,7 +14,7 @@ const accountPage = z.object({ items: z.array(accountSchema), next_cursor: z.str
 
 type There = { readonly id: string; readonly provider: ProviderKind }
 
-export type BroughtOver = {
+type BroughtOver = {
   /** Accounts that still need something, by name. Their bindings are not created. */
   readonly waiting: readonly string[]
 }

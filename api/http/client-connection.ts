@@ -5,7 +5,7 @@ import { BlockList, isIP } from 'node:net'
 import type { Context } from 'hono'
 import type { AppEnv } from '../access/principal.ts'
 
-export type ClientConnection = {
+type ClientConnection = {
   readonly address: string
   readonly isSecure: boolean
   /** As the browser wrote it in the address bar, with the port. */

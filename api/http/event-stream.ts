@@ -9,7 +9,7 @@ import type { Logger } from '../../db/process/log.ts'
 import type { AppEnv } from '../access/principal.ts'
 
 /** `data` is sent as JSON, `markup` as it is. */
-export type StreamMessage =
+type StreamMessage =
   | { readonly event: string; readonly data: object }
   | { readonly event: string; readonly markup: string }
 
@@ -20,7 +20,7 @@ export interface Mailbox {
   end(): void
 }
 
-export type EventStream = {
+type EventStream = {
   /** Begins to fill the mailbox; returns the function that stops it. */
   readonly open: (mailbox: Mailbox) => () => void
   /** Asked at every heartbeat; false ends the stream. */
@@ -31,7 +31,7 @@ export type EventStream = {
 }
 
 /** A login that was revoked gets nothing more after this time. */
-export const HEARTBEAT_MS = 15_000
+const HEARTBEAT_MS = 15_000
 
 export function streamEvents(
   c: Context<AppEnv>,

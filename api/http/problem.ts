@@ -34,7 +34,7 @@ const TITLES = {
 
 export type ProblemStatus = keyof typeof TITLES
 
-export type ProblemDocument = {
+type ProblemDocument = {
   /** `about:blank`, or the URN of an error code. */
   readonly type: string
   readonly title: string
@@ -49,7 +49,7 @@ export type ProblemDocument = {
   readonly checks?: Readonly<Record<string, string>>
 }
 
-export type ProblemOptions = {
+type ProblemOptions = {
   /** A code of workflows/errors.ts, where one fits. */
   readonly code?: ErrorCode | undefined
   readonly errors?: readonly FieldError[] | undefined

@@ -6,7 +6,7 @@ import type { AppEnv } from '../access/principal.ts'
 import { Problem } from './problem.ts'
 
 /** The largest body is one with the key file of a service account. */
-export const MAX_BODY_BYTES = 256 * 1024
+const MAX_BODY_BYTES = 256 * 1024
 
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
 

@@ -9,7 +9,7 @@ export type Standstill = {
   readonly since: string
 }
 
-export interface StandstillWatch {
+interface StandstillWatch {
   /** Null: uploads can go on. The answer may be some seconds old. */
   check(): Promise<Standstill | null>
 }

@@ -84,7 +84,7 @@ const remove = createRoute({
   responses: { 204: { description: 'Deleted' }, ...problems(404) },
 })
 
-export function bindingResource({ instance_slug, ...binding }: Binding): z.input<typeof bindingSchema> {
+function bindingResource({ instance_slug, ...binding }: Binding): z.input<typeof bindingSchema> {
   return { ...binding, instance: instance_slug }
 }
 

@@ -17,7 +17,7 @@ import { dropLink, type InspectDeps, inspectArchive } from '../archives/inspect-
 import { invalidField } from '../http/problem.ts'
 import type { newRunSchema } from '../schemas/runs.ts'
 
-export type RunToAccept = {
+type RunToAccept = {
   readonly id: string
   /** The run of this ID as it was read before; null when there was none. */
   readonly seen: Run | null
@@ -27,7 +27,7 @@ export type RunToAccept = {
   readonly canAsk: boolean
 }
 
-export type AcceptDeps = InspectDeps & {
+type AcceptDeps = InspectDeps & {
   readonly db: Db
   readonly config: Partial<Pick<Config, 'backupRoot'>>
 }

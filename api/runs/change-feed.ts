@@ -7,14 +7,14 @@ import type { Logger } from '../../db/process/log.ts'
 import { getRunsById } from '../../db/runs/runs.ts'
 import type { Run } from '../../db/schema.ts'
 
-export type FeedEvent =
+type FeedEvent =
   | { readonly type: 'run'; readonly run: Run }
   | { readonly type: 'setup'; readonly change: SetupChange }
   /** Announcements may have been missed: watchers read again what they show. */
   | { readonly type: 'resync' }
   | { readonly type: 'end' }
 
-export type Watcher = (event: FeedEvent) => void
+type Watcher = (event: FeedEvent) => void
 
 export interface ChangeFeed {
   /** All changes, or with `runId` those of one run, whose state is sent at once. Returns the function that ends it. */

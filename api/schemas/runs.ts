@@ -77,7 +77,7 @@ const retentionSchema = z.object({
   error: statusErrorSchema.nullable(),
 })
 
-export const destinationSchema = z
+const destinationSchema = z
   .object({
     account: z.string(),
     provider: z.enum(PROVIDER_KINDS),
@@ -96,7 +96,7 @@ export const destinationSchema = z
   })
   .openapi('Destination')
 
-export const cloudSyncStatusSchema = z
+const cloudSyncStatusSchema = z
   .record(z.string(), destinationSchema)
   .openapi('CloudSyncStatus', { description: 'Keyed by account ID' })
 

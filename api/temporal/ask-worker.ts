@@ -10,7 +10,7 @@ import type { TemporalConnection } from './connection.ts'
 import { activityError, TemporalUnavailable } from './failures.ts'
 import { createServerWatch } from './server-watch.ts'
 
-export type ActivityCall<T> = {
+type ActivityCall<T> = {
   readonly name: string
   readonly args: object
   readonly result: z.ZodType<T>

@@ -6,7 +6,7 @@ import { defaultGrpcRetryOptions, type GrpcRetryOptions } from '@temporalio/clie
 
 const LONGEST_PAUSE_MS = 1_000
 
-export interface ClosableRetry {
+interface ClosableRetry {
   readonly options: GrpcRetryOptions
   /** Stops further retries. Resolves when the last planned retry has been made. */
   end(): Promise<void>

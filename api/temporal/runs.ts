@@ -17,7 +17,7 @@ import { type ClosingFailure, closingFailure, isServiceFault, unavailable } from
 
 export type SyncStart = CloudSyncInput & { readonly run_id: string }
 
-export type SyncState =
+type SyncState =
   | { readonly is: 'open' }
   /** `failure` null: it completed. */
   | { readonly is: 'closed'; readonly failure: ClosingFailure | null }

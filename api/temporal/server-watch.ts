@@ -9,7 +9,7 @@ const WATCH_EVERY_MS = 4_000
 const TRIES = 2
 
 /** Does the work while the server answers. Rejects with the error of `check` when it does not, or no longer. */
-export type ServerWatch = <T>(work: () => Promise<T>) => Promise<T>
+type ServerWatch = <T>(work: () => Promise<T>) => Promise<T>
 
 /** `check` has its own deadline and throws TemporalUnavailable. */
 export function createServerWatch(check: () => Promise<void>, everyMs = WATCH_EVERY_MS): ServerWatch {

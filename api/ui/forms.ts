@@ -3,7 +3,7 @@
 import { asSentence } from './fault-text.ts'
 import { html, type Markup, type Part } from './markup.ts'
 
-export type FieldOptions = {
+type FieldOptions = {
   readonly name: string
   readonly label: string
   readonly value?: string | undefined
@@ -46,7 +46,7 @@ export function textareaField(
   )
 }
 
-export type Choice = { readonly value: string; readonly label: string }
+type Choice = { readonly value: string; readonly label: string }
 
 export function selectField(options: FieldOptions & { readonly choices: readonly Choice[] }): Markup {
   const { choices, value } = options

@@ -23,7 +23,7 @@ const NAVIGATION = [
   { key: 'settings', href: '/settings', label: 'Settings', icon: 'settings' },
 ] as const satisfies readonly { key: string; href: string; label: string; icon: IconName }[]
 
-export type NavigationKey = (typeof NAVIGATION)[number]['key'] | 'account'
+type NavigationKey = (typeof NAVIGATION)[number]['key'] | 'account'
 
 export type Message = { readonly kind: 'success' | 'warning' | 'danger' | 'none'; readonly text: Part }
 

@@ -4,7 +4,7 @@ import { duration } from './formats.ts'
 import { html, type Markup } from './markup.ts'
 
 /** `clock` is the time of today, to the second. */
-export type TimeStyle = 'full' | 'ago' | 'clock'
+type TimeStyle = 'full' | 'ago' | 'clock'
 
 /** `at` is RFC 3339 in UTC. */
 export function timeTag(at: string, style: TimeStyle = 'full'): Markup {

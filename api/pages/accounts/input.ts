@@ -4,14 +4,14 @@
 import { PROVIDER_KINDS, type ProviderKind } from '../../../workflows/types.ts'
 import type { FormFields } from '../../ui/form-data.ts'
 
-export type AccountInput = {
+type AccountInput = {
   readonly name: string
   readonly provider: ProviderKind
   readonly credentials: Readonly<Record<string, string>>
   readonly settings: Readonly<Record<string, unknown>>
 }
 
-export const DRIVE_KINDS = ['user', 'site_id', 'drive_id'] as const
+const DRIVE_KINDS = ['user', 'site_id', 'drive_id'] as const
 
 export function providerOf(text: string | undefined): ProviderKind | null {
   return PROVIDER_KINDS.find((kind) => kind === text) ?? null
@@ -101,7 +101,7 @@ export function settingsOf(provider: ProviderKind, form: FormFields): Readonly<R
 const FOLDER_URL = /\/folders\/([A-Za-z0-9_-]+)|[?&]id=([A-Za-z0-9_-]+)/
 
 /** 'https://drive.google.com/drive/u/0/folders/1AbC?usp=sharing' → '1AbC'. Any other text stays as it is. */
-export function folderIdOf(text: string): string {
+function folderIdOf(text: string): string {
   const found = FOLDER_URL.exec(text)
   return found?.[1] ?? found?.[2] ?? text
 }

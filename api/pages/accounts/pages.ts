@@ -87,7 +87,7 @@ export function newAccountPage(form: AccountFormView, check: Part = null): Marku
 ${accountForm({ form, accountId: null, check })}`
 }
 
-export type AccountPageView = Omit<AccountCardView, 'isOwnPage'> & {
+type AccountPageView = Omit<AccountCardView, 'isOwnPage'> & {
   readonly form: AccountFormView
   readonly bindings: readonly BindingView[]
   readonly check?: Part

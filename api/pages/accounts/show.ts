@@ -21,7 +21,7 @@ import { accountPage, formValues } from './pages.ts'
 
 type ShowDeps = Pick<AppDeps, 'db' | 'vault'>
 
-export type AccountAttempt = {
+type AccountAttempt = {
   readonly problem: ApiProblem | null
   /** What was typed; null when the form was not sent. */
   readonly form: FormFields | null

@@ -19,7 +19,7 @@ import { PROVIDER_NAMES } from '../../ui/status-words.ts'
 import { checkResult } from './card.ts'
 import { accountInput, hasCredentials, settingsOf } from './input.ts'
 
-export type Trial = {
+type Trial = {
   readonly shown: Markup
   /** What is wrong with the form; null when its fields are right. */
   readonly problem: ApiProblem | null

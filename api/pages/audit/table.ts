@@ -25,7 +25,7 @@ const SHOWN = 10
 const HASH_SHOWN = 8
 
 /** Names of accounts by their IDs. */
-export type AccountNames = ReadonlyMap<string, string>
+type AccountNames = ReadonlyMap<string, string>
 
 const NO_NAMES: AccountNames = new Map()
 

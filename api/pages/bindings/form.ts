@@ -55,7 +55,7 @@ export const bindingTexts = {
   truncated: 'There are more than are shown.',
 } as const
 
-export type BindingFormView = {
+type BindingFormView = {
   readonly slug: string
   /** Null for a new one. */
   readonly bindingId: string | null
@@ -108,7 +108,7 @@ ${selectField({ name: 'retention_scope', label: t.scope, value: values.retention
 
 type PreviewedFile = { readonly name: string; readonly size: number; readonly uploaded_at: string }
 
-export type PreviewView = {
+type PreviewView = {
   readonly place: RemotePlace
   /** Null: every copy stays. */
   readonly plan: {
@@ -179,6 +179,6 @@ export function emptyWords(fault: string | null): string | null {
   )
 }
 
-export function fileLine({ name, size, uploaded_at }: PreviewedFile): Markup {
+function fileLine({ name, size, uploaded_at }: PreviewedFile): Markup {
   return html`<li><code>${name}</code><span data-component="small">${bytes(size)}, ${timeTag(uploaded_at)}</span></li>`
 }

@@ -15,7 +15,7 @@ import type { BindingValues } from './values.ts'
 
 const MOST_ACCOUNTS = 200
 
-export type ShownBinding = {
+type ShownBinding = {
   readonly slug: string
   /** Null for a new one. */
   readonly bindingId: string | null

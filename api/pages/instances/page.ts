@@ -65,7 +65,7 @@ export const instanceTexts = {
   isResumed: 'takes backups again of',
 } as const
 
-export type InstancePageView = {
+type InstancePageView = {
   readonly instance: InstanceView
   readonly bindings: readonly BindingView[]
   readonly stored: readonly StoredDay[]
@@ -151,7 +151,7 @@ function bindingCard(binding: BindingView, { instance, mayWrite, places }: Insta
 </article>`
 }
 
-export type RemoteFilesView = {
+type RemoteFilesView = {
   readonly folder: string
   readonly files: readonly {
     readonly name: string

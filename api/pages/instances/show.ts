@@ -21,7 +21,7 @@ const RUNS_SHOWN = 20
 const CHART_DAYS = 60
 
 /** What the API refused; `name`: the new name, where it was about that. */
-export type RefusedChange = { readonly problem: ApiProblem; readonly name?: string }
+type RefusedChange = { readonly problem: ApiProblem; readonly name?: string }
 
 /** Throws a 404. */
 export async function showInstance(

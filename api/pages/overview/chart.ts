@@ -11,9 +11,9 @@ const BOTTOM = 22
 const LEFT = 84
 const PLOT = HEIGHT - TOP - BOTTOM
 
-export type Series = { readonly name: string; readonly values: readonly number[] }
+type Series = { readonly name: string; readonly values: readonly number[] }
 
-export type ChartView = {
+type ChartView = {
   readonly title: string
   readonly days: readonly string[]
   readonly series: readonly Series[]

@@ -34,7 +34,7 @@ const texts = {
   more: (count: number) => `and ${count.toLocaleString('en-US')} more, in the audit`,
 } as const
 
-export type DestinationView = {
+type DestinationView = {
   readonly accountId: string
   readonly state: DestinationState
   readonly live: LiveDestination | null

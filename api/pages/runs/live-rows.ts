@@ -17,7 +17,7 @@ const LONGEST_TRANSACTION_MS = 5_000
 /** Rows that have left are remembered, so that each is sent once. Beyond this many, they may be sent again. */
 const MOST_GONE = 1_000
 
-export interface LiveRows {
+interface LiveRows {
   send(run: Run): void
   /** Sends what has changed since the page was read. `since`: milliseconds since 1970. */
   catchUp(since: number): void

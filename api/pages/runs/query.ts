@@ -6,7 +6,7 @@ import { invalidInput } from '../../http/problem.ts'
 import { fieldErrors } from '../../http/validation.ts'
 import { runQuery } from '../../schemas/runs.ts'
 
-export const RUN_FILTERS = ['q', 'instance', 'status', 'account', 'from', 'to'] as const
+const RUN_FILTERS = ['q', 'instance', 'status', 'account', 'from', 'to'] as const
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 const DAY_MS = 86_400_000

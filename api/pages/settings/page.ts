@@ -87,8 +87,8 @@ export type SettingsView = {
   readonly refusedToken: { readonly problem: ApiProblem; readonly values: TokenValues } | null
 }
 
-export type UserValues = { readonly username: string; readonly role: string }
-export type TokenValues = {
+type UserValues = { readonly username: string; readonly role: string }
+type TokenValues = {
   readonly name: string
   readonly scopes: readonly string[]
   /** A day. */

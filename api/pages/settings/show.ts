@@ -20,7 +20,7 @@ const PROGRAM = [
   ['Temporal SDK', TEMPORAL_SDK_VERSION],
 ] as const
 
-export type SettingsDeps = Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config' | 'log'> & {
+type SettingsDeps = Pick<AppDeps, 'db' | 'vault' | 'temporal' | 'config' | 'log'> & {
   readonly health: HealthCheck
 }
 
