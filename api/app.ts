@@ -35,6 +35,7 @@ import { failurePage, isPageRequest } from './ui/failure-page.ts'
 
 export type App = OpenAPIHono<AppEnv>
 
+/** The app with all its routes. Nothing runs until a request arrives. */
 export function createApp(deps: AppDeps): App {
   const { log, config } = deps
   const traffic = createTrafficMeter()

@@ -15,6 +15,7 @@ const MIN_LENGTH = 8
 /** Long enough for any passphrase, short enough to hash quickly. */
 const MAX_LENGTH = 256
 
+/** As a PHC string, with a new salt. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES)
   const hash = await digest(password, salt, COST)

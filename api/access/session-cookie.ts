@@ -13,6 +13,7 @@ const TOKEN_BYTES = 32
 export const SESSION_IDLE_MS = 12 * 3_600_000
 export const SESSION_LIFE_MS = 7 * 86_400_000
 
+/** A random value for a cookie or token. */
 export function newSecret(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url')
 }
@@ -27,12 +28,14 @@ export function readSessionCookie(c: Context<AppEnv>, isSecure: boolean): string
   return isSecure ? getCookie(c, NAME, 'host') : getCookie(c, NAME)
 }
 
+/** Scripts and other sites do not get the cookie. */
 export function writeSessionCookie(c: Context<AppEnv>, value: string, isSecure: boolean): void {
   const options = { httpOnly: true, sameSite: 'Lax', path: '/', maxAge: SESSION_LIFE_MS / 1000 } as const
   if (isSecure) setCookie(c, NAME, value, { ...options, secure: true, prefix: 'host' })
   else setCookie(c, NAME, value, options)
 }
 
+/** Over TLS, also clears a cookie without the prefix. */
 export function clearSessionCookie(c: Context<AppEnv>, isSecure: boolean): void {
   if (isSecure) deleteCookie(c, NAME, { path: '/', secure: true, prefix: 'host' })
   deleteCookie(c, NAME, { path: '/' })

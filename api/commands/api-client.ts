@@ -29,6 +29,7 @@ type ApiClientOptions = {
   readonly patienceMs?: number | undefined
 }
 
+/** Throws Failed when the address or the token is wrong. */
 export async function createApiClient(options: ApiClientOptions): Promise<ApiClient> {
   const root = rootUrl(options.url ?? process.env.CLOUD_SYNC_URL ?? DEFAULT_URL)
   const token = await readToken(options.tokenFile)

@@ -48,6 +48,7 @@ export const additionsSchema = z.record(
 )
 export type Additions = z.output<typeof additionsSchema>
 
+/** Asks nobody and changes nothing. */
 export function planImport(data: SourceData, additions: Additions = {}): ImportPlan {
   const notes: string[] = []
   const refused: string[] = []

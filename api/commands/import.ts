@@ -18,6 +18,7 @@ export const IMPORT_USAGE = `cloud-sync import odoo-backup-app --database app.db
   --url, --token-file as for upload; the token needs config:write, accounts:write and read
 `
 
+/** Resolves with the exit code. Throws Failed. */
 export async function importCommand(args: readonly string[], output: Output): Promise<ExitCode> {
   const values = parse(args)
   const additions = values.additions === undefined ? {} : readAdditions(values.additions)

@@ -30,6 +30,7 @@ export const ROTATE_KEY_USAGE = `cloud-sync rotate-key [--add | --use-added | --
   Reads DATA_DIR, SECRET_KEY_FILE and DATABASE_URL like the program itself, which must be running.
 `
 
+/** Resolves with the exit code. Throws Failed. */
 export async function rotateKeyCommand(args: readonly string[], output: Output): Promise<ExitCode> {
   const step = parse(args)
   const config = readConfig()

@@ -27,6 +27,7 @@ const LOOK_EVERY_MS = 1_000
 
 type Run = z.infer<typeof runSchema>
 
+/** Resolves with the exit code. Throws Failed. */
 export async function upload(args: readonly string[], output: Output): Promise<ExitCode> {
   const { values, file } = parse(args)
   const client = await createApiClient({ url: values.url, tokenFile: values['token-file'] })

@@ -16,6 +16,7 @@ export type ConnectionReader = (c: Context<AppEnv>) => ClientConnection
 
 const UNKNOWN = 'unknown'
 
+/** `trustedProxies`: addresses and networks such as 10.0.0.0/8. */
 export function createConnectionReader(trustedProxies: readonly string[]): ConnectionReader {
   const proxies = new BlockList()
   for (const entry of trustedProxies) {

@@ -33,6 +33,7 @@ type EventStream = {
 /** A login that was revoked gets nothing more after this time. */
 const HEARTBEAT_MS = 15_000
 
+/** The stream ends when the client leaves, the mailbox ends or the login is gone. */
 export function streamEvents(
   c: Context<AppEnv>,
   { open, isAllowed, log, heartbeatMs = HEARTBEAT_MS }: EventStream,

@@ -75,10 +75,12 @@ export class Problem extends Error {
   }
 }
 
+/** True for the statuses that have a title here. */
 export function isProblemStatus(status: number): status is ProblemStatus {
   return Object.hasOwn(TITLES, status)
 }
 
+/** 404 for a thing of this kind. */
 export function notFound(what: string): Problem {
   return new Problem(404, `There is no such ${what}.`)
 }
@@ -100,6 +102,7 @@ export function invalidInput(errors: readonly FieldError[]): Problem {
   return new Problem(422, detail, { code: 'invalid_input', errors })
 }
 
+/** The body of a problem. */
 export function problemDocument({ status, message, options }: Problem): ProblemDocument {
   const { code, errors, runId, pin, checks } = options
   return {
@@ -115,6 +118,7 @@ export function problemDocument({ status, message, options }: Problem): ProblemD
   }
 }
 
+/** A problem as an answer. It is never cached. */
 export function problemResponse(problem: Problem): Response {
   return new Response(JSON.stringify(problemDocument(problem)), {
     status: problem.status,

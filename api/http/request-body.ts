@@ -10,6 +10,7 @@ const MAX_BODY_BYTES = 256 * 1024
 
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'TRACE'])
 
+/** Throws Problem 413 for a body that is too large, and 422 for text that cannot be stored. */
 export function readBody(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     if (!WITHOUT_BODY.has(c.req.method)) {

@@ -22,6 +22,7 @@ export interface HealthCheck {
 /** Probes themselves wait a few seconds. */
 const PART_DEADLINE_MS = 3_000
 
+/** No check throws: a part that is away is false. */
 export function createHealthCheck({
   db,
   vault,

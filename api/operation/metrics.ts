@@ -24,6 +24,7 @@ export interface TrafficMeter {
   metrics(): readonly Metric[]
 }
 
+/** Counts since the start of this process. */
 export function createTrafficMeter(): TrafficMeter {
   const counts = new Map<string, { labels: Labels; count: number }>()
   const durations = { buckets: BUCKETS.map(() => 0), sum: 0, count: 0 }
@@ -75,6 +76,7 @@ function routeOf(routePath: string): string {
   return routePath === '/*' || routePath === '*' ? 'none' : routePath
 }
 
+/** The text of /metrics. Throws when the database is away. */
 export async function renderMetrics(
   { db, feed }: { readonly db: Db; readonly feed: Pick<ChangeFeed, 'watcherCount'> },
   traffic: TrafficMeter,

@@ -17,6 +17,7 @@ interface StandstillWatch {
 /** Every open page asks, and all of them share one check. */
 const GOOD_FOR_MS = 5_000
 
+/** One watch for all pages. */
 export function createStandstillWatch(health: Pick<HealthCheck, 'temporal' | 'workers'>): StandstillWatch {
   let last: Standstill | null = null
   let current: { readonly at: number; readonly found: Promise<Standstill | null> } | null = null

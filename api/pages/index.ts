@@ -17,6 +17,7 @@ import { overviewPages } from './overview/routes.ts'
 import { runPages } from './runs/routes.ts'
 import { settingsPages } from './settings/routes.ts'
 
+/** `fetchApi` calls the app itself, for forms. */
 export function pageRoutes(
   deps: AppDeps,
   { connectionOf, health }: { readonly connectionOf: ConnectionReader; readonly health: HealthCheck },

@@ -28,6 +28,7 @@ const READ_EVERY_MS = 1_000
 
 type Watching = { readonly watcher: Watcher; readonly runId: string | undefined }
 
+/** Listens to the database until it is stopped. */
 export function createChangeFeed({ db, log }: { readonly db: Db; readonly log: Logger }): ChangeFeed {
   const watching = new Set<Watching>()
   const changed = new Set<string>()

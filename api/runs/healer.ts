@@ -45,6 +45,7 @@ const TIMES: HealerTimes = {
 
 type HealerDeps = { readonly db: Db; readonly temporal: TemporalClient; readonly log: Logger }
 
+/** The first round begins at once. */
 export function startRunHealer(
   deps: HealerDeps & { readonly config: Pick<Config, 'taskQueue'> },
   times: HealerTimes = TIMES,

@@ -31,6 +31,7 @@ export interface RateMemory {
   forget(key: string): void
 }
 
+/** When it is full, it forgets the uploads that were not looked at for longest. */
 export function createRateMemory(): RateMemory {
   const seen = new Map<string, readonly Sample[]>()
   return {

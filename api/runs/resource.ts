@@ -4,6 +4,7 @@ import type { z } from '@hono/zod-openapi'
 import type { Run } from '../../db/schema.ts'
 import type { runSchema } from '../schemas/runs.ts'
 
+/** The run without internal columns. */
 export function runResource(run: Run): z.input<typeof runSchema> {
   return {
     id: run.id,

@@ -43,6 +43,7 @@ export const pageQuery = {
 
 export const DEFAULT_PAGE_SIZE = 50
 
+/** A page of `item`, as all lists answer it. */
 export function pageOf<T extends z.ZodType>(item: T, name: string) {
   return z
     .object({
@@ -120,6 +121,7 @@ export function problems(...statuses: ProblemStatus[]): Record<ProblemStatus, Pr
   return Object.fromEntries(responses)
 }
 
+/** An answer with a JSON body. */
 export function json<T extends z.ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } }
 }
@@ -130,6 +132,7 @@ export function created<T extends z.ZodType>(schema: T, description: string) {
   return { ...json(schema, description), headers: z.object({ Location: location }) }
 }
 
+/** A required JSON body. */
 export function jsonBody<T extends z.ZodType>(schema: T, description: string) {
   return { required: true, description, content: { 'application/json': { schema } } }
 }

@@ -37,6 +37,7 @@ const DEADLINE_GRACE_MS = 50
 /** gRPC would wait up to two minutes before it looks for a server that was away. */
 const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 3_000 }
 
+/** Connects at the first call. */
 export function openConnection(options: TemporalOptions): TemporalConnection {
   const { connectionOptions, namespace } = connectConfig(options)
   const retry = createClosableRetry()

@@ -66,6 +66,7 @@ export function noAnswerWithin(ms: number): TemporalUnavailable {
   return new TemporalUnavailable(`no answer within ${ms} ms`, DEADLINE_EXCEEDED)
 }
 
+/** True for errors of the connection or the server, false for those of a workflow. */
 export function isServiceFault(error: unknown): boolean {
   return error instanceof ServiceError || isGrpcServiceError(error)
 }
@@ -83,6 +84,7 @@ export function unavailable(error: unknown): TemporalUnavailable {
 /** How a workflow ended that did not complete. */
 export type ClosingFailure = { readonly code: ErrorCode } & Explanation
 
+/** Why a workflow closed without a result. */
 export function closingFailure(cause: unknown): ClosingFailure {
   if (cause instanceof ApplicationFailure && isErrorCode(cause.type)) return explainedFailure(cause)
   if (cause instanceof CancelledFailure) return ended('cancelled', 'The sync was cancelled.')
@@ -95,6 +97,7 @@ function ended(code: ErrorCode, fact: string): ClosingFailure {
   return { code, fact, advice: adviceOf(code) }
 }
 
+/** Why an activity gave no answer: ActivityRefused, NoWorkerAnswered, or the failure itself. */
 export function activityError(cause: unknown): Error {
   const failure = cause instanceof ActivityFailure ? cause.cause : cause
   if (failure instanceof TimeoutFailure) {

@@ -12,6 +12,7 @@ interface ClosableRetry {
   end(): Promise<void>
 }
 
+/** For one connection. */
 export function createClosableRetry(): ClosableRetry {
   const usual = defaultGrpcRetryOptions()
   let isEnding = false

@@ -24,6 +24,7 @@ export interface PendingActivities {
 
 const GRPC_NOT_FOUND = 5
 
+/** Calls throw TemporalUnavailable. */
 export function createPendingActivities(connection: TemporalConnection): PendingActivities {
   const { client, workflowService, namespace, identity, deadlineMs, within } = connection
   return {

@@ -13,6 +13,7 @@ const DEADLINE_MS = 2_000
 /** TaskQueueType of Temporal's API. */
 const WORKFLOW_QUEUE = 1
 
+/** Calls answer or fail within seconds. */
 export function createReadiness(connection: TemporalConnection): Readiness {
   const { workflowService, namespace, taskQueue, within } = connection
   return {

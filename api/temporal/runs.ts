@@ -36,6 +36,7 @@ export interface RunWorkflows {
 /** A start holds a row of the database. One that comes too late stays requested and is made again. */
 const START_DEADLINE_MS = 3_000
 
+/** Calls throw TemporalUnavailable. */
 export function createRunWorkflows(connection: TemporalConnection): RunWorkflows {
   const { client, taskQueue, deadlineMs, within } = connection
   return {

@@ -40,6 +40,7 @@ const problemSchema = z.object({
 /** Headers of the form's request that do not fit the request to the API. */
 const DROPPED = ['content-type', 'content-length', 'transfer-encoding', 'accept-encoding', 'hx-request']
 
+/** `fetchApi` is the app itself. */
 export function createApiCall(fetchApi: ApiFetch): ApiCall {
   return async (c, method, path, body) => {
     const headers = new Headers(c.req.raw.headers)

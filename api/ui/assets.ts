@@ -56,6 +56,7 @@ export const assetPaths = {
   favicon: favicon.path,
 } as const
 
+/** Unknown names get a 404. */
 export function assetRoutes() {
   const app = new Hono<AppEnv>()
   const known = new Map([style, htmx, script, favicon].map((one) => [one.path, one]))

@@ -42,6 +42,7 @@ type MarkView = {
   readonly details: Part
 }
 
+/** `copies`: those that were deleted since. */
 export function cloudMarks(run: Run, copies: readonly DeletedCopy[] = []): Markup {
   const destinations = destinationsOf(run)
   const marks =

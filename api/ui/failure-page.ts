@@ -33,6 +33,7 @@ export function isPageRequest(c: Context<AppEnv>): boolean {
   return asksForPart(c) || c.req.header('accept')?.includes('text/html') === true
 }
 
+/** Never shows more than the problem says. */
 export async function failurePage(c: Context<AppEnv>, problem: Problem): Promise<Response> {
   const principal: Principal | null = c.get('principal') ?? null
   const isPart = asksForPart(c)

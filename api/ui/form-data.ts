@@ -19,6 +19,7 @@ export interface FormFields {
 
 const FORM = /^application\/x-www-form-urlencoded\b/i
 
+/** Throws Problem 415 for a body that is no form. */
 export async function formOf(c: Context<AppEnv>): Promise<FormFields> {
   const body = await c.req.text()
   if (body !== '' && !FORM.test(c.req.header('content-type') ?? '')) {

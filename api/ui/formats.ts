@@ -13,6 +13,7 @@ export function bytes(count: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[unit]}`
 }
 
+/** 1536 → '1.5 KiB/s'. */
 export function rate(bytesPerSecond: number): string {
   return `${bytes(bytesPerSecond)}/s`
 }
@@ -37,6 +38,7 @@ export function percent(part: number, whole: number): number {
   return whole <= 0 ? 0 : Math.min(100, Math.floor((part / whole) * 100))
 }
 
+/** (2, 'file') → '2 files'. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
 }

@@ -26,6 +26,7 @@ type InputOptions = FieldOptions & {
   readonly attributes?: Markup
 }
 
+/** A field of one line. */
 export function inputField(options: InputOptions): Markup {
   const { type = 'text', list, min, value, attributes = null } = options
   return field(
@@ -36,6 +37,7 @@ export function inputField(options: InputOptions): Markup {
   )
 }
 
+/** A field of several lines. */
 export function textareaField(
   options: FieldOptions & { readonly rows: number; readonly attributes?: Markup },
 ) {
@@ -48,6 +50,7 @@ export function textareaField(
 
 type Choice = { readonly value: string; readonly label: string }
 
+/** A field with fixed choices. */
 export function selectField(options: FieldOptions & { readonly choices: readonly Choice[] }): Markup {
   const { choices, value } = options
   return field(
@@ -59,6 +62,7 @@ export function selectField(options: FieldOptions & { readonly choices: readonly
   )
 }
 
+/** A box with its label behind it. */
 export function checkbox(options: {
   readonly name: string
   readonly label: Part

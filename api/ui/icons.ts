@@ -22,6 +22,7 @@ const SHAPES = {
 
 export type IconName = keyof typeof SHAPES
 
+/** Hidden from screen readers. */
 export function icon(name: IconName): Markup {
   return html`<svg data-component="icon" aria-hidden="true" focusable="false"><use href="#icon-${name}"/></svg>`
 }

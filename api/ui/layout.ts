@@ -50,6 +50,7 @@ const HTMX_CONFIG = JSON.stringify({
   ],
 })
 
+/** The whole document of a page. */
 export function layout(frame: PageFrame): Markup {
   const { title, principal, message = null, body } = frame
   return html`<!doctype html>
@@ -92,6 +93,7 @@ export function messagesPlace(message: Message | null): Markup {
   return html`<div id="messages" role="status" aria-live="polite">${message === null ? null : messageBox(message)}</div>`
 }
 
+/** A message with its icon. */
 export function messageBox({ kind, text }: Message): Markup {
   const shown = kind === 'success' ? icon('check') : icon('warn')
   return html`<div data-component="message" data-kind="${kind}">${shown}<div>${text}</div></div>`

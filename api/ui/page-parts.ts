@@ -7,6 +7,7 @@ import { icon } from './icons.ts'
 import type { Message } from './layout.ts'
 import { html, type Markup, type Part } from './markup.ts'
 
+/** The heading of a page, with the way back and its actions. */
 export function pageHead(head: {
   readonly title: Part
   readonly lead?: Part
@@ -21,6 +22,7 @@ export function pageHead(head: {
   }</div>`
 }
 
+/** Shown in place of an empty list. */
 export function emptyState(empty: {
   readonly icon: IconName
   readonly title: string

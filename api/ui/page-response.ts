@@ -25,6 +25,7 @@ const PAGE_CSP = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** Compressed where the browser accepts it. */
 export async function sendPage(
   c: Context<AppEnv>,
   markup: Markup,

@@ -40,6 +40,7 @@ export function runLook(run: Pick<Run, 'cloud_status' | 'cloud_sync_status'>): L
   return failed === 0 ? look : { ...look, label: `${look.label}, ${failed} failed`, kind: 'warning' }
 }
 
+/** How many destinations of the run have failed. */
 export function failedCount(run: Pick<Run, 'cloud_sync_status'>): number {
   return Object.values(run.cloud_sync_status).filter(({ status }) => status === 'failed').length
 }
@@ -58,10 +59,12 @@ export function deletedAt(
   return copy?.deleted_at ?? null
 }
 
+/** A state as a coloured label. */
 export function pill(look: Look): Markup {
   return html`<span data-component="pill" data-kind="${look.kind}">${icon(look.icon)}${look.label}</span>`
 }
 
+/** The provider's name in its colour. */
 export function providerTag(provider: ProviderKind): Markup {
   return html`<span data-component="provider" data-provider="${provider}">${PROVIDER_NAMES[provider]}</span>`
 }

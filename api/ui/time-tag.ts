@@ -17,10 +17,12 @@ function shown(at: string, style: TimeStyle): string {
   return style === 'clock' ? `${at.slice(11, 19)} UTC` : `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`
 }
 
+/** A dash when there is no time. */
 export function timeOrDash(at: string | null, style: TimeStyle = 'full'): Markup {
   return at === null ? html`<span data-component="none">—</span>` : timeTag(at, style)
 }
 
+/** '3 h ago', 'just now' or 'in 5 min'. */
 export function ago(at: string): string {
   const seconds = (Date.now() - Date.parse(at)) / 1000
   if (seconds < 0) return `in ${coarse(-seconds)}`

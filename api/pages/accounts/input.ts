@@ -13,10 +13,12 @@ type AccountInput = {
 
 const DRIVE_KINDS = ['user', 'site_id', 'drive_id'] as const
 
+/** Null when the text names no provider. */
 export function providerOf(text: string | undefined): ProviderKind | null {
   return PROVIDER_KINDS.find((kind) => kind === text) ?? null
 }
 
+/** The body of POST /api/accounts. */
 export function accountInput(provider: ProviderKind, form: FormFields): AccountInput {
   return {
     name: form.text('name'),
@@ -51,6 +53,7 @@ const SHOWN_AGAIN = [
   'drive',
 ]
 
+/** What was typed, without secrets. */
 export function shownAgain(form: FormFields): Readonly<Record<string, string>> {
   return Object.fromEntries(SHOWN_AGAIN.map((name) => [name, form.text(name)]))
 }
@@ -60,6 +63,7 @@ export function filledSecrets(provider: ProviderKind, form: FormFields): readonl
   return SECRETS[provider].filter((name) => form.text(name) !== '')
 }
 
+/** The fields of the provider's credentials, possibly empty. */
 export function credentialsOf(provider: ProviderKind, form: FormFields): Readonly<Record<string, string>> {
   switch (provider) {
     case 'google_drive':
@@ -80,6 +84,7 @@ export function credentialsOf(provider: ProviderKind, form: FormFields): Readonl
   }
 }
 
+/** The provider's settings, without those that were left empty. */
 export function settingsOf(provider: ProviderKind, form: FormFields): Readonly<Record<string, unknown>> {
   const remote_path = form.optional('remote_path')
   const below = remote_path === undefined ? {} : { remote_path }

@@ -21,6 +21,7 @@ const ROOTS = {
   onedrive: { user: 'in the OneDrive of', site_id: 'at the SharePoint site', drive_id: 'in the drive' },
 } as const
 
+/** `database` null: the run's database is not known yet. */
 export function remotePlace(
   { name, provider, settings }: Pick<Account, 'name' | 'provider' | 'settings'>,
   of: Pick<Binding, 'remote_path' | 'instance_slug'> & { readonly database: string | null },
@@ -46,6 +47,7 @@ function driveOf(drive: unknown): readonly [string | null, string] {
   return known === undefined || typeof id !== 'string' ? [null, ''] : [known[1], id]
 }
 
+/** The folder, with its account and the drive that it begins in. */
 export function placeText({ path, of }: RemotePlace): Markup {
   if (of === null) return html`<code>${path}</code>`
   const root = of.root === null ? null : html` ${of.root} <code>${of.rootId}</code>`

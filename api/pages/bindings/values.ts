@@ -20,6 +20,7 @@ export const NEW_BINDING: BindingValues = {
   retention_scope: 'folder',
 }
 
+/** From the form, or from the address while somebody types. */
 export function valuesOf(form: FormFields): BindingValues {
   return {
     account_id: form.text('account_id'),
@@ -30,6 +31,7 @@ export function valuesOf(form: FormFields): BindingValues {
   }
 }
 
+/** As the form of a saved binding shows them. */
 export function valuesOfBinding({
   account_id,
   remote_path,

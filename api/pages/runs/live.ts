@@ -19,6 +19,7 @@ import { historyQuery } from './query.ts'
 import { readRunView } from './read-run.ts'
 import type { RunView } from './view.ts'
 
+/** GET /live/runs and GET /runs/{id}/live. */
 export function runStreams(deps: AppDeps, connectionOf: ConnectionReader) {
   const app = new Hono<AppEnv>()
   const auth = { ...deps, connectionOf }

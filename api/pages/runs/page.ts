@@ -53,6 +53,7 @@ const texts = {
   copied: 'Copied',
 } as const
 
+/** For the title bar of the browser. */
 export function runTitle(run: Run): string {
   return `${run.instance_slug}: ${fileName(run.archive)}`
 }

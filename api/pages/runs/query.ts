@@ -36,6 +36,7 @@ export function historyQuery(query: URLSearchParams): HistoryQuery {
   return { filter: { ...filter, account_id: account, search: q, with_open_failures: true }, cursor, newer }
 }
 
+/** True when at least one filter is set. */
 export function isFiltered(query: URLSearchParams): boolean {
   return RUN_FILTERS.some((name) => (query.get(name) ?? '').trim() !== '')
 }

@@ -29,6 +29,7 @@ export type SettingsOutcome = Partial<Pick<SettingsView, 'newToken' | 'refusedUs
   readonly message?: Message
 }
 
+/** 422 when the outcome is a refusal. */
 export async function showSettings(
   deps: SettingsDeps,
   c: Context<AppEnv>,
