@@ -16,7 +16,7 @@ import { statusError } from '../workflows/failures.ts'
 import type { StatusError } from '../workflows/types.ts'
 import { ProviderError } from './providers/provider.ts'
 
-/** A failure that is none of a provider: of the archive, of the records, of what was asked for. */
+/** A failure of the archive, of the records or of what was asked for. Those of providers are ProviderErrors. */
 export class StepError extends Error {
   override readonly name = 'StepError'
   readonly code: ErrorCode
@@ -48,7 +48,7 @@ export type Cause = {
   readonly details: Readonly<Record<string, string | number>>
 }
 
-/** Reads any error as code, fact and advice; what nobody foresaw is `internal_error`. */
+/** Reads any error as code, fact and advice; an unforeseen one is `internal_error`. */
 export function causeOf(error: unknown): Cause {
   if (error instanceof ProviderError) {
     const details: Record<string, string | number> = {}
@@ -89,7 +89,7 @@ export function statusErrorFrom({ code, fact, advice }: Cause): StatusError {
   return statusError(code, fact, advice)
 }
 
-/** No provider is believed when it asks for a longer pause than this. */
+/** A longer pause than this is cut to it, whatever the provider asks for. */
 export const LONGEST_PAUSE_MS = 24 * 3_600_000
 
 /** `isFinal` ends the retrying, or lets it go on, whatever the code says. */
@@ -100,7 +100,7 @@ export function toFailure(cause: Cause, isFinal = !isRetryable(cause.code)): App
     type: cause.code,
     message: joinedMessage(cause),
     nonRetryable: isFinal,
-    // A workflow is told of the parts and of the delay in no other way.
+    // The workflow learns the parts and the delay in no other way.
     details: [
       {
         ...cause.details,
@@ -109,7 +109,7 @@ export function toFailure(cause: Cause, isFinal = !isRetryable(cause.code)): App
         advice: cause.advice,
       },
     ],
-    // Waiting for others is no fault: it stays out of error logs and metrics.
+    // Waiting for others is no fault: error logs and metrics leave it out.
     ...(isExpected ? { category: ApplicationFailureCategory.BENIGN } : {}),
     ...(retryMs === null ? {} : { nextRetryDelay: retryMs }),
   })

@@ -1,12 +1,12 @@
-// How long something is waited for at a provider that did its work and does not show it yet, in ms. Part of what activities are
-// given, because a test need not be as patient as a provider is slow.
+// How long activities wait for a provider that did its work and does not show it yet, in ms. Passed to the activities, because
+// tests wait for less time.
 
 export type Patience = {
   /** For a hash that the provider has not computed: minutes (docs/providers.md, 3.3). */
   readonly hashMs: number
   /** For a file that the provider took: it can be read by its ID at once, or after seconds where its parts do not agree yet. */
   readonly fileMs: number
-  /** From the first look in vain to the second; each pause is twice the one before. */
+  /** From the first look that found nothing to the second; each pause is twice the one before. */
   readonly lookAgainMs: number
   /** For a file whose last request was cut, and may have arrived. */
   readonly cutRequestMs: number

@@ -87,7 +87,7 @@ async function install() {
   }
 }
 
-/** One installation a clone at a time. The lock is a folder that its holder touches: an untouched one is left over. */
+/** One installation per clone at a time. The lock is a folder that its holder touches: an untouched one is left over. */
 async function takeLock() {
   let said = false
   for (;;) {
@@ -187,8 +187,8 @@ function run(node) {
 }
 
 /**
- * npm hands SIGTERM on to the shell between, which ends by it and tells nobody below: what npm ran would go on without it.
- * Without npm, whoever started this may end and mean it to stay.
+ * npm passes SIGTERM to the shell in between, which ends and passes it to nobody: what npm ran would go on without npm.
+ * Without npm, the program that started this one may end and leave it running on purpose.
  */
 function watchParent(onGone) {
   if (process.env.npm_lifecycle_event === undefined) return () => {}
@@ -202,7 +202,7 @@ function watchParent(onGone) {
 }
 
 /**
- * Hands on the signals that reach this process alone. Ctrl-C at a terminal reaches the child by itself: handed on as well
+ * Passes on the signals that reach this process alone. Ctrl-C at a terminal reaches the child directly: passed on as well,
  * it would count twice, and the second one often means "at once". The returned function ends this and tells the first signal.
  */
 function forwardSignals(child) {

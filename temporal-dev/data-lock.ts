@@ -1,6 +1,6 @@
-// One program a data folder. The embedded servers would not notice a second one: two Temporal servers on one SQLite file
-// run side by side and ruin each other's work. The lock is a file (db/machine/lock-file.ts); a program that lost it to another,
-// which took it for dead, must end.
+// One program per data folder. The embedded servers would not notice a second one: two Temporal servers on one SQLite file
+// run side by side and ruin each other's work. The lock is a file (db/machine/lock-file.ts); a program must end
+// when another one took it for dead and took the lock.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LockFile, takeLockFile } from '../db/machine/lock-file.ts'

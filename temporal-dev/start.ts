@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const stops = createStops(log, interrupt.signal)
   let isStarting = true
   const end = async () => {
-    // Also for a start that fails: whoever waits for the data folder gets to know.
+    // Also for a start that fails: a program that waits for the data folder learns that it will be free.
     interrupt.abort(new Interrupted())
     await stops.stopAll()
   }

@@ -5,13 +5,13 @@ import type { Logger } from '../db/process/log.ts'
 export type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
 
 export interface Stops {
-  /** Takes it up for `stopAll`, and throws Interrupted when the program is to stop already. */
+  /** Adds it to what `stopAll` stops. Throws Interrupted when the program is already asked to stop. */
   push(stop: Stop): void
   /** One that fails is logged and sets the exit code; the others are stopped all the same. May be called twice. */
   stopAll(): Promise<void>
 }
 
-/** A start was told to stop. */
+/** A signal ended the start. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
 }

@@ -1,6 +1,6 @@
-// The hard link that keeps an archive while it is owed: BACKUP_ROOT/.cloud-sync/{run_id}/…, no byte copied. All that
-// touches that folder for one run is here. Every link has one maker: link(2) takes no name that is taken, so whoever made
-// a link may remove it, and nobody else's run can depend on it. A run depends on the one link that its row names.
+// The hard link that keeps an archive while uploads need it: BACKUP_ROOT/.cloud-sync/{run_id}/…, no byte copied. All code that
+// changes that folder for one run is here. Every link has one maker, because link(2) refuses a name that is taken. So the maker
+// of a link may remove it: no other run depends on it. A run depends on the one link that its row names.
 
 import { randomBytes } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
@@ -43,7 +43,7 @@ export async function linkArchive(backupRoot: string, runId: string, original: s
         name = ownName(basename(original))
         continue
       }
-      // Either the folder was empty and somebody has just removed it, or the archive is gone.
+      // Either the empty folder was removed at this moment, or the archive is gone.
       if (isRaced && code === 'ENOENT') {
         if (await isThere(original)) continue
         throw new StepError('archive_missing', 'The archive was removed while it was linked.')
@@ -71,7 +71,9 @@ export async function removeLink(path: string): Promise<void> {
   await removeEmptyFolder(dirname(path))
 }
 
-/** Removes the link that a run's row names, and what else in its folder is the same file: links of requests that came second. */
+/**
+ * Removes the link that a run's row names, and what else in its folder is the same file: links of requests that came second.
+ */
 export async function removeLinksOfRun(path: string): Promise<void> {
   const folder = dirname(path)
   const own = await lookAt(path)
@@ -99,7 +101,7 @@ export async function lookAt(path: string): Promise<BigIntStats | null> {
   })
 }
 
-/** True where `path` is a place for links of this run: what is passed in from outside names nothing else. */
+/** True where `path` lies in the folder for links of this run: a path from outside may name nothing else. */
 export function isLinkOf(backupRoot: string, runId: string, path: string): boolean {
   return dirname(path) === linkFolder(backupRoot, runId) && !['', '.', '..'].includes(basename(path))
 }
@@ -110,14 +112,14 @@ export function linkFolder(backupRoot: string, runId: string): string {
 
 export async function removeEmptyFolder(folder: string): Promise<void> {
   await rmdir(folder).catch((error: unknown) => {
-    // Another link or somebody else's file in there, no folder, or gone already: all are left as they are.
+    // Another link or file in it, no folder, or gone already: all are left as they are.
     if (!hasErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error
   })
 }
 
 const OWN_MARK = /^[0-9a-f]{8}-/
 
-/** A name that nobody has: the archive's own behind a mark, without its beginning where that would be too long. */
+/** A new name: the archive's own behind a mark, without its beginning where that would be too long. */
 function ownName(name: string): string {
   const mark = `${randomBytes(4).toString('hex')}-`
   let rest = name

@@ -13,7 +13,7 @@ import type { ByteRange } from './hashes/dropbox-content-hash.ts'
 
 /** Small enough that a slow line moves one within the stall time, large enough that calls do not count. */
 const PIECE_BYTES = 512 * 1024
-/** A change is noticed this early, however much is sent in one go. */
+/** A change is noticed after at most so many bytes, however much one request sends. */
 const CHECK_EVERY_BYTES = 16 * 1024 * 1024
 
 export type ExpectedArchive = {
@@ -126,7 +126,7 @@ async function* pieces(file: FileHandle, expected: ExpectedArchive, range: ByteR
       position = next
     }
   } finally {
-    // Who stops early does not wait for a failure that is of no use any more.
+    // A reader that stops early ignores a failure of the read ahead.
     await ahead?.catch(() => undefined)
   }
 }

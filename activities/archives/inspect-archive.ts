@@ -14,7 +14,7 @@ import { findArchive } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
 export type ArchiveInspection =
-  /** `kept` only where it was asked for; null where the archive is right and nothing of it could be kept just now. */
+  /** `kept` only where it was asked for; null where the archive is right and could not be linked now. */
   | { readonly ok: true; readonly size: number; readonly kept?: KeptArchive | null }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
 
@@ -28,7 +28,7 @@ export type ArchiveQuestion = {
 
 export type ArchiveInspectionActivities = {
   inspectArchive(question: ArchiveQuestion): Promise<ArchiveInspection>
-  /** Removes a link that was made for a request that has come to nothing; never the one that the run's row names. */
+  /** Removes a link that was made for a request that failed; never the link that the run's row names. */
   dropArchiveLink(input: { run_id: string; pin_path: string }): Promise<void>
 }
 
@@ -77,7 +77,7 @@ async function lookAndKeep(backupRoot: string, runId: string, archive: string): 
     return { ok: true, size: kept.size, kept }
   } catch (error) {
     if (!(error instanceof StepError) || error.code !== 'archive_unreadable') throw error
-    // A full disk, for one: the archive is right, and the run itself goes on trying to keep it.
+    // For example a full disk: the archive is right, and the run itself tries again to keep it.
     return { ok: true, size: (await findArchive(backupRoot, archive)).size, kept: null }
   }
 }

@@ -1,5 +1,5 @@
-// Looking at an archive and linking it are one step: what is found is what is kept, and it may be deleted or moved from
-// then on. The row comes after the link: a link without a row is removed by the sweep, a row without a link is a lie.
+// Finding an archive and linking it are one step: what is found is what is kept, and its other name may be deleted from then
+// on. The row is written after the link: the sweep removes a link without a row, but a row without a link would be wrong.
 
 import { basename, resolve } from 'node:path'
 import type { KeptArchive } from '../../db/runs/kept-archives.ts'

@@ -68,7 +68,7 @@ async function* runsIn(folder: string): AsyncGenerator<readonly string[], void> 
   yield batch
 }
 
-/** The rows are read after the look at the links: one that is old by then, and that no row names, none ever will. */
+/** The rows are read after the links: when a link is old by then and no row names it, no row will. */
 async function sweepRuns(
   { db }: Pick<ActivityDeps, 'db'>,
   folder: string,

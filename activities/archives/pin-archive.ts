@@ -1,5 +1,5 @@
-// Keeping the archive while it is owed (docs/design.md, rule 6), so that the orchestrator's own retention may delete its
-// name of the file: noting the link in the run's row, and letting it go.
+// Keeping the archive while uploads need it (docs/design.md, rule 6), so that the orchestrator's own retention may delete its
+// name of the file: noting the link in the run's row, and releasing it.
 
 import { appendAudit } from '../../db/audit.ts'
 import type { Db, DbOrTransaction } from '../../db/database.ts'
@@ -14,7 +14,7 @@ import { lookAt, removeLink, removeLinksOfRun } from './archive-link.ts'
 import { identify } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
-/** Each time somebody else has to be in between. */
+/** Each failed try needs another one that keeps the same archive at the same moment. */
 const PIN_TRIES = 3
 
 export type PinnedArchive = { readonly size: number; readonly pin: PinKind }
@@ -28,7 +28,7 @@ export type PinActivities = {
   pinArchive(input: { run_id: string }): Promise<PinnedArchive>
   /**
    * Unlinks; with `only_when_due` not before `kept_until`, and never while a sync is open. What is not released yet says
-   * how much longer it is kept, as far as that is known: a time would be compared with the clock of whoever asks.
+   * how much longer it is kept, as far as that is known: a time would be compared with the caller's clock.
    */
   releaseArchive(input: {
     run_id: string
@@ -90,7 +90,7 @@ async function pin(deps: ActivityDeps, seen: Run): Promise<PinnedArchive> {
   throw new StepError('archive_unreadable', 'Other runs keep this archive and release it again and again.')
 }
 
-/** False when somebody else has kept the archive in the meantime: the link that was made for it is gone then. */
+/** False when another one has kept the archive in the meantime: the link that was made here is removed then. */
 async function note(db: Db, run: Run, kept: KeptArchive): Promise<boolean> {
   const { size, archive_mtime_ns: mtime_ns, pin_path } = kept
   const drop = async () => (pin_path === null ? undefined : removeLink(pin_path))

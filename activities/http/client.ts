@@ -9,7 +9,7 @@ import { type HttpAnswer, type HttpRequest, type Limits, send } from './request.
 
 export type { HttpAnswer, HttpBody, HttpRequest } from './request.ts'
 
-/** A connection that has not come about after this long is given up. */
+/** A connection that does not exist after this long is given up. */
 const CONNECT_TIMEOUT_MS = 30_000
 /** A transfer in which no byte moved for this long is given up. */
 const STALL_TIMEOUT_MS = 60_000
@@ -18,7 +18,7 @@ const MAX_REDIRECTS = 3
 export interface HttpClient {
   /** Resolves with any status below 600 but redirects; rejects with a ProviderError, or the signal's reason. */
   request(request: HttpRequest): Promise<HttpAnswer>
-  /** The same as a `fetch` for libraries that take one; follows redirects of GET as `fetch` does, HTTPS only. */
+  /** The same as a `fetch`, for libraries that take one. Follows redirects of GET as `fetch` does, but only to HTTPS. */
   readonly fetch: typeof globalThis.fetch
   close(): void
 }
@@ -35,7 +35,7 @@ export type HttpOptions = {
 export function createHttpClient(options: HttpOptions = {}): HttpClient {
   const agent = new https.Agent({
     keepAlive: true,
-    // Said, because the environment (NODE_TLS_REJECT_UNAUTHORIZED) would otherwise decide it.
+    // Set here, because the environment (NODE_TLS_REJECT_UNAUTHORIZED) would decide it otherwise.
     rejectUnauthorized: true,
     scheduling: 'lifo',
     ...(options.proxyEnv ? { proxyEnv: options.proxyEnv } : {}),

@@ -22,7 +22,7 @@ export type HttpRequest = {
   readonly signal?: AbortSignal | undefined
   /** How long the answer may take after the last byte was sent, in ms; default 60 s, a finalise needs 10 min. */
   readonly answerTimeoutMs?: number | undefined
-  /** Told of the bytes of a streamed body as they leave. */
+  /** Called with the number of bytes of a streamed body that have left. */
   readonly onSent?: ((bytes: number) => void) | undefined
 }
 
@@ -65,7 +65,7 @@ export function send(agent: https.Agent, limits: Limits, request: HttpRequest): 
       // An early answer ends the request before the last byte is written, whose callback must not start the clock again.
       if (isOver) return
       watchdog = setTimeout(() => {
-        // Not by the request's own error event: it waits for a socket, which a silent proxy never brings about.
+        // Not by the request's own error event: that waits for a socket, which a silent proxy never gives.
         fail(new ProviderError('network_stalled', `${url.host}: ${what} for ${Math.round(ms / 1000)} s.`))
       }, ms)
     }
@@ -124,7 +124,7 @@ export function send(agent: https.Agent, limits: Limits, request: HttpRequest): 
 
 type Pump = { isOver(): boolean; moved(bytes: number): void }
 
-/** Writes piece by piece, each when the one before has left: a piece is not needed any more when the next is asked for. */
+/** Writes piece by piece, each after the one before has left: its buffer is free when the next piece is asked for. */
 async function pump(
   pieces: AsyncIterable<Uint8Array>,
   outgoing: NodeJS.WritableStream,

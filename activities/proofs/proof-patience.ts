@@ -1,14 +1,13 @@
-// How long a proof is waited for that the provider does not give yet: a file that it does not show, a hash that it has not
-// computed (docs/providers.md, 3.3). What counts is how often and how long the provider was really asked in vain: tries
-// that never reached it say nothing. It travels from attempt to attempt in the heartbeat; should it get lost, the wait
-// begins anew.
+// How long a proof waits for what the provider does not show yet: the file, or a hash that it has not computed
+// (docs/providers.md, 3.3). Only looks that the provider answered without it count: tries that never reached the provider do
+// not. The count is passed from attempt to attempt in the heartbeat. If it is lost, the wait begins anew.
 
 import { z } from 'zod'
 import type { Patience } from '../patience.ts'
 
 const looksInVain = z.object({
   lacking: z.enum(['file', 'hash']),
-  /** Of the first look in vain, by the worker's clock: the provider's may be wrong. */
+  /** When the first look found nothing, by the worker's clock: the provider's may be wrong. */
   since: z.iso.datetime(),
   looks: z.int().min(1),
 })
@@ -18,13 +17,13 @@ export type LooksInVain = z.infer<typeof looksInVain>
 const FEWEST_LOOKS = 5
 const LONGEST_PAUSE_MS = 30_000
 
-/** What the attempt before has left; null when it left nothing. */
+/** The looks of the attempt before; null when there were none. */
 export function earlierLooks(heartbeatDetails: unknown): LooksInVain | null {
   const parsed = looksInVain.safeParse(heartbeatDetails)
   return parsed.success ? parsed.data : null
 }
 
-/** One look more; another thing that is lacking is counted anew. */
+/** Adds a look. When another thing is lacking than before, the count begins anew. */
 export function lookedInVain(
   before: LooksInVain | null,
   lacking: LooksInVain['lacking'],

@@ -33,19 +33,19 @@ export type VerifiedState = Pick<
   'remote_id' | 'remote_path' | 'size' | 'hash' | 'bytes_sent' | 'attempt' | 'started_at' | 'finished_at'
 >
 
-/** Of one process: the other short activities of its Worker have slots beside these. */
+/** Per process. The other short activities of its Worker have slots of their own. */
 export const PROOFS_AT_ONCE = 40
-/** Each reads a whole copy, which takes hours where it is large. */
+/** Per process. Each reads a whole copy, which takes hours where it is large. */
 const READINGS_AT_ONCE = 8
 const NO_PERMIT_PAUSE_MS = 5_000
 
 export type VerifyActivities = {
   /**
-   * Resolves with what is settled. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is removed; not to be
-   * retried as it is), or `upload_unverified` while the provider does not state the file or its hash: for good when it has not
-   * stated a hash for ten minutes, and with `copy_vanished` when it has not shown the file for half a minute, which is to be
-   * sent again then. `upload_unverified`, to be tried again soon, says too that too many other proofs are under way in this
-   * process. Heartbeats LooksInVain.
+   * Resolves with the state of the proven copy. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is
+   * removed; not to be retried as it is), or `upload_unverified` while the provider does not state the file or its hash: for
+   * good when it has not stated a hash for ten minutes; and with `copy_vanished` when it has not shown the file for half a
+   * minute: the archive is sent again then. Fails with `upload_unverified`, to be tried again soon, also when too many other
+   * proofs run in this process. Heartbeats LooksInVain.
    */
   verifyUpload(input: VerifyInput): Promise<VerifiedState>
 }
@@ -190,7 +190,7 @@ async function removeBadCopy(
     local: { size: copy.size, hash: copy.hash },
     remote: { size: file.size, hashes: file.hashes },
   })
-  // A file that was there before us is not ours to remove.
+  // A file that was there before this upload is not removed.
   if (!copy.already_present) {
     const outcome = await provider.deleteFile({ id: file.id, revision: file.revision }, signal)
     await auditDestination(deps.db, input, 'bad_copy_removed', {
@@ -202,7 +202,7 @@ async function removeBadCopy(
   await forget(deps, input)
 }
 
-/** The next round looks for this very file before it sends anything: it may still show up. */
+/** The next upload looks for this file before it sends anything: it may still appear. */
 async function noteVanished(deps: ActivityDeps, input: VerifyInput): Promise<void> {
   const { copy, run_id, account_id } = input
   await auditDestination(deps.db, input, 'copy_vanished', {

@@ -1,4 +1,4 @@
-// What a cloud destination must be able to do. One implementation a provider; the upload itself (claiming,
+// What a cloud destination must be able to do: one implementation per provider. The upload itself (claiming,
 // hashing, retrying, saving sessions, verifying) is written once in activities/ against this interface, so
 // a further provider implements this file's types and nothing else.
 //
@@ -94,25 +94,25 @@ export type SessionState =
   | { readonly kind: 'open'; readonly offset: number }
   /** All bytes arrived earlier and the file exists. */
   | { readonly kind: 'complete'; readonly file: ArrivedFile }
-  /** The provider has forgotten it: a new session must be opened. */
+  /** The provider has forgotten the session: a new one must be opened. */
   | { readonly kind: 'gone' }
 
 /** Read access to the archive while it is sent. */
 export interface ArchiveSource {
   readonly size: number
   /**
-   * A stream of the bytes [start, end) in pieces of at most 1 MiB; a piece is valid only until the next one is asked
-   * for. Bytes are hashed on the way (each byte once, whatever is sent again). Fails with `archive_changed` when the file differs from the one that was opened; that is
-   * checked before the last piece is handed out, so that a changed archive is never committed.
+   * A stream of the bytes [start, end) in pieces of at most 1 MiB. A piece is valid only until the next one is asked for.
+   * Bytes are hashed on the way, each byte once, even if it is sent again. Fails with `archive_changed` when the file is not
+   * the one that was opened. That is checked before the last piece, so that a changed archive is never committed.
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>
 }
 
 export type SendContext = {
   readonly signal: AbortSignal
-  /** Told of bytes as they are handed to the socket, for progress and the stall watchdog. */
+  /** Called with the number of bytes that were handed to the socket, for the progress and the stall watchdog. */
   onSent(bytes: number): void
-  /** Told when the provider has confirmed that bytes [0, offset) are stored. */
+  /** Called when the provider has confirmed that bytes [0, offset) are stored. */
   onStored(offset: number): void
   /** Seals and saves the session (for a ledger that grows while sending); resolves when it is durable. */
   saveSession(session: UploadSession): Promise<void>
@@ -142,7 +142,10 @@ export interface Provider {
   /** The hash that verifies an upload, computed while sending. */
   readonly hashAlgorithm: HashAlgorithm
 
-  /** The name under which an archive is stored: `name` itself where the provider takes it, else encoded by a stated rule. Throws `name_refused`. */
+  /**
+   * The name under which an archive is stored: `name` itself where the provider takes it, else encoded by a stated rule.
+   * Throws `name_refused`.
+   */
   remoteName(name: string): string
 
   /**
@@ -158,10 +161,10 @@ export interface Provider {
   findFiles(folder: RemoteFolder, name: string, signal: AbortSignal): Promise<readonly RemoteFile[]>
 
   /**
-   * Opens a session. Nothing of the file is visible at the destination before the last byte. Saved before the first byte is
-   * sent. `forgotten` is the session to the same target that the provider knows no more: the new one is bound to it where
-   * the provider can do that, so that no second file comes of it; and it is returned itself where its file has come to be
-   * after all (asking it finds the file).
+   * Opens a session. Nothing of the file is visible at the destination before the last byte. The caller saves the session
+   * before the first byte. `forgotten` is a session to the same target that the provider has forgotten. The new session is
+   * bound to it where the provider can do that, so that they never make two files. `forgotten` itself is returned where its
+   * file exists after all: asking it finds the file.
    */
   openSession(target: UploadTarget, signal: AbortSignal, forgotten?: UploadSession): Promise<UploadSession>
 

@@ -45,7 +45,7 @@ async function prune(deps: ActivityDeps, input: PruneInput): Promise<PruneOutcom
   const deleted: string[] = []
   for (const [done, file] of input.files.entries()) {
     context.cancellationSignal.throwIfAborted()
-    // Before every file: a pass may take half an hour, and whoever turns retention off means at once.
+    // Before every file: a pass may take half an hour, and turning retention off must take effect at once.
     const reason = await whyNoLonger(deps, input, database)
     if (reason !== null) {
       const left = input.files.length - done

@@ -1,5 +1,5 @@
-// Which retention a binding asks for at this moment. An upload may last for days, and meanwhile somebody may change the
-// binding, switch it off or delete it: what was recorded at the beginning of a run never decides what is deleted.
+// Which retention a binding asks for at this moment. An upload may last for days, in which the binding may
+// be changed, disabled or deleted: what was recorded at the beginning of a run never decides what is deleted.
 
 import type { DbOrTransaction } from '../../db/database.ts'
 import { getBinding } from '../../db/instances/bindings.ts'

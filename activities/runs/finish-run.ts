@@ -1,4 +1,4 @@
-// What a run leaves in the database on its way and at its end: the states of its destinations, and what it amounts to.
+// What a run writes to the database on its way and at its end: the states of its destinations, and its final status.
 
 import { appendAudit } from '../../db/audit.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
@@ -17,7 +17,7 @@ import type { ActivityDeps } from '../dependencies.ts'
 export type FinishedRun = {
   readonly status: CloudStatus
   readonly destinations: CloudSyncStatus
-  /** What the archive's host has still to do with: null when nothing is linked. */
+  /** How the archive is kept on its host; null when it is not. */
   readonly pin: PinKind | null
   /** True when a destination still lacks its copy and the archive is linked. */
   readonly keep_archive: boolean
@@ -79,7 +79,7 @@ export function createFinishRunActivities(deps: ActivityDeps): FinishRunActiviti
   }
 }
 
-/** What a run ends as. A destination that nobody has settled counts as failed: nothing works on it any more. */
+/** The final status of a run. A destination that is not settled counts as failed: nothing works on it any more. */
 function statusOf(run: Run): Exclude<CloudStatus, 'pending'> {
   const status = cloudStatusOf(run.cloud_sync_status)
   return status === 'pending' ? 'failed' : status

@@ -1,4 +1,4 @@
-// What a run leaves in the database at its beginning. The first activity of every workflow records the run, so that any
+// What a run writes to the database at its beginning. The first activity of every workflow records the run, so that any
 // Temporal client may start one with nothing in the database but the instance and its bindings.
 
 import { type AccountName, accountNames } from '../../db/accounts/accounts.ts'
@@ -45,7 +45,8 @@ export type RefuseInput = {
 export type RecordRunActivities = {
   /**
    * Records the run (once) and opens a sync of its destinations, in one transaction; a second try of the same execution
-   * changes nothing. Keeps the archive where this worker sees it, so that the first activity of a workflow does. Fails with `sync_open` while a sync of the run is open under another workflow ID.
+   * changes nothing. Keeps the archive where this worker sees it, so that the first activity of a workflow does. Fails with
+   * `sync_open` while a sync of the run is open under another workflow ID.
    */
   recordRun(input: RecordInput): Promise<RecordedSync>
   /** Closes a run that was recorded before and cannot begin; does nothing to one of another archive or workflow. */
@@ -57,7 +58,7 @@ export function createRecordRunActivities(deps: ActivityDeps): RecordRunActiviti
   return {
     recordRun: async (input) => {
       const { run, ...recorded } = await db.transaction().execute((trx) => record(deps, trx, input))
-      // Nothing is owed to a run without a destination, so nothing has to be kept for it.
+      // A run without a destination needs no archive, so nothing is kept for it.
       const pin = recorded.destinations.length === 0 ? run.pin : await pinForRun(deps, run)
       return { ...recorded, pin }
     },
@@ -105,7 +106,7 @@ async function record(deps: ActivityDeps, trx: DbOrTransaction, input: RecordInp
     })
   }
   const status = opened.run.cloud_sync_status
-  // A second try meets what the first one has opened: what is settled since is not opened again.
+  // A second try finds what the first one has opened: what is settled since then is not opened again.
   return {
     destinations: destinations.filter(({ account_id }) => isOpen(status[account_id])),
     status,

@@ -1,5 +1,5 @@
-// The end of a cancelled upload: nothing is left at its destination that is not known. What arrived whole is found, and goes to
-// the proof as any other copy; of the rest the session is given up. Idempotent: whoever does it again comes to the same end.
+// The end of a cancelled upload: nothing unknown is left at its destination. A file that arrived whole is found, and proven as
+// any other copy; otherwise the session is given up. Idempotent.
 
 import { Context } from '@temporalio/activity'
 import type { Run, UploadSessionRow } from '../../db/schema.ts'
@@ -21,13 +21,13 @@ import { type Comparison, isNameTaken, recogniseFile } from './transfer/recognis
 import type { UploadedCopy } from './uploaded-copy.ts'
 
 export type AbandonedUpload =
-  /** Nothing of it stands at the destination. */
+  /** Nothing of it is at the destination. */
   | { readonly left: 'nothing' }
-  /** A whole file does, and is to be proven. */
+  /** A whole file is at the destination, and is to be proven. */
   | { readonly left: 'copy'; readonly copy: UploadedCopy }
   /** It was proven before the cancellation came. */
   | { readonly left: 'proven'; readonly settled: VerifiedState }
-  /** A file of its size stands there, and only the archive tells whether it is the copy: this worker cannot read it. */
+  /** A file of its size is there, and only the archive shows whether it is the copy. This worker cannot read the archive. */
   | { readonly left: 'unread' }
 
 export type AbortActivities = {
@@ -81,7 +81,7 @@ async function abandonUpload(
         runId: run_id,
         instance: run.instance_slug,
       }
-      // How much a lost worker has sent, or a try of this step has asked, is not known to the last.
+      // The last bytes of a lost worker are not counted, nor what an earlier try of this step has sent.
       const mayBeWhole =
         wasLost || context.info.attempt > 1 || row.sent_bytes + UNCOUNTED_BYTES >= row.archive_size
       const stopped = { row, kept, target, provider, mayBeWhole }
@@ -101,7 +101,7 @@ function provenState(run: Run, accountId: string): VerifiedState | null {
   return { remote_id, remote_path, size, hash, bytes_sent, attempt, started_at, finished_at }
 }
 
-/** Null when it is somebody else's file, which has come to stand at the name. */
+/** Null when the file at the name belongs to others. */
 async function copyOf(
   run: Run,
   stopped: Stopped,
@@ -132,7 +132,7 @@ async function copyOf(
   }
 }
 
-/** What a worker says of an archive that lies on another host's disk. */
+/** The failures of a worker that does not see the archive: it lies on another host's disk. */
 const UNREADABLE: ReadonlySet<string> = new Set(['archive_missing', 'archive_unreadable', 'archive_changed'])
 
 /** The archive's hashes: the one that the upload has left, or the archive read once more. */

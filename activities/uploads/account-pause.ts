@@ -1,6 +1,6 @@
-// A provider that asks for a pause means the account, not just the upload that heard it: other uploads of the account wait as
-// well, visibly and without holding a slot; other accounts go on. Drive's daily cap looks like an ordinary rate limit
-// (docs/providers.md, 1.7), so it is told apart by what the account has sent within a day.
+// A pause that a provider asks for holds for the account, and not only for the upload that met it: the other uploads of the
+// account wait as well, visibly and without holding a slot. Other accounts go on. Drive's daily cap looks like an ordinary
+// rate limit (docs/providers.md, 1.7), so it is told apart by what the account has sent within a day.
 
 import { accountPause, pauseAccount } from '../../db/accounts/account-pauses.ts'
 import { appendAudit } from '../../db/audit.ts'
@@ -19,20 +19,20 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 /** Drive takes 750 GB per user and day (docs/providers.md, 1.7). */
 const DRIVE_DAILY_BYTES = 750e9
-/** From here on a rate limit that lasts is taken for the daily cap: others may upload as the same user. */
+/** Above this, a rate limit that lasts is taken for the daily cap: other programs may upload as the same user. */
 const SUSPECT_BYTES = 600e9
 const SUSPECT_AFTER_MS = 15 * MINUTE_MS
 /** For a limit without a Retry-After. */
 const SHORT_PAUSE_MS = 15_000
-/** A pause is asked about in between: new credentials end it early. */
+/** A longer pause is looked at again after this time: new credentials end it early. */
 const LONGEST_WAIT_MS = 15 * MINUTE_MS
 
-/** Only Drive has such a cap: elsewhere a rate limit is one, however much was sent. */
+/** Only Drive has such a cap: for others a rate limit is only a rate limit, however much was sent. */
 const NO_DAILY_CAP: RateLimitHistory = { sent_bytes: 0, oldest_at: null, limited_since: null }
 
 export type Pause = { readonly until_ms: number; readonly is_daily_cap: boolean }
 
-/** How long an account rests after a failure; null when it need not. Pure, so that no test has to send 600 GB. */
+/** How long an account pauses after a failure; null when it need not. Pure, so that no test has to send 600 GB. */
 export function pauseAfter(cause: Cause, history: RateLimitHistory, nowMs: number): Pause | null {
   const askedMs = cause.retryAfterMs === undefined ? null : Math.min(cause.retryAfterMs, LONGEST_PAUSE_MS)
   if (cause.code === 'daily_limit_reached') {
@@ -41,14 +41,14 @@ export function pauseAfter(cause: Cause, history: RateLimitHistory, nowMs: numbe
   if (cause.code !== 'rate_limited') return null
   const limitedMs = history.limited_since === null ? 0 : nowMs - Date.parse(history.limited_since)
   if (history.sent_bytes > SUSPECT_BYTES && limitedMs > SUSPECT_AFTER_MS) {
-    // The cap is a sliding day: it gives way when the oldest of what was sent is a day old.
+    // The cap counts the last 24 hours: it ends when the oldest bytes are a day old.
     const freed = history.oldest_at === null ? nowMs + HOUR_MS : Date.parse(history.oldest_at) + DAY_MS
     return { until_ms: Math.max(freed, nowMs + HOUR_MS), is_daily_cap: true }
   }
   return { until_ms: nowMs + (askedMs ?? SHORT_PAUSE_MS), is_daily_cap: false }
 }
 
-/** Lets the account rest where the failure asks for it; the cause as it is to be shown and retried. */
+/** Pauses the account where the failure asks for it. Returns the cause as it is to be shown and retried. */
 export async function pauseFor(
   deps: ActivityDeps,
   claim: SessionClaim,
@@ -81,7 +81,7 @@ export async function pauseFor(
   return causeOf(step)
 }
 
-/** Throws StepError `account_busy` while the account rests. */
+/** Throws StepError `account_busy` while the account pauses. */
 export async function refuseWhilePaused(db: DbOrTransaction, accountId: string): Promise<void> {
   const pause = await accountPause(db, accountId)
   if (pause === null) return

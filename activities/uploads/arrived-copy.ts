@@ -1,6 +1,6 @@
-// What has arrived of an upload that was stopped: the provider is asked whether the file is there, again and again for some
-// seconds where all of the bytes may have left, because a service goes on with a request whose connection was cut. The
-// session is given up when nothing is there, and the place looked at once more after that.
+// What has arrived of an upload that was stopped. The provider is asked whether the file is there. Where all bytes may have
+// left, it is asked again for some seconds, because a service goes on with a request whose connection was cut. When nothing is
+// there, the session is given up, and the provider is asked once more after that.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { UploadSessionRow } from '../../db/schema.ts'
@@ -68,7 +68,7 @@ async function look(deps: ActivityDeps, stopped: Stopped, signal: AbortSignal): 
     const state = await provider.querySession(target, kept.session, signal)
     if (state.kind === 'complete') return state
     if (state.kind === 'gone' || state.offset < target.size) return { kind: 'missing' }
-    // All bytes are there, and the last call may be on its way: making it once more leaves no doubt about what comes of it.
+    // All bytes are there, and the last call may still be on its way: it is made once more, so that its result is known.
     return { kind: 'complete', file: await finish(deps, stopped, signal) }
   } catch (error) {
     signal.throwIfAborted()
@@ -78,7 +78,7 @@ async function look(deps: ActivityDeps, stopped: Stopped, signal: AbortSignal): 
   }
 }
 
-/** What providers say between the last byte and the file: neither is a fault of theirs, which come with an HTTP status. */
+/** What providers answer between the last byte and the file. Neither is a fault of theirs: faults come with an HTTP status. */
 function isAssembling(error: unknown): boolean {
   return (
     error instanceof ProviderError &&

@@ -1,5 +1,5 @@
 // What a failed attempt of an upload means: whether there is another one, and what the destination shows meanwhile. An
-// attempt that lost its claim decides and writes nothing: another one goes on, or the destination is settled.
+// attempt that lost its claim decides and writes nothing: another attempt goes on, or the destination is settled.
 
 import type { ApplicationFailure } from '@temporalio/common'
 import type { UploadSessionRow } from '../../db/schema.ts'
@@ -13,13 +13,13 @@ import type { UploadProgress } from './progress.ts'
 import { isUnwanted, leaveUnwanted, refuseUnwanted } from './unwanted-upload.ts'
 
 const HOUR_MS = 3_600_000
-/** Tried for this long without a byte of progress an upload is given up (docs/design.md, rule 8). */
+/** An upload is given up after so much time of trying without a byte of progress (docs/design.md, rule 8). */
 const PATIENCE_MS = 24 * HOUR_MS
-/** The pauses between attempts that bring nothing, twice as long each time. After one that brought bytes it begins anew. */
+/** The pause after an attempt without progress doubles each time. After one that stored bytes it begins anew. */
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 5 * 60_000
 
-/** What new credentials or settings of the account may mend. */
+/** Failures that new credentials or settings of the account may mend. */
 const MENDED_BY_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
   'credentials_malformed',
   'credentials_refused',
@@ -49,7 +49,7 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
   const upload = { ...claim, binding_id: failed.binding_id }
   await assertClaim(deps.db, claim)
   const cause = await refuseUnwanted(deps.db, upload).then(() => failed.cause, causeOf)
-  // The bytes of an archive that has changed are of no use to any session.
+  // No session can use the bytes of an archive that has changed.
   if (isUnwanted(cause.code) || cause.code === 'archive_changed') {
     await leaveUnwanted(deps, upload, provider)
     return toFailure(cause)
@@ -69,7 +69,7 @@ export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): P
   }
   const shown = await pauseFor(deps, claim, provider?.kind ?? null, cause)
   await progress.retry(statusErrorFrom(shown))
-  // Temporal's own pauses grow for as long as the upload lives, whatever came in between.
+  // Temporal's own pauses grow for the whole life of the upload, even if bytes arrive.
   const retryAfterMs = shown.retryAfterMs ?? pauseBefore(failed.row?.fruitless_attempts ?? 0)
   return toFailure({ ...shown, retryAfterMs })
 }

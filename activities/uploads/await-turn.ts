@@ -1,4 +1,4 @@
-// Waiting for a place at an account. Each try is one short activity that fails with `account_busy` while there is none: the
+// Waiting for a turn at an account. Each try is one short activity that fails with `account_busy` while there is none: the
 // waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
 
 import { saveOpenDestination } from '../../db/runs/destinations.ts'
@@ -8,9 +8,9 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
 import { refuseWhilePaused } from './account-pause.ts'
 
-/** A place that is not renewed for this long (its worker is gone) is free again. */
+/** A turn that is not renewed for this long (its worker is gone) is free again. */
 export const TURN_LEASE_MS = 120_000
-/** The next in line asks this often; those behind it the less often the further back, so that a long line costs little. */
+/** The first in line asks this often. The further back in line an upload is, the less often it asks. */
 const ASK_AGAIN_MS = 2_000
 const PLACES_PER_STEP = 4
 const LONGEST_WAIT_MS = 60_000
@@ -51,7 +51,7 @@ export function askAgainMs(place: number): number {
   return Math.min(LONGEST_WAIT_MS, ASK_AGAIN_MS * (1 + Math.floor(place / PLACES_PER_STEP)))
 }
 
-/** The page says why a destination is still pending; written once, not at every try. */
+/** Shows on the run's page why the destination is still pending. Written once, not at every try. */
 async function showReason(
   deps: ActivityDeps,
   runId: string,

@@ -18,7 +18,7 @@ const SIGNAL_TIMEOUT_MS = 10_000
 
 export interface DestinationNews {
   readonly status: DestinationState['status']
-  /** How far the workflow was told that the upload is. */
+  /** The progress that the workflow was told last. */
   readonly toldBytes: number
   /** Saves the state, and signals another status or error code. Throws ClaimLost. */
   show(state: Partial<DestinationState>): Promise<void>
@@ -26,7 +26,7 @@ export interface DestinationNews {
   save(state: Partial<DestinationState>): Promise<void>
   /** Signals the progress when it is time for that; does not wait for it. */
   tellProgress(size: number): void
-  /** The session begins anew: the workflow is told again of what it had been told of the old one. */
+  /** The session begins anew: the workflow is told of the progress from 0 again. */
   startOver(): void
   /** Resolves when no signal of the progress is under way. */
   quiet(): Promise<void>
@@ -105,7 +105,7 @@ export function createDestinationNews(options: {
   }
 }
 
-/** How far an earlier attempt has told the workflow that the upload is: it is not told twice of the same bytes. */
+/** The progress that an earlier attempt has told the workflow; null when there was none. */
 function toldBefore(context: Context): number | null {
   const details: unknown = context.info.heartbeatDetails
   if (typeof details !== 'object' || details === null || !('told_bytes' in details)) return null

@@ -1,5 +1,5 @@
-// Giving an upload's session up: the place at the account is free, the provider's session ended, ours deleted. The one way of
-// it, for cancelled uploads as for those that nobody wants any more. Idempotent.
+// Giving up the session of an upload: the turn at the account is released, the provider's session ended, and our row deleted.
+// The one way to do it, both for cancelled uploads and for those of deleted bindings. Idempotent.
 
 import { deleteSession, getSession, openSession } from '../../db/uploads/sessions.ts'
 import { releaseTurn } from '../../db/uploads/turns.ts'
@@ -13,7 +13,7 @@ export const GIVE_UP_TIMEOUT_MS = 20_000
 /**
  * `provider` is the one that is open, if any: a deleted account opens no more. Rejects with what the provider or the account
  * says, and keeps the session then, to be given up later; with `isUrgent` it is deleted all the same, because it
- * expires by itself as well.
+ * expires anyway.
  */
 export async function giveUpSession(
   deps: ActivityDeps,

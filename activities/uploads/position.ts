@@ -7,19 +7,19 @@ export interface UploadPosition {
   readonly storedBytes: number
   /** Where this attempt went on; undefined before it is known. */
   readonly fromOffset: number | undefined
-  /** True while bytes are on the way of which the provider has not said that it has them. */
+  /** True while the provider has not confirmed all bytes that were sent. */
   readonly isUnsettled: boolean
   /** The position that is shown. */
   shownBytes(): number
   sent(bytes: number): void
   stored(offset: number): void
-  /** Where sending goes on: the position shown is this plus what was sent since. */
+  /** Sending goes on from this offset: the position shown is this plus what is sent from now on. */
   continueAt(offset: number): void
-  /** The provider has answered, and not with success: what was sent since it said what it has does not count as there. */
+  /** The provider has refused a request: bytes that it has not confirmed do not count as stored. */
   refused(): void
 }
 
-/** `shownBefore` is what earlier attempts have shown: it stays until the provider has said where it stands. */
+/** `shownBefore` is what earlier attempts have shown: it is kept until the provider has stated its offset. */
 export function createPosition(size: number, storedBefore: number, shownBefore: number): UploadPosition {
   let sentBytes = 0
   let storedBytes = storedBefore

@@ -1,7 +1,6 @@
-// How far an upload is, told to everybody who waits for it: Temporal (heartbeats), the database (offset, live status) and
-// the workflow (a signal now and then, for its queries and the Web UI). What is shown is what earlier attempts have left until
-// the provider has said where it stands. Everything is written under the attempt's claim, and nothing once another attempt
-// has it.
+// How far an upload is, for Temporal (heartbeats), the database (offset, live status) and the workflow (a signal now and then,
+// for its queries and the Web UI). Until the provider has stated its offset, what earlier attempts have shown is shown.
+// Everything is written under the attempt's claim, and nothing once another attempt has the claim.
 
 import type { Context } from '@temporalio/activity'
 import { isDatabaseAway } from '../../db/database-errors.ts'
@@ -21,7 +20,7 @@ const SAVE_MS = 1000
 const SAVES_PER_RENEWAL = 10
 /** After a failure, bytes have to leave in so many saves before the destination is `uploading` again. */
 const MOVING_SAVES = 5
-/** What is longer between two saves is no time of trying: a machine that slept, a process that was stopped. */
+/** A longer time between two saves does not count as trying: the machine slept, or the process was stopped. */
 const LONGEST_SAVE_MS = 60_000
 
 export interface UploadProgress {
@@ -32,11 +31,11 @@ export interface UploadProgress {
   sent(bytes: number): void
   /** The provider has bytes [0, offset). */
   stored(offset: number): void
-  /** Where sending goes on: the position shown is this plus what was sent since. */
+  /** Sending goes on from this offset: the position shown is this plus what is sent from now on. */
   continueAt(offset: number): void
-  /** The session begins anew: the workflow is told of what it had been told of the old one. */
+  /** The session begins anew: the workflow is told of the progress from 0 again. */
   startOver(): void
-  /** The provider has answered, and not with success: what was sent since it said what it has does not count as there. */
+  /** The provider has refused a request: bytes that it has not confirmed do not count as stored. */
   refused(): void
   /** Shows the destination as `uploading`; after a failure only once bytes move, so that an outage is one change. */
   begin(state: Pick<DestinationState, 'size' | 'attempt' | 'started_at'>): Promise<void>
@@ -101,7 +100,7 @@ export function startProgress(options: ProgressOptions): UploadProgress {
   const stop = async () => {
     await saver.stop()
     await news.quiet()
-    // What a short attempt found out must count for the next one's patience as well.
+    // What a short attempt found out counts for the patience with the next one.
     return outlastAbsence(saveOffset, context.cancellationSignal).catch((error: unknown) => {
       if (!(error instanceof ClaimLost))
         deps.log.warn({ err: error, run_id: claim.run_id }, 'the offset was not saved')
@@ -156,7 +155,7 @@ function createOffsetSaver({ deps, claim, row }: ProgressOptions, position: Uplo
 }
 
 /**
- * Saves once a second, one save at a time: where the database hangs, the next save says what those left out would have said.
+ * Saves once per second, one save at a time: where the database hangs, the next save makes up for those that are left out.
  * The offset in the database is a hint, so that a short absence loses nothing; a lost claim ends the attempt at once.
  */
 function startSaver(

@@ -1,14 +1,14 @@
-// Whether an upload can be finished within the life of its session at the rate that is measured, said while it runs and not
-// when a day's work is lost (OneDrive's upload address dies 24 hours after it was made: docs/providers.md, 3.2).
+// Whether an upload can be finished within the life of its session at the rate that is measured: shown while the upload runs,
+// and not after a day's work is lost (OneDrive's upload address dies 24 hours after it was made: docs/providers.md, 3.2).
 
 import { formatBytes } from '../../workflows/runs/destination.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
 
-/** Before this much time the rate says little. */
+/** A rate measured for less time than this means little. */
 const MEASURE_MS = 60_000
 
-/** Bytes a second still to be sent, against what is sent; null while all is well. */
+/** The bytes per second that are needed, where the rate is below them; null while all is well. */
 export function tooSlow(
   sizeBytes: number,
   positionBytes: number,
@@ -24,9 +24,9 @@ export function tooSlow(
 export interface RateWatch {
   /** The session that is sent into now. A new one has its own life, and is measured anew. */
   enterSession(createdAt: string): void
-  /** Where sending goes on: what the provider had before was not sent now. */
+  /** Sending goes on from this offset: bytes that the provider had before do not count for the rate. */
   continueAt(offsetBytes: number, nowMs?: number): void
-  /** A warning for the status at this position: an error that is shown while the upload goes on, and taken back. */
+  /** The error that is shown at this position while the upload goes on, null in it when it is taken back. */
   warning(positionBytes: number, nowMs?: number): Partial<DestinationState> | null
 }
 
@@ -40,7 +40,7 @@ export function watchRate(sizeBytes: number, sessionLifeMs: number): RateWatch {
       begin = null
     },
     continueAt: (offsetBytes, nowMs = Date.now()) => {
-      // A connection that broke belongs to the rate; only a session that lost what it had is measured anew.
+      // A broken connection belongs to the rate. Only a session that lost bytes is measured anew.
       if (begin === null || offsetBytes < begin.bytes) begin = { bytes: offsetBytes, ms: nowMs }
     },
     warning: (positionBytes, nowMs = Date.now()) => {

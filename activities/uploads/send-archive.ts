@@ -16,10 +16,10 @@ import { transfer } from './transfer/transfer.ts'
 import { auditDestination } from './upload-audit.ts'
 import type { UploadedCopy, UploadInput } from './uploaded-copy.ts'
 
-/** The copy without what the attempt itself knows of it. */
+/** The copy without what only the attempt knows. */
 export type Sent = Omit<UploadedCopy, 'attempt' | 'started_at'>
 
-/** Rejects with what ends the attempt; what has left by then is not lost. */
+/** Rejects with what ends the attempt. The bytes that have left by then are not lost. */
 export async function sendArchive(deps: ActivityDeps, input: UploadInput, sending: Sending): Promise<Sent> {
   const { provider, archive, claim, progress, rate, signal } = sending
   const source = await openArchiveSource(archive, provider.hashAlgorithm)
@@ -41,7 +41,7 @@ export async function sendArchive(deps: ActivityDeps, input: UploadInput, sendin
           rate.continueAt(offset)
         },
         onNote: async (note) => {
-          // One word an attempt is enough of a connection that breaks twenty times.
+          // Note one resume per attempt, however often the connection breaks.
           if (note.event === 'upload_resumed' && noted.has(note.event)) return
           noted.add(note.event)
           await outlastAbsence(() => writeNote(deps, input, claim, note), signal)
@@ -64,7 +64,7 @@ export async function sendArchive(deps: ActivityDeps, input: UploadInput, sendin
   }
 }
 
-/** A copy of which everything has left is proven by it, whatever becomes of this attempt. */
+/** The hash proves a copy whose bytes have all left, also when this attempt fails. */
 async function keepHash(deps: ActivityDeps, claim: SessionClaim, source: OpenArchive): Promise<void> {
   const hash = source.known()
   if (hash === null) return
@@ -96,7 +96,7 @@ async function writeNote(
   note: TransferNote,
 ): Promise<void> {
   const { event, ...details } = note
-  // What an attempt finds after another one took over is the other's doing.
+  // What an attempt finds after another one took over was done by the other one.
   await assertClaim(deps.db, claim)
   await auditDestination(deps.db, input, event, { ...details, attempt: claim.claim })
 }

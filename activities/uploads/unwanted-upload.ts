@@ -29,8 +29,8 @@ export function isUnwanted(code: ErrorCode): boolean {
 }
 
 /**
- * Gives the provider's session up and forgets it, with its place at the account. `provider` is the one that is open: a
- * deleted account opens no more. A session that cannot be given up expires by itself.
+ * Gives up and deletes the session, and releases the turn at the account. `provider` is the one that is open: a
+ * deleted account cannot be opened any more. A session that cannot be given up expires.
  */
 export async function leaveUnwanted(
   deps: ActivityDeps,

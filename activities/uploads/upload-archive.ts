@@ -1,6 +1,6 @@
 // The upload activity: one attempt to bring one archive to one destination. It claims the stored session (an older attempt
 // that still runs loses it), goes on from where the provider stands, and keeps the session for the next attempt; or, when
-// the upload was cancelled, for the look at what has arrived (abort-upload.ts).
+// the upload was cancelled, for abort-upload.ts, which looks for what has arrived.
 
 import { CancelledFailure, Context } from '@temporalio/activity'
 import type { ApplicationFailure } from '@temporalio/common'
@@ -94,7 +94,7 @@ async function runAttempt(deps: ActivityDeps, attempt: Attempt): Promise<Outcome
   }
 }
 
-/** Records what the attempt came to. Throws the failure for Temporal where it has not uploaded the archive. */
+/** Records how the attempt ended. Throws the failure for Temporal where it has not uploaded the archive. */
 async function endAttempt(deps: ActivityDeps, attempt: Attempt, outcome: Outcome): Promise<UploadedCopy> {
   switch (outcome.kind) {
     case 'uploaded':

@@ -1,4 +1,5 @@
-// Which archives a process can see, and so which queues of work on archives it serves: those of the queue of its own host, and those of no queue where its disk is the shared one.
+// Which archives a process can see, and so which queues of work on archives it serves: those of the queue of its own host,
+// and those of no queue where its disk is the shared one.
 
 import type { Config } from '../../db/process/config.ts'
 import { type ArchiveQueues, archiveQueues, isHostQueue, sharedQueues } from '../../workflows/workflow-ids.ts'

@@ -1,5 +1,5 @@
 // A process of its own for bundling the workflows: webpack leaves 150 MiB of memory behind, which a worker that runs for
-// months would carry along. Writes the bundle to standard output, and nothing else.
+// months would keep. Writes the bundle to standard output, and nothing else.
 
 import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode } from '@temporalio/worker'

@@ -1,11 +1,11 @@
-// A database that is restarted is back within seconds, and no upload has to stop for that: the lease of its place at the
-// account lasts longer, and the provider knows itself how far the upload is.
+// A restarted database is back within seconds, and no upload has to stop for that: the lease of its turn lasts longer, and the
+// provider knows how far the upload is.
 
 import { setTimeout } from 'node:timers/promises'
 import { isDatabaseAway } from '../../db/database-errors.ts'
 import { TURN_LEASE_MS } from '../uploads/await-turn.ts'
 
-/** Half the lease: another upload may take the place when it is over. */
+/** Half the lease: another upload may take the turn when the lease has run out. */
 export const SHORT_ABSENCE_MS = TURN_LEASE_MS / 2
 const PAUSE_MS = 1000
 

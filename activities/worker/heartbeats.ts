@@ -1,5 +1,5 @@
-// The beats of a long activity, from its first line to its last: a worker that is silent for half a minute is taken for dead,
-// and what it found out afterwards is lost.
+// The heartbeats of a long activity, from its first line to its last: a worker without a heartbeat for half a minute counts as
+// dead, and what it found out afterwards is lost.
 
 import { Context } from '@temporalio/activity'
 
@@ -7,9 +7,9 @@ const BEAT_MS = 1000
 const PLAIN_BEAT_MS = 2_000
 
 export interface Heartbeats {
-  /** What the next beats say; before that they repeat what the last attempt has said. */
+  /** The details of the next beats. Until it is called, the beats repeat those of the last attempt. */
   say(details: () => object): void
-  /** After a last one. */
+  /** Sends a last beat, and no other. */
   stop(): void
 }
 

@@ -1,4 +1,4 @@
-// Several Workers of one process live and end together: work that waits for one of them would wait for ever beside the others.
+// Several Workers of one process start and end together: work for a Worker that ended alone would wait for ever.
 
 import type { Worker } from '@temporalio/worker'
 import type { Logger } from '../../db/process/log.ts'
@@ -9,14 +9,14 @@ export interface Workers {
    * others were shut down as well.
    */
   readonly running: Promise<void>
-  /** Stops polling, lets activities save where they are, and waits for every Worker. Rejects as `running` does. */
+  /** Stops polling, gives activities the time to save where they are, and waits for every Worker. Rejects as `running` does. */
   stop(): Promise<void>
 }
 
 /** What is needed of a Worker. */
 export type RunnableWorker = Pick<Worker, 'run' | 'shutdown' | 'getState'>
 
-/** A Worker that fails first drains its own activities, and says so to nobody: its state is looked at this often. */
+/** A Worker that fails first drains its own activities and reports nothing: its state is read this often. */
 const LOOK_MS = 500
 
 /** Runs the Workers, which were created and not yet run. `afterwards` runs when all have ended, however they ended. */

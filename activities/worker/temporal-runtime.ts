@@ -9,12 +9,12 @@ import { StartupError } from '../../db/process/startup-error.ts'
 
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
-/** What Temporal says at level INFO (a worker's state) is for debugging here. */
+/** Temporal's lines at level INFO (the state of a worker) are for debugging here. */
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const
-/** A Worker for activities alone is what we want, and no warning. */
+/** A Worker for activities alone is intended here: Temporal's warning about it is none. */
 const WANTED = 'No workflows registered'
 
-/** Once a process, before anything else of Temporal's. */
+/** Once per process, before anything else of Temporal. */
 export function installRuntime(log: Logger): void {
   const say = (level: Level, message: string, meta?: LogMetadata) => {
     log[message.startsWith(WANTED) ? 'debug' : level]({ temporal: plain(meta) }, message)
@@ -43,7 +43,7 @@ const NOISE: ReadonlySet<string> = new Set([
   'workflowRunId',
 ])
 
-/** In a form that JSON can carry: no bigints, and of errors what they say. */
+/** In a form that JSON can carry: bigints as text, and errors as type and message. */
 function plain(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
   if (meta === undefined) return undefined
   return Object.fromEntries(

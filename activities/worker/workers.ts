@@ -1,7 +1,7 @@
 // The Workers of one process: workflows and activities that need no archive on TASK_QUEUE; where this process sees the shared
 // archives, the two queues of work on them; and, where this host has archives of its own, its two queues besides. Uploads
-// have queues of their own, because they hold a slot for hours: on one queue, as many uploads as there are slots would stop all
-// bookkeeping, verification and clean-up (https://docs.temporal.io/develop/worker-performance).
+// have queues of their own, because each holds a slot for hours: on one queue, as many uploads as there are slots would stop
+// all bookkeeping, verification and clean-up (https://docs.temporal.io/develop/worker-performance).
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -22,11 +22,11 @@ import type { TemporalConnection } from './temporal-runtime.ts'
 
 export type { Workers } from './run-workers.ts'
 
-/** Cancellation and progress travel with heartbeats that are really sent: at most this long after the fact. */
+/** Cancellation and progress are passed on by heartbeats: at most this long after the fact. */
 const HEARTBEAT_THROTTLE = '1s'
-/** So many are left to bookkeeping when every proof that a process may carry is under way: those take minutes to hours. */
+/** 40 slots are left for short work when the proofs take all of theirs: a proof takes minutes to hours. */
 const SHORT_ACTIVITY_SLOTS = PROOFS_AT_ONCE + 40
-/** An activity that does not end by itself after a shutdown is left to the next worker. */
+/** An activity that has not ended this long after a shutdown is left to the next worker. */
 const SHUTDOWN_FORCE = '20s'
 
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024

@@ -33,7 +33,7 @@ async function temporaryCache(): Promise<string> {
   const uid = process.getuid?.()
   const folder = join(tmpdir(), `cloud-sync-cache-${uid ?? 'user'}`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  // The temporary folder is open to all: a folder of this name that somebody else made may hold anything.
+  // Every user can write to the temporary folder: a folder of this name that another one made may hold anything.
   const found = await lstat(folder)
   if (!found.isDirectory() || (uid !== undefined && (found.uid !== uid || (found.mode & 0o022) !== 0))) {
     throw new Error(`${folder} is not a folder that only this user can write to: remove it`)

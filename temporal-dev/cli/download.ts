@@ -1,13 +1,16 @@
 // Downloads a file into memory within limits. A machine without a way out must learn so in seconds, a slow line may
 // take its time: the first answer has a short deadline, the whole has a long one. What begins over HTTPS never goes on
-// over HTTP, since programs come this way; and no address is ever told, because an index's may hold a password.
+// over HTTP, since programs come this way; and no address is ever shown, because that of an index may hold a password.
 
 const ANSWER_TIMEOUT_MS = 5_000
 const TOTAL_TIMEOUT_MS = 15 * 60_000
 const MAX_BYTES = 500 * 1024 * 1024
 const MAX_REDIRECTS = 5
 
-/** The body of a successful GET. Throws when the signal aborts, on any other status, on silence, on a way out of HTTPS, and on more than 500 MiB. */
+/**
+ * The body of a successful GET. Throws when the signal aborts, on any other status, on silence, on a way out of HTTPS, and on
+ * more than 500 MiB.
+ */
 export async function download(
   url: string,
   {

@@ -72,7 +72,7 @@ async function fetchWithPip(
   }
 }
 
-/** pip's last word, without addresses: the index's may carry a password. */
+/** pip's last message, without addresses: that of the index may hold a password. */
 function pipReason(error: unknown): string {
   const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
   const lines = output.split('\n').filter((line) => line.trim() !== '')

@@ -1,6 +1,6 @@
 // Finds a real Temporal CLI, which brings the embedded server and its Web UI: the one that TEMPORAL_CLI names, one on
 // the PATH, one fetched earlier, or a newly fetched one. Each way that fails says why in one line and the next is
-// tried; only a TEMPORAL_CLI that was set and does not work is final, since somebody meant it.
+// tried; only a TEMPORAL_CLI that does not work is final, because it was set on purpose.
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 import { StartupError } from '../../db/process/startup-error.ts'

@@ -1,4 +1,4 @@
-// The ports of the embedded Temporal server. One that nobody asked for moves when it is busy; one that was asked for
+// The ports of the embedded Temporal server. A default one moves when it is busy; one that the configuration names
 // never does.
 import { freePort, portIfFree } from '../../db/machine/free-port.ts'
 import { StartupError } from '../../db/process/startup-error.ts'

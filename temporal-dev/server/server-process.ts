@@ -13,7 +13,7 @@ import { StartupError } from '../../db/process/startup-error.ts'
 import type { Log } from '../log.ts'
 
 export type ServerProcess = {
-  /** How the process ended, in words; never rejects. */
+  /** Resolves with how the process ended, as text; never rejects. */
   readonly ended: Promise<string>
   /** False once it has ended. */
   readonly isRunning: () => boolean
@@ -61,7 +61,7 @@ export async function startProcess(
     try {
       if (identity !== null) writeFileSync(note, `${JSON.stringify({ pid: child.pid, identity })}\n`)
     } catch (cause) {
-      // Without its note nobody would find it after a crash, and a second one would be started on its files.
+      // Without the note it would not be found after a crash, and a second server would be started on its files.
       child.kill('SIGKILL')
       await ended
       throw new StartupError(
@@ -70,7 +70,7 @@ export async function startProcess(
       )
     }
   }
-  // Whoever waits for the end holds the program; the child alone does not.
+  // Only a wait for its end keeps this program alive; the child alone does not.
   child.unref()
 
   const stop = async () => {

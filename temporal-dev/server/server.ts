@@ -16,7 +16,7 @@ export type TemporalServerOptions = {
   readonly cli: string
   /** Everything the server keeps; made when it is not there. */
   readonly directory: string
-  /** Ports, and whether somebody asked for them: those never move when busy. 0 means any. */
+  /** Ports, and whether the configuration names them: a named one never moves when it is busy. 0 means any. */
   readonly port: number
   readonly portAsked: boolean
   readonly uiPort: number
@@ -48,8 +48,8 @@ const READY_MS = 60_000
 const PORT_TRIES = 4
 
 /**
- * Returns when a call to the namespace `default` has been answered. Throws with the server's own words if it fails, and the
- * signal's reason. The history is moved aside only when the server has ended by itself and says that the file does not open.
+ * Returns when a call to the namespace `default` has been answered. Throws with the server's own message if it fails, and the
+ * signal's reason. The history is moved aside only when the server has ended and reports that the file does not open.
  */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
   const { directory, log } = options
@@ -92,7 +92,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   }
 }
 
-/** The server ended by itself before it was ready, and says that its file does not open. */
+/** The server ended before it was ready, and reports that its file does not open. */
 class UnusableHistory extends StartupError {}
 
 async function startOnFreePorts(options: TemporalServerOptions): Promise<Started> {
@@ -172,8 +172,9 @@ async function untilReady(
 }
 
 /**
- * SQLite's words, with its result codes, for a file that is none, that is damaged or cut off, and whose tables are those of
- * another release (tried with CLI 1.9.1). What else a server says of its database (locked, full, slow) is not of the file.
+ * SQLite's messages, with its result codes, for a file that is no database, that is damaged or cut off, or whose tables are
+ * those of another release (tried with CLI 1.9.1). Other messages about the database (locked, full, slow) are not about the
+ * file.
  */
 const FILE_DOES_NOT_OPEN =
   /file is not a database \(26\)|database disk image is malformed \(11\)|SQL logic error: (no such (table|column)|table \S+ has no column)/

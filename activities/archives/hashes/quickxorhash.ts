@@ -47,7 +47,7 @@ function hashFrom(ring: Uint8Array, start: number): QuickXorHash {
         xorBytes(bytes, 0, head)
         words.fill(0)
         xorWords(words, new Int32Array(bytes.buffer, bytes.byteOffset + head, wordCount))
-        // The words begin anywhere in the ring: turned into place once a call, not once a block.
+        // The words begin anywhere in the ring: they are rotated once per call, not once per block.
         xorIntoRing(ring, wordBytes, (length + head) % RING_BYTES)
         xorBytes(bytes, tail, bytes.byteLength)
       }

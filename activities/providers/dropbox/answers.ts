@@ -1,5 +1,5 @@
-// What Dropbox answers, as data: either the parsed result or a failure reduced to the parts that decide what to do.
-// The wire's shapes are read here only (unions tagged with '.tag', docs/providers.md, 2.2); nothing of a body goes further.
+// What Dropbox answers, as data: either the parsed result or a failure reduced to the parts that decide what to do. The
+// wire's shapes are read here only (unions tagged with '.tag', docs/providers.md, 2.2); nothing else of a body is passed on.
 
 import { z } from 'zod'
 import { retryAfterMs } from '../../http/retry-after.ts'
@@ -17,7 +17,7 @@ export type DropboxFailure = {
   readonly requestId: string | undefined
   /** True for a plain-text 400 about the token's form. */
   readonly isTokenMalformed: boolean
-  /** True where the body broke off: what it would have said is not known. */
+  /** True where the body was cut off: its reason is unknown. */
   readonly isCut: boolean
 }
 
@@ -99,7 +99,7 @@ function pauseOf(seconds: unknown): number | undefined {
   return pause === undefined ? undefined : shortOf(pause * 1000)
 }
 
-/** A pause of more than a day is no answer of Dropbox's. */
+/** A pause of more than a day is not believed. */
 function shortOf(ms: number | undefined): number | undefined {
   return ms !== undefined && ms <= DAY_MS ? ms : undefined
 }

@@ -19,7 +19,7 @@ export type CommitOutcome =
   /** Dropbox holds only this much of a sequential session. */
   | { readonly kind: 'offset'; readonly offset: number }
   | { readonly kind: 'not_closed' }
-  /** The concurrent session is closed and has holes: it is of no use any more. */
+  /** The concurrent session is closed and has holes: it cannot be finished. */
   | { readonly kind: 'incomplete' }
   /** Unknown session: expired, or committed before. */
   | { readonly kind: 'unknown' }
@@ -36,7 +36,7 @@ export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   return (work, signal) => {
     const mine = abortable(() => last, signal).then(work)
-    // Whoever gives up waiting does not end the turn of the one before.
+    // A caller that gives up its wait does not end the work before it.
     last = Promise.allSettled([last, mine])
     return mine
   }
@@ -66,7 +66,7 @@ export async function commitSession(
 
 /**
  * The file that an earlier, unanswered finish may have made: of the right size and not older than the upload. An older
- * one is somebody else's; sending again settles that, since Dropbox compares contents.
+ * one belongs to others; sending again decides that, since Dropbox compares contents.
  */
 export async function findCommitted(
   connection: DropboxConnection,

@@ -58,7 +58,7 @@ export async function sendConcurrent(
   const saver = createLedgerSaver(() =>
     context.saveSession({ ...session, stored: ledger.ranges(), finishing }),
   )
-  /** Set by the first failure. Others on the way may end, unless nothing can come of them. */
+  /** Set by the first failure. Other chunks on the way may end, unless they are in vain. */
   let failure: { readonly cause: unknown } | undefined
   let isClosed = false
   const stop = new AbortController()

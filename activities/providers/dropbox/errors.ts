@@ -1,4 +1,4 @@
-// Every refusal of Dropbox in the words of workflows/errors.ts, by the one table of error-table.ts. Messages never carry
+// Every refusal of Dropbox in the codes of workflows/errors.ts, by the one table of error-table.ts. Messages never carry
 // a URL, token, path or body.
 
 import { ProviderError } from '../provider.ts'

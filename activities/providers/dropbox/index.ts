@@ -7,7 +7,7 @@
 // (header Dropbox-API-Path-Root), so that team folders can be named; without a remote path the member's own folder is
 // the base. Apps that see only their own folder have that as the root.
 // Upload: small files in one call. Others: start a session, append chunks, finish. Sequential sessions take chunks in
-// order and tell the right offset when a wrong one comes. Concurrent sessions take chunks of whole 4 MiB blocks in any
+// order, and answer a wrong offset with the right one. Concurrent sessions take chunks of whole 4 MiB blocks in any
 // order, then the closing one; nobody can ask which have arrived, so a ledger is saved. Start and finish carry no
 // data, because they are the calls that are rejected first when Dropbox is busy. Nothing is visible before finish.
 // Finish never overwrites (mode add) and never renames; content identical to what is there counts as success, so
@@ -78,7 +78,7 @@ export function createDropbox(deps: DropboxDeps): Provider {
   }
 }
 
-/** The SDK adds the version of the API by itself. */
+/** The SDK adds the version of the API. */
 function withoutVersion(root: string): string {
   return root.replace(/(\/2)?\/*$/, '')
 }

@@ -83,7 +83,7 @@ export async function stateOfUnknownSession(
   return file ? { kind: 'complete', file } : { kind: 'gone' }
 }
 
-/** Finishes after all bytes are there; everything but the file is an error that the next query settles. */
+/** Finishes after all bytes are there. Everything but the file is an error, which the next query resolves. */
 export async function finishUpload(
   parts: UploadParts,
   target: UploadTarget,

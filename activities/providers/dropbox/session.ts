@@ -56,7 +56,7 @@ export function planBlocks(size: number): BlockPlan {
 export type BlockRun = { readonly first: number; readonly end: number }
 
 export interface BlockLedger {
-  /** The next blocks that nobody has taken or stored yet, at most so many; null when there are none. */
+  /** The next blocks that are neither taken nor stored yet, at most so many; null when there are none. */
   takeRun(mostBlocks: number): BlockRun | null
   add(run: BlockRun): void
   /** Bytes [0, offset) are all acknowledged. */

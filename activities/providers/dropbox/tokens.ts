@@ -18,7 +18,7 @@ const MARGIN_MS = 300_000
 /** `renewed` is null where the credentials are a bare access token. */
 export type DropboxTokens = RenewableTokens & { readonly isRenewable: boolean }
 
-/** What OAuth servers say of credentials (RFC 6749, section 5.2). Other words are those of a service in trouble. */
+/** Errors of an OAuth server about credentials (RFC 6749, section 5.2). All others mean a service in trouble. */
 const GRANT_REFUSALS: ReadonlySet<string> = new Set([
   'invalid_request',
   'invalid_client',

@@ -102,7 +102,7 @@ export function createDropboxUploads(deps: {
   }
 }
 
-/** Dropbox itself would say so only when all bytes have been sent. Where it tells nobody how much room there is, it is tried. */
+/** Dropbox itself refuses only after all bytes. Where it does not state how much room there is, the upload is tried. */
 async function refuseWithoutSpace(
   connection: DropboxConnection,
   size: number,

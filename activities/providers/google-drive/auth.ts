@@ -30,7 +30,7 @@ export type GoogleEndpoints = { readonly apiRoot: string; readonly tokenUrl: str
 export interface GoogleAuth {
   /** The address of the service account, for messages. */
   readonly email: string | null
-  /** A token that is good by our clock. All callers share one renewal; theirs may be given up, it goes on. */
+  /** A token that is good by our clock. All callers share one renewal, which goes on when a caller gives up its wait. */
   token(signal: AbortSignal): Promise<string>
   /** Tells that Google has refused this token: the next `token` is another one. */
   refuse(token: string): void
@@ -106,7 +106,7 @@ const refusedSchema = z.object({
   response: z.object({ status: z.number(), data: z.unknown(), headers: z.instanceof(Headers) }),
 })
 
-/** What the library threw: an answer, or one of our own errors wrapped up. */
+/** The answer that the library threw; null where it threw something else. */
 export function answerOf(
   cause: unknown,
 ): { status: number; body: unknown; retryAfter: string | null } | null {
@@ -116,7 +116,7 @@ export function answerOf(
   return { status, body: data, retryAfter: headers.get('retry-after') }
 }
 
-/** The error beneath a library's wrapping; `unexpected_answer` where it is none of ours. */
+/** The error beneath a library's wrapping; `unexpected_answer` where this program did not throw it. */
 export function wrappedError(cause: unknown): ProviderError {
   for (let inner = cause; inner instanceof Error; inner = inner.cause) {
     if (inner instanceof ProviderError) return inner
@@ -146,7 +146,7 @@ function isUsableKey(pem: string): boolean {
   try {
     return createPrivateKey(pem).asymmetricKeyType === 'rsa'
   } catch {
-    // OpenSSL's words help nobody: a key that cannot be read is malformed.
+    // OpenSSL's message does not help: a key that cannot be read is malformed.
     return false
   }
 }

@@ -78,7 +78,7 @@ async function tryOut(
       `Wrote a test file to the folder "${root.name}" ${place} as ${about.user.emailAddress}.`,
       ...notes,
     ].join(' '),
-    // What Google reports belongs to the user; of a shared drive it tells nobody but administrators.
+    // Google reports the space of the user. That of a shared drive it shows to administrators alone.
     space: root.driveId === undefined && usage !== undefined ? { used: usage, total: limit ?? null } : null,
     error: null,
   }

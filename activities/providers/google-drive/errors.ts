@@ -44,7 +44,7 @@ export const DRIVE_REASONS: Readonly<Record<string, Row>> = {
   // Another token can always be had: whether the service account is of use says the token endpoint.
   authError: ['token_refused', 'Google refuses a token that it has just given'],
   rateLimitExceeded: RATE,
-  // Also the answer after 750 GB in a day: the same words, so the ledger of sent bytes must tell them apart.
+  // Google answers the same after 750 GB in a day: the bytes sent within a day tell the two apart.
   userRateLimitExceeded: RATE,
   sharingRateLimitExceeded: RATE,
   RATE_LIMIT_EXCEEDED: RATE,

@@ -1,6 +1,6 @@
-// Folders below the account's own one. Drive allows several of one name, and its search lags behind what was just made:
-// so one looks, makes, looks again and settles on the oldest, and everybody comes to the same one. A newer empty twin is
-// left where it is: somebody with an older search result may be uploading into it.
+// Folders below the account's own one. Drive allows several folders of one name, and its search lags behind what was just
+// made. So each upload searches, makes a folder, searches again and takes the oldest: all uploads choose the same one. A newer
+// empty twin stays where it is: an upload with an older search result may be sending into it.
 
 import { abortable } from '../../http/abortable.ts'
 import { ProviderError, type RemoteFolder } from '../provider.ts'
@@ -23,7 +23,7 @@ export function createFolders(
 ): Folders {
   /** IDs under which folders were (or may have been) made here: the search does not show them for a while. */
   const made = new Map<string, string>()
-  /** One creation of a path at a time in this process. */
+  /** At most one creation per path at a time in this process. */
   const underway = new Map<string, Promise<string>>()
 
   const madeHere = async (key: string, signal: AbortSignal): Promise<DriveFile | null> => {
@@ -44,7 +44,7 @@ export function createFolders(
     try {
       return await createFolder(api, { parentId, name, id }, signal)
     } catch (cause) {
-      // Where IDs of our own are not taken (not settled for shared drives), Drive chooses.
+      // Whether shared drives take generated IDs is not documented. Without an ID, Drive chooses one.
       if (!(cause instanceof ProviderError) || cause.httpStatus !== 400) throw cause
       return await createFolder(api, { parentId, name, id: null }, signal)
     }

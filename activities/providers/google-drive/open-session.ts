@@ -30,7 +30,7 @@ export async function openSession(
     answer = await requests.start(target, fileId, signal)
   }
   if (answer.status === 400) {
-    // Not settled for shared drives whether generated IDs are taken: without one, Drive chooses.
+    // Whether shared drives take generated IDs is not documented. Without an ID, Drive chooses one.
     fileId = null
     answer = await requests.start(target, fileId, signal)
   }

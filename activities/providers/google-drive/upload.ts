@@ -33,7 +33,7 @@ export function createUploads(deps: {
       const known = sessionSchema.safeParse(session)
       if (!known.success) return
       const answer = await requests.giveUp(known.data.uri, signal)
-      // 499 is Google's answer to a given-up session. Any other refusal leaves one that nobody can see, for a week.
+      // Google answers 499 to a session that was given up. Any other refusal leaves an invisible one for a week.
       if (answer.status === 429 || answer.status === 408 || answer.status >= 500) throw errorOf(answer)
     },
   }

@@ -89,7 +89,7 @@ async function tryUpload(
     const context = { signal, onSent: () => {}, onStored: () => {}, saveSession: async () => {} }
     file = await deps.upload.send(target, session, oneByte, 0, context)
   } catch (cause) {
-    // The refusal of the bytes is what matters; a session that cannot be given up expires by itself.
+    // The refusal of the bytes is what matters. A session that cannot be given up expires.
     await deps.sessions.abort(saved, signal).catch((second: unknown) => {
       if (!(second instanceof ProviderError)) throw second
     })
@@ -139,7 +139,10 @@ function rolesSeen(code: ErrorCode, roles: readonly string[] | null): string {
 
 const claimsSchema = z.object({ roles: z.array(z.string().regex(/^[\w.]{1,80}$/)).default([]) })
 
-/** The `roles` claim, unverified and for diagnosis only; null where the token cannot be read, which Microsoft does not promise. */
+/**
+ * The `roles` claim, unverified and for diagnosis only; null where the token cannot be read, which Microsoft does not
+ * promise.
+ */
 function rolesOf(token: string): readonly string[] | null {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
   return claimsSchema.safeParse(parseJson(payload)).data?.roles ?? null

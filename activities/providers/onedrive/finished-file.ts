@@ -9,7 +9,7 @@ import type { SessionParts } from './session-parts.ts'
 /** The clocks of the two sides may differ by this much where a file is recognised as ours. */
 const CLOCK_TOLERANCE_MS = 300_000
 
-/** The file of this session, if it is there whole, as far as can be told; renames it where that is still to be done. */
+/** The file of this session, where it seems to be there whole. Gives it the final name where it has another one. */
 export async function finishedFile(
   parts: SessionParts,
   size: number,
@@ -25,7 +25,7 @@ export async function finishedFile(
   return unnamed !== null && unnamed.size === size ? giveFinalName(parts, session, unnamed, signal) : null
 }
 
-/** Whether a file of the wanted name may be the one that this session made: its size, its time and its maker. */
+/** Whether this session may have made the file of the wanted name, by the file's size, time and maker. */
 function mayBeOurs(
   item: Item,
   file: RemoteFile,

@@ -26,7 +26,7 @@ export type GraphCall = {
     | { readonly bytes: number; open(): AsyncIterable<Uint8Array>; onSent(bytes: number): void }
     | undefined
   readonly headers?: Readonly<Record<string, string>>
-  /** Statuses that the caller handles itself, besides 2xx. */
+  /** Statuses that the caller handles, in addition to 2xx. */
   readonly accept?: readonly number[]
 }
 

@@ -64,7 +64,7 @@ export function createItems(graph: Graph): Items {
         signal,
         headers: { Accept: '*/*', Range: `bytes=${start}-${end - 1}` },
       })
-      // Whoever takes no notice of Range sends the whole file.
+      // A service that ignores Range sends the whole file.
       const bytes = answer.status === 206 ? answer.body : answer.body.subarray(start, end)
       if (bytes.byteLength === end - start) return bytes
       throw new ProviderError(

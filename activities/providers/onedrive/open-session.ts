@@ -70,7 +70,7 @@ async function create(
     })
   const first = await ask({ fileSize: target.size })
   const isAboutName = hasCode(first, 'invalidPath', 'pathIsTooLong', 'maxFileSizeExceeded')
-  // Some services refuse the size, which would have told early that the drive is full.
+  // Some services refuse the size, by which others say early that the drive is full.
   const answer = first.status === 400 && !isAboutName ? await ask({}) : first
   if (answer.status === 400) throw graphError(answer, 'folder', now())
   return answer

@@ -1,5 +1,5 @@
-// Upload sessions (docs/providers.md, 3.2): opening, asking and giving up one, and telling after a lost answer whether the file is
-// there.
+// Upload sessions (docs/providers.md, 3.2): opening, asking and giving up one, and telling after a lost answer whether the
+// file is there.
 
 import type { ArrivedFile, RemoteFile, SessionState, UploadSession, UploadTarget } from '../provider.ts'
 import { graphError } from './errors.ts'
@@ -15,7 +15,7 @@ import type { SessionParts } from './session-parts.ts'
 export interface Sessions {
   open(driveId: string, target: UploadTarget, isSingle: boolean, signal: AbortSignal): Promise<UploadSession>
   query(target: UploadTarget, session: GraphSession, signal: AbortSignal): Promise<SessionState>
-  /** The file of this session, if it is there whole, as far as can be told; renames it where that is still to be done. */
+  /** The file of this session, where it seems to be there whole. Gives it the final name where it has another one. */
   finished(size: number, session: GraphSession, signal: AbortSignal): Promise<ArrivedFile | null>
   /** Gives the final name to a file that was uploaded under another one. */
   giveFinalName(session: GraphSession, item: Item, signal: AbortSignal): Promise<RemoteFile>

@@ -35,7 +35,7 @@ type Deps = {
   readonly now: () => number
 }
 
-/** What the last request of MSAL came to: its own errors do not carry it. */
+/** How the last request of MSAL ended: MSAL's own errors do not carry that. */
 type Outcome = { readonly answer?: HttpAnswer; readonly failure?: unknown }
 
 export function createTokenSource(deps: Deps): TokenSource {

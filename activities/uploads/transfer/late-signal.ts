@@ -1,4 +1,4 @@
-// Work whose answer is worth a short wait after the attempt was cancelled: without it something stays behind that nobody can name.
+// Work whose answer is waited for a little after a cancellation: only the answer names what the work has made.
 
 /** Rejects at once when the signal is aborted already; the work's own signal is aborted so much later than it. */
 export async function withLateSignal<T>(

@@ -14,12 +14,12 @@ import { withLateSignal } from './late-signal.ts'
 import type { TransferOptions } from './options.ts'
 import { equalHash, isNameTaken, type RecognisedFile, standingFiles } from './recognise-file.ts'
 
-/** A provider that forgets session after session is not to be fed for ever. */
+/** An upload ends after so many sessions that the provider has forgotten. */
 const MOST_RESTARTS = 3
 const MOST_RESTARTS_OF_AGE = 1
 /**
- * So long a cancelled attempt goes on to wait for the answer to an opening: only it names the session, and what nobody can name
- * nobody can give up.
+ * How long a cancelled attempt waits for the answer to an opening: only the answer names the session, without which it cannot
+ * be given up.
  */
 const OPENING_MS = 10_000
 
@@ -69,12 +69,12 @@ export async function openOrResume(options: TransferOptions, refused: Set<string
   })
   await sessions.save(ofTarget(target, session))
   signal.throwIfAborted()
-  // Its file has come to be in the meantime: asking finds it.
+  // Its file exists by now: asking finds it.
   if (session === before) return openOrResume(options, refused)
   return { kind: 'open', target, session, offset: 0 }
 }
 
-/** A session whose file has vanished says only what has become of that: it may show up late, or is to be sent anew. */
+/** Where the session's file has vanished, only the file is looked for: it may appear late, else it is sent again. */
 async function stateOf(
   { provider, signal }: TransferOptions,
   target: UploadTarget,
@@ -87,8 +87,8 @@ async function stateOf(
 }
 
 /**
- * A session that has died of old age is opened anew once; a second one would die as well. One that was forgotten before its
- * time may have met a fault of the service.
+ * A session that reached the end of its life is opened anew once; a second one would not last either. One that was forgotten
+ * earlier may have met a fault of the service.
  */
 function refuseEndlessRestarts(provider: Provider, session: UploadSession, restarts: number): void {
   const isAged = Date.now() - Date.parse(session.created_at) >= provider.limits.sessionLifeMs

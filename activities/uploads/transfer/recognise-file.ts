@@ -29,7 +29,7 @@ export type RecognisedFile = {
   readonly already_present: boolean
 }
 
-/** How often, and how far apart, the hash of a standing file of equal size is asked for. */
+/** How often, and how far apart, the hash of a present file of equal size is asked for. */
 const HASH_TRIES = 3
 const HASH_PAUSE_MS = 2_000
 /** A hash that is not there by then never comes (docs/providers.md, 3.3). */
@@ -100,7 +100,7 @@ export async function equalHash(
   return local.value === remote.value ? local : null
 }
 
-/** Somebody else's file has come to stand at the name since it was looked for. */
+/** Another file has taken the name since it was looked for. */
 export function isNameTaken(error: unknown): boolean {
   return error instanceof ProviderError && error.code === 'name_conflict'
 }

@@ -20,14 +20,14 @@ export interface DropboxConnection {
 }
 
 export function createDropboxConnection(parts: CallParts): DropboxConnection {
-  /** Undefined until it has been found out. */
+  /** Undefined until it was asked for. */
   let known: TeamRoot | null | undefined
 
   async function teamRoot(signal: AbortSignal): Promise<TeamRoot | null> {
     if (known === undefined) known = await findTeamRoot(parts, signal)
     return known
   }
-  /** Repeats a call once where the team's space has got another root. */
+  /** Repeats a call once when the team's space has another root by now. */
   async function rooted<T>(
     attempt: (headers: Record<string, string>) => Promise<DropboxAnswer<T>>,
     signal: AbortSignal,

@@ -25,12 +25,12 @@ export const FRAGMENT_UNIT_BYTES = 320 * 1024
 const ANSWER_TIMEOUT_MS = 300_000
 const COMMIT_TIMEOUT_MS = 900_000
 
-/** For the life of a client: lines and services keep their ways. */
+/** Kept for the life of a client: lines and services rarely change. */
 export type FragmentUploads = UploadDeps & {
   readonly pace: ChunkPace
   /**
-   * Whether a fragment that begins off the 320 KiB grid must have a whole number of units or end on the grid is not
-   * documented: where one way gets no further the other is tried, and kept.
+   * It is not documented whether a fragment that begins off the 320 KiB grid must have a whole number of units, or end on the
+   * grid. Where one way makes no progress, the other is tried and kept.
    */
   isToBoundary: boolean
 }
@@ -108,7 +108,7 @@ async function put(
   })
 }
 
-/** Gives a session up that takes no fragment off the grid; otherwise the caller may come again. */
+/** Gives up a session that takes no fragment off the grid. In all other cases the next attempt goes on with it. */
 async function stuck(
   { sessions, now }: FragmentUploads,
   session: FragmentSession,
