@@ -21,6 +21,11 @@ const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
   'narrow and dark': { viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
 }
 
+/** The markup of links and forms that have no ID, neither of their own nor of an element around them within the live part. */
+const WITHOUT_ID = `[...document.querySelectorAll('[sse-connect] :is(a[href], form):not([data-component="back"])')]
+  .filter((element) => element.closest('[id]').matches('main, #run, [sse-connect]'))
+  .map((element) => element.outerHTML.slice(0, 160))`
+
 describe('accessibility', () => {
   let site: Site
   let paths: Readonly<Record<string, string>>
@@ -96,6 +101,15 @@ describe('accessibility', () => {
     await page.getByLabel('Remote retention: keep last N').fill('2')
     await page.getByRole('button', { name: 'Preview' }).click()
     await page.getByText('3 files').first().waitFor()
+    await page.context().close()
+  })
+
+  it('every link and form of a part that renews itself has an ID near it, so that none changes under a finger', async () => {
+    const page = await site.openLoggedIn()
+    for (const [name, path] of Object.entries(paths)) {
+      await page.goto(path)
+      assert.deepEqual(await page.evaluate(WITHOUT_ID), [], `${name} (${path})`)
+    }
     await page.context().close()
   })
 
