@@ -60,7 +60,7 @@ const ON_ARCHIVES = [
 const ALSO_ON_ARCHIVES = ['abortUpload'] as const satisfies (keyof Activities)[]
 const UPLOADS = ['uploadArchive'] as const satisfies (keyof Activities)[]
 
-export type ActivitiesByQueue = {
+type ActivitiesByQueue = {
   /** For TASK_QUEUE, on a worker that sees no shared archives. */
   readonly withoutArchives: Partial<Activities>
   /**

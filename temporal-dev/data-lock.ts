@@ -16,7 +16,7 @@ export type DataLock = LockFile
  */
 const STOPPING_MS = 45_000
 
-export type LockDataDirOptions = {
+type LockDataDirOptions = {
   readonly log?: Pick<Log, 'info'>
   readonly signal?: AbortSignal
   /** How long a program that is stopping is waited for, in milliseconds; for tests. */

@@ -2,7 +2,7 @@
 
 import type { Logger } from '../db/process/log.ts'
 
-export type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
+type Stop = { readonly what: string; readonly stop: () => Promise<unknown> }
 
 export interface Stops {
   /** Adds it to what `stopAll` stops. Throws Interrupted when the program is already asked to stop. */

@@ -6,7 +6,7 @@ import { causeOf, StepError } from '../failures.ts'
 import { failedCheck } from '../providers/failed-check.ts'
 import type { AccountCheck } from '../providers/provider.ts'
 
-export type CheckAccountActivities = {
+type CheckAccountActivities = {
   checkAccount(input: { account_id: string }): Promise<AccountCheck>
 }
 

@@ -9,14 +9,14 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { boundFolder } from './bound-folder.ts'
 import { firstThatFit, MOST_BYTES } from './list-size.ts'
 
-export type RemoteListing = {
+type RemoteListing = {
   readonly folder: string
   readonly files: readonly (Omit<ListedFile, 'revision'> & { hash: FileHash | null; is_archive: boolean })[]
   /** True when there are more than are shown. */
   readonly truncated: boolean
 }
 
-export type ListRemoteFilesActivities = {
+type ListRemoteFilesActivities = {
   listRemoteFiles(input: { binding_id: string; database?: string | null }): Promise<RemoteListing>
 }
 

@@ -15,7 +15,7 @@ import type { HttpClient } from '../http/client.ts'
 import { createProvider } from '../providers/index.ts'
 import type { Provider } from '../providers/provider.ts'
 
-export type ProviderAccount = { readonly id: string; readonly name: string; readonly provider: Provider }
+type ProviderAccount = { readonly id: string; readonly name: string; readonly provider: Provider }
 
 export interface ProviderAccounts {
   /** Throws StepError `unknown_account`, `credentials_unreadable`, `credentials_malformed`. */

@@ -7,7 +7,7 @@ import type { FileHash, HashAlgorithm } from '../../workflows/types.ts'
 import { type ByteRange, createBlockHash } from './hashes/dropbox-content-hash.ts'
 import { createQuickXorHash } from './hashes/quickxorhash.ts'
 
-export interface ArchiveHash {
+interface ArchiveHash {
   readonly algorithm: HashAlgorithm
   /** Takes a piece; what is hashed already, or cannot be used yet, is passed over. */
   feed(position: number, piece: Uint8Array): void

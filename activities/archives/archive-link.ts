@@ -10,7 +10,7 @@ import { errnoOf, hasErrno } from '../../db/machine/errno.ts'
 import { StepError } from '../failures.ts'
 import { PIN_FOLDER } from './find-archive.ts'
 
-export type LinkOutcome =
+type LinkOutcome =
   | { readonly is: 'linked'; readonly path: string }
   /** `reason`: the error code with which the file system would not. */
   | { readonly is: 'not_linkable'; readonly reason: string }
@@ -106,7 +106,7 @@ export function isLinkOf(backupRoot: string, runId: string, path: string): boole
   return dirname(path) === linkFolder(backupRoot, runId) && !['', '.', '..'].includes(basename(path))
 }
 
-export function linkFolder(backupRoot: string, runId: string): string {
+function linkFolder(backupRoot: string, runId: string): string {
   return join(backupRoot, PIN_FOLDER, runId)
 }
 

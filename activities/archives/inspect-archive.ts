@@ -13,12 +13,12 @@ import { isLinkOf, lookAt, removeLink } from './archive-link.ts'
 import { findArchive } from './find-archive.ts'
 import { keepArchive } from './keep-archive.ts'
 
-export type ArchiveInspection =
+type ArchiveInspection =
   /** `kept` only where it was asked for; null where the archive is right and could not be linked now. */
   | { readonly ok: true; readonly size: number; readonly kept?: KeptArchive | null }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
 
-export type ArchiveQuestion = {
+type ArchiveQuestion = {
   readonly archive: string
   /** Of a run whose pin, if its row names one that is there, counts as the archive. */
   readonly run_id?: string | null
@@ -26,7 +26,7 @@ export type ArchiveQuestion = {
   readonly keep?: boolean
 }
 
-export type ArchiveInspectionActivities = {
+type ArchiveInspectionActivities = {
   inspectArchive(question: ArchiveQuestion): Promise<ArchiveInspection>
   /** Removes a link that was made for a request that failed; never the link that the run's row names. */
   dropArchiveLink(input: { run_id: string; pin_path: string }): Promise<void>

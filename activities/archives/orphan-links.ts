@@ -17,7 +17,7 @@ const YOUNG_MS = 3_600_000
 const RUNS_AT_ONCE = 100
 const LONGEST_MS = 45_000
 
-export type OrphanActivities = {
+type OrphanActivities = {
   /**
    * `removed`: how many links went. One sweep ends after 45 s; what it has not reached is there for the next one.
    * `young_ms` (default: an hour) is how long a link is left alone.

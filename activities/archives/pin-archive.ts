@@ -17,9 +17,9 @@ import { keepArchive } from './keep-archive.ts'
 /** Each failed try needs another one that keeps the same archive at the same moment. */
 const PIN_TRIES = 3
 
-export type PinnedArchive = { readonly size: number; readonly pin: PinKind }
+type PinnedArchive = { readonly size: number; readonly pin: PinKind }
 
-export type PinActivities = {
+type PinActivities = {
   /**
    * Checks the archive and links it. Idempotent: a link of an earlier sync is used as it is, also when the
    * original is gone by now. Fails with the codes of `findArchive`, or `archive_changed` when another file has taken the

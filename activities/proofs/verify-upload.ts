@@ -39,7 +39,7 @@ export const PROOFS_AT_ONCE = 40
 const READINGS_AT_ONCE = 8
 const NO_PERMIT_PAUSE_MS = 5_000
 
-export type VerifyActivities = {
+type VerifyActivities = {
   /**
    * Resolves with the state of the proven copy. Fails with `hash_mismatch` or `size_mismatch` (a copy that was sent is
    * removed; not to be retried as it is), or `upload_unverified` while the provider does not state the file or its hash: for

@@ -12,7 +12,7 @@ export interface ChunkPace {
   shrink(): boolean
 }
 
-export type ChunkPaceOptions = {
+type ChunkPaceOptions = {
   /** All amounts are multiples of this many bytes. */
   readonly unitBytes: number
   readonly startBytes: number

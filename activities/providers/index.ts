@@ -9,7 +9,7 @@ import { createGoogleDrive } from './google-drive/index.ts'
 import { createOneDrive } from './onedrive/index.ts'
 import type { Provider } from './provider.ts'
 
-export type ProviderDeps = { readonly http: HttpClient; readonly endpoints: Endpoints }
+type ProviderDeps = { readonly http: HttpClient; readonly endpoints: Endpoints }
 
 /** Throws ZodError when credentials or settings have not the provider's shape: check them before. */
 export function createProvider(

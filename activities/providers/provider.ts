@@ -129,7 +129,7 @@ export type AccountCheck = {
   readonly error: ({ readonly code: ErrorCode; readonly message: string } & Explanation) | null
 }
 
-export type ProviderLimits = {
+type ProviderLimits = {
   /** Largest file in bytes, with its source named where it is defined. */
   readonly maxFileBytes: number
   /** How long an upload session lives, in milliseconds. */

@@ -23,12 +23,12 @@ export type RetentionAbout = {
   readonly folder: string
 }
 
-export type PlanInput = RetentionAbout & {
+type PlanInput = RetentionAbout & {
   /** The file that this run uploaded. */
   readonly remote_id: string
 }
 
-export type RetentionPlan = {
+type RetentionPlan = {
   readonly delete: readonly ListedFile[]
   readonly kept: number
   readonly skipped: PruneSkip | null
@@ -41,7 +41,7 @@ export type RetentionPlan = {
   readonly retention?: RetentionRule | null
 }
 
-export type PlanPruneActivities = {
+type PlanPruneActivities = {
   /** By the binding as it is at this moment. */
   planRemotePrune(input: PlanInput): Promise<RetentionPlan>
 }

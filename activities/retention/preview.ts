@@ -14,7 +14,7 @@ export type PrunePreview = {
   readonly truncated: boolean
 }
 
-export type PreviewActivities = {
+type PreviewActivities = {
   /** Deletes nothing. */
   previewPrune(input: PreviewInput): Promise<PrunePreview>
 }

@@ -25,7 +25,7 @@ export type PruneOutcome = {
   readonly is_outdated?: boolean
 }
 
-export type PruneActivities = {
+type PruneActivities = {
   /**
    * Resolves with the names that are gone, and with the error that ended the pass early. Not to be retried as it is: a plan
    * grows old, so the folder is listed and planned anew. A file that changed since it was listed is left alone, and so is

@@ -15,7 +15,7 @@ export type RetentionRule = {
 /** Why a binding has nothing deleted. */
 export type RetentionOff = 'binding_deleted' | 'binding_disabled' | 'keeps_all' | 'folder_changed'
 
-export type RetentionInForce =
+type RetentionInForce =
   | { readonly off: null; readonly rule: RetentionRule }
   | { readonly off: RetentionOff; readonly rule: null }
 

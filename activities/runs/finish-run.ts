@@ -14,7 +14,7 @@ import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from
 import { knownRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 
-export type FinishedRun = {
+type FinishedRun = {
   readonly status: CloudStatus
   readonly destinations: CloudSyncStatus
   /** How the archive is kept on its host; null when it is not. */

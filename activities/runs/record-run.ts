@@ -18,13 +18,13 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
 
 /** `execution_id` is Temporal's run ID; workflows of earlier versions do not say it. */
-export type RecordInput = CloudSyncInput & {
+type RecordInput = CloudSyncInput & {
   readonly run_id: string
   readonly workflow_id: string
   readonly execution_id?: string | undefined
 }
 
-export type RecordedSync = {
+type RecordedSync = {
   /** Those to be synced now. */
   readonly destinations: readonly Destination[]
   /** All of the run: those that failed already and those of earlier syncs as well. */
@@ -33,7 +33,7 @@ export type RecordedSync = {
   readonly pin: PinKind | null
 }
 
-export type RefuseInput = {
+type RefuseInput = {
   readonly run_id: string
   readonly instance: string
   readonly archive: string

@@ -30,7 +30,7 @@ export type AbandonedUpload =
   /** A file of its size is there, and only the archive shows whether it is the copy. This worker cannot read the archive. */
   | { readonly left: 'unread' }
 
-export type AbortActivities = {
+type AbortActivities = {
   /**
    * `copy` is what was sent and awaits its proof. Rejects while the provider cannot be asked; the session is kept then, to be
    * continued by a re-upload, or given up later.

@@ -32,7 +32,7 @@ const MENDED_BY_ACCOUNT: ReadonlySet<ErrorCode> = new Set([
 ])
 const SOON_MS = 1_000
 
-export type FailedAttempt = {
+type FailedAttempt = {
   readonly claim: SessionClaim
   readonly binding_id: string
   readonly progress: UploadProgress
@@ -84,6 +84,6 @@ async function isOutdated(
 }
 
 /** How long to wait after an attempt; `fruitless` is how many have begun since the last byte of progress. */
-export function pauseBefore(fruitless: number): number {
+function pauseBefore(fruitless: number): number {
   return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(fruitless, 20), LONGEST_PAUSE_MS)
 }

@@ -15,7 +15,7 @@ const ASK_AGAIN_MS = 2_000
 const PLACES_PER_STEP = 4
 const LONGEST_WAIT_MS = 60_000
 
-export type TurnActivities = {
+type TurnActivities = {
   /** Resolves when the upload may begin; fails with `account_busy` to be tried again, also while the account is paused. */
   awaitTurn(input: { run_id: string; account_id: string }): Promise<void>
 }

@@ -16,7 +16,7 @@ const SIGNAL_SHARE = 0.05
 /** A server that does not answer keeps neither the saves nor the end of an attempt waiting for longer. */
 const SIGNAL_TIMEOUT_MS = 10_000
 
-export interface DestinationNews {
+interface DestinationNews {
   readonly status: DestinationState['status']
   /** The progress that the workflow was told last. */
   readonly toldBytes: number

@@ -8,7 +8,7 @@ import type { Provider } from '../providers/provider.ts'
 import { providerSession } from './kept-session.ts'
 
 /** A provider that does not answer by then is away. */
-export const GIVE_UP_TIMEOUT_MS = 20_000
+const GIVE_UP_TIMEOUT_MS = 20_000
 
 /**
  * `provider` is the one that is open, if any: a deleted account opens no more. Rejects with what the provider or the account

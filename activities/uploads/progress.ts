@@ -47,7 +47,7 @@ export interface UploadProgress {
   stop(): Promise<UploadSessionRow | null>
 }
 
-export type ProgressOptions = {
+type ProgressOptions = {
   readonly deps: ActivityDeps
   readonly context: Context
   readonly beats: Heartbeats

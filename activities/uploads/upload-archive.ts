@@ -20,7 +20,7 @@ import { sendArchive } from './send-archive.ts'
 import { giveTurnBack, holdTurn } from './turn.ts'
 import type { UploadedCopy, UploadInput } from './uploaded-copy.ts'
 
-export type UploadActivities = {
+type UploadActivities = {
   /** Fails with a code of workflows/errors.ts; heartbeats `{ bytes_sent, stored_bytes, size, told_bytes }`. */
   uploadArchive(input: UploadInput): Promise<UploadedCopy>
 }

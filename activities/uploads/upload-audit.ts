@@ -3,7 +3,7 @@
 import { type AuditEvent, appendAudit } from '../../db/audit.ts'
 import type { DbOrTransaction } from '../../db/database.ts'
 
-export type AuditedDestination = {
+type AuditedDestination = {
   readonly run_id: string
   readonly instance: string
   readonly account_id: string

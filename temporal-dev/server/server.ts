@@ -11,7 +11,7 @@ import type { Log } from '../log.ts'
 import { choosePort } from './ports.ts'
 import { type ServerProcess, startProcess, stopOrphan } from './server-process.ts'
 
-export type TemporalServerOptions = {
+type TemporalServerOptions = {
   /** Path of the `temporal` program. */
   readonly cli: string
   /** Everything the server keeps; made when it is not there. */
@@ -28,12 +28,10 @@ export type TemporalServerOptions = {
   readonly readyMs?: number
 }
 
-export type TemporalServer = {
+type TemporalServer = {
   readonly address: string
   readonly uiUrl: string
   readonly namespace: string
-  /** True when an existing history would not open and was moved aside: open runs have to be started again. */
-  readonly fresh: boolean
   /** Resolves when the process ends, with `expected` false unless stop() asked for it. Never rejects. */
   readonly exited: Promise<{ readonly expected: boolean; readonly reason: string }>
   /** Ends the server, by force after ten seconds. May be called twice. */
@@ -57,7 +55,6 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   await stopOrphan(directory, log)
 
   const existed = await isThere(join(directory, 'temporal.db'))
-  let fresh = false
   const started = await startOnFreePorts(options).catch(async (error: unknown) => {
     if (!existed || !(error instanceof UnusableHistory)) throw error
     const aside = await moveAside(directory)
@@ -66,7 +63,6 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       await moveBack(directory, aside)
       throw second
     })
-    fresh = true
     log.warn(
       `the Temporal history would not open (${error.message}); it was moved to ${aside} and a new one begun`,
     )
@@ -86,7 +82,6 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     address: `${HOST}:${started.port}`,
     uiUrl: `http://${HOST}:${started.uiPort}`,
     namespace: NAMESPACE,
-    fresh,
     exited,
     stop,
   }

@@ -8,7 +8,7 @@ import { createHash, type Hash } from 'node:crypto'
 export const DROPBOX_BLOCK_BYTES = 4_194_304
 const DIGEST_BYTES = 32
 
-export interface DropboxContentHash {
+interface DropboxContentHash {
   /** Takes the next bytes. */
   update(bytes: Uint8Array): void
   /** The hash of all bytes so far; nothing can be added afterwards. */
@@ -43,7 +43,7 @@ export function createDropboxContentHash(): DropboxContentHash {
 /** A part [start, end) of a file, in bytes. */
 export type ByteRange = { readonly start: number; readonly end: number }
 
-export interface BlockHash {
+interface BlockHash {
   /**
    * Takes bytes that stand at `offset` of the file. Blocks may come in any order and several at once; within a
    * block the bytes must follow on each other. Bytes that were hashed before are skipped, and bytes after a gap in

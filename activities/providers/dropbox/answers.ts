@@ -118,7 +118,7 @@ export const fileSchema = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
 })
-export type DropboxFile = z.infer<typeof fileSchema>
+type DropboxFile = z.infer<typeof fileSchema>
 
 /** An entry of a listing, or the answer of get_metadata. */
 export const entrySchema = z.union([

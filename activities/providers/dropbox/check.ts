@@ -15,7 +15,7 @@ import { askSpace } from './space.ts'
 /** A clock that is further off makes dates of retention and logs misleading. */
 const MAX_SKEW_MS = 300_000
 
-export type CheckParts = {
+type CheckParts = {
   readonly connection: DropboxConnection
   /** The folder under which the bindings' folders lie. */
   baseFolder(signal: AbortSignal): Promise<string>

@@ -14,7 +14,7 @@ const FINISH_TIMEOUT_MS = 600_000
 /** How far this machine's clock may be off when a file is taken for one of this upload. */
 const CLOCK_SLACK_MS = 600_000
 
-export type CommitOutcome =
+type CommitOutcome =
   | { readonly kind: 'file'; readonly file: RemoteFile }
   /** Dropbox holds only this much of a sequential session. */
   | { readonly kind: 'offset'; readonly offset: number }

@@ -1,7 +1,7 @@
 // Saves a growing ledger after every acknowledged chunk, so that a crash costs no more than the chunks that were on the way,
 // and never two saves at once: what is acknowledged during a save is in the next one.
 
-export interface LedgerSaver {
+interface LedgerSaver {
   /** A chunk was acknowledged. Resolves when it is saved, or when a save that is under way will see to it. */
   noted(): Promise<void>
   /** Saves what has not been saved. */

@@ -32,7 +32,7 @@ const sessionSchema = z.discriminatedUnion('kind', [singleSchema, sequentialSche
 
 export type SequentialSession = z.infer<typeof sequentialSchema>
 export type ConcurrentSession = z.infer<typeof concurrentSchema>
-export type DropboxSession = z.infer<typeof sessionSchema>
+type DropboxSession = z.infer<typeof sessionSchema>
 
 /** Reads a saved session; one of another shape (a newer version's) counts as forgotten. */
 export function readSession(session: UploadSession): DropboxSession {
@@ -45,7 +45,7 @@ export function readSession(session: UploadSession): DropboxSession {
  * The plan of a concurrent upload: whole blocks of 4 MiB, and the closing piece of at most 4 MiB, the only one whose length
  * may be odd. It is sent when all the others are acknowledged: a closed session takes nothing more.
  */
-export type BlockPlan = { readonly count: number; readonly closingStart: number }
+type BlockPlan = { readonly count: number; readonly closingStart: number }
 
 export function planBlocks(size: number): BlockPlan {
   const count = Math.floor((size - 1) / DROPBOX_BLOCK_BYTES)
@@ -53,9 +53,9 @@ export function planBlocks(size: number): BlockPlan {
 }
 
 /** Blocks [first, end). */
-export type BlockRun = { readonly first: number; readonly end: number }
+type BlockRun = { readonly first: number; readonly end: number }
 
-export interface BlockLedger {
+interface BlockLedger {
   /** The next blocks that are neither taken nor stored yet, at most so many; null when there are none. */
   takeRun(mostBlocks: number): BlockRun | null
   add(run: BlockRun): void

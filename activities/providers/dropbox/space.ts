@@ -5,7 +5,7 @@ import type { DropboxConnection } from './connection/connection.ts'
 import { errorOf } from './errors.ts'
 
 /** Bytes; total null where Dropbox states none. */
-export type DropboxSpace = { readonly used: number; readonly total: number | null }
+type DropboxSpace = { readonly used: number; readonly total: number | null }
 
 export async function askSpace(connection: DropboxConnection, signal: AbortSignal): Promise<DropboxSpace> {
   const answer = await connection.userCall(

@@ -41,7 +41,7 @@ function wholeBlocks(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / DROPBOX_BLOCK_BYTES)) * DROPBOX_BLOCK_BYTES
 }
 
-export interface DropboxUploads {
+interface DropboxUploads {
   open(target: UploadTarget, signal: AbortSignal): Promise<UploadSession>
   query(target: UploadTarget, session: UploadSession, signal: AbortSignal): Promise<SessionState>
   send(

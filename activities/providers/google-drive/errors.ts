@@ -7,7 +7,7 @@ import { type ErrorCode, isRetryable } from '../../../workflows/errors.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { ProviderError } from '../provider.ts'
 
-export type GoogleAnswer = {
+type GoogleAnswer = {
   readonly status: number
   /** Parsed JSON, or text. */
   readonly body: unknown

@@ -6,13 +6,13 @@ import { ProviderError } from '../provider.ts'
 import type { RootFolder } from './root-folder.ts'
 import type { Uploads } from './upload.ts'
 
-export type MyDriveDeps = {
+type MyDriveDeps = {
   /** Whether the service account acts for a user, who has storage. */
   readonly hasSubject: boolean
   readonly rootOf: (signal: AbortSignal) => Promise<RootFolder>
 }
 
-export interface MyDriveWatch {
+interface MyDriveWatch {
   /** Carries out what needs storage in the account's folder. Throws `folder_in_my_drive` where there cannot be any. */
   store<Result>(signal: AbortSignal, step: () => Promise<Result>): Promise<Result>
   /** The same uploads, whose steps that need storage are carried out by `store`. */

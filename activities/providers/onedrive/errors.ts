@@ -183,7 +183,7 @@ export const GRAPH_RULES: readonly Rule[] = [
 const level = z.object({ code: z.string().optional(), message: z.string().optional() })
 const bodySchema = z.object({ error: z.record(z.string(), z.unknown()) })
 
-export type GraphErrorBody = {
+type GraphErrorBody = {
   /** From the outermost to the innermost. */
   readonly codes: readonly string[]
   readonly message: string
@@ -191,7 +191,7 @@ export type GraphErrorBody = {
 }
 
 /** Reads Graph's error envelope; the casing of `innerError` varies. Anything else gives no codes. */
-export function readGraphError(body: Buffer): GraphErrorBody {
+function readGraphError(body: Buffer): GraphErrorBody {
   const parsed = bodySchema.safeParse(parseJson(body))
   const codes: string[] = []
   let requestId: string | undefined

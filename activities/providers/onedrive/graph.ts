@@ -14,7 +14,7 @@ import type { TokenSource } from './token.ts'
 /** Microsoft asks for this form; undecorated traffic is throttled first. */
 export const USER_AGENT = 'NONISV|CloudSync|CloudSync/1.0'
 
-export type GraphCall = {
+type GraphCall = {
   readonly method: HttpRequest['method']
   /** Below the root and version, beginning with '/'; or a whole address that Graph gave for the next page. */
   readonly path: string
@@ -34,7 +34,7 @@ export interface Graph {
   call(call: GraphCall): Promise<HttpAnswer>
 }
 
-export type GraphDeps = {
+type GraphDeps = {
   readonly http: HttpClient
   readonly token: TokenSource
   readonly graphRoot: string

@@ -1,5 +1,5 @@
 // Names as SharePoint takes them (docs/providers.md, 3.4). What it refuses is written as %XX (upper-case hex of the
-// character), and a percent sign before two hex digits as %25, so that `decodeName` gives every name back exactly.
+// character), and a percent sign before two hex digits as %25, so that every name can be read back exactly.
 // Encoded are: " * : < > ? / \ | and control characters; a space at either end; a leading ~; a trailing dot; the
 // first character of a reserved word (CON, desktop.ini, .lock …); the first _ of every _vti_.
 
@@ -28,11 +28,6 @@ export function encodeName(name: string): string {
   const fitted = RESERVED_WORDS.test(encoded) ? percent(encoded.charAt(0)) + encoded.slice(1) : encoded
   checkPathLength(`/${fitted}`)
   return fitted
-}
-
-/** The inverse of `encodeName`. */
-export function decodeName(name: string): string {
-  return name.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
 /** The segments of a folder path as stored. `forms` at the root of a library is SharePoint's own. */

@@ -30,7 +30,7 @@ export type OpenedSession = {
   readonly offset: number
 }
 
-export type Opened =
+type Opened =
   | ({ readonly kind: 'open' } & OpenedSession)
   /** The session has made its file. */
   | { readonly kind: 'complete'; readonly target: UploadTarget; readonly file: ArrivedFile }

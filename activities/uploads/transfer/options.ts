@@ -13,7 +13,7 @@ export interface SessionStore {
   restart(): Promise<number>
 }
 
-export interface TransferEvents {
+interface TransferEvents {
   onSent(bytes: number): void
   onStored(offset: number): void
   onContinue(offset: number): void

@@ -57,7 +57,7 @@ export async function contentCall<T>(
   return { ok: false, failure: failureFrom(answer.status, headerOf, answer.json, now()) }
 }
 /** JSON for a header: everything outside of printable ASCII as \uXXXX (docs/providers.md, 2.2). */
-export function headerSafeJson(value: unknown): string {
+function headerSafeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -122,12 +122,7 @@ async function stuck(
 }
 
 /** Where a fragment from `offset` ends: a whole number of units long, or (off the grid) on the grid; or the end. */
-export function fragmentEnd(
-  offset: number,
-  size: number,
-  fragmentBytes: number,
-  isToBoundary: boolean,
-): number {
+function fragmentEnd(offset: number, size: number, fragmentBytes: number, isToBoundary: boolean): number {
   const end = offset + fragmentBytes
   const overhang = isToBoundary ? end % FRAGMENT_UNIT_BYTES : 0
   const fitted = end - overhang > offset ? end - overhang : end - overhang + FRAGMENT_UNIT_BYTES
