@@ -10,7 +10,7 @@ import type { Config } from './process/config.ts'
 import type { Logger } from './process/log.ts'
 import { StartupError } from './process/startup-error.ts'
 import { loadOrCreateKeys, readKeyFile } from './secrets/key-file.ts'
-import { openKeyFileVault } from './secrets/key-file-vault.ts'
+import { openKeyFileVault } from './secrets/key-file-reload.ts'
 import { checkKeysAgainstDatabase, sealedRowsExist } from './secrets/sealed-rows.ts'
 import type { Vault } from './secrets/vault.ts'
 

@@ -4,7 +4,7 @@
 
 import { sql } from 'kysely'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
-import { cloudStatusOf } from '../../workflows/runs/destination.ts'
+import { cloudStatusOf } from '../../workflows/runs/cloud-status.ts'
 import type { CloudStatus, StatusError } from '../../workflows/types.ts'
 import { appendAudit } from '../audit.ts'
 import type { Db, DbOrTransaction } from '../database.ts'

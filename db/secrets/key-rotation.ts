@@ -1,5 +1,5 @@
 // Changing the key that seals. The new key is the first of the file before a row is sealed with it. Running processes follow the
-// file (db/secrets/key-file-vault.ts), so uploads go on. Every step may be repeated after a crash, and an old key is removed only
+// file (db/secrets/key-file-reload.ts), so uploads go on. Every step may be repeated after a crash, and an old key is removed only
 // when nothing is left that it alone opens. Nothing is read, written or counted without the lock
 // (db/secrets/key-rotation-lock.ts): two changes at once would each remove the key that the other's rows need.
 

@@ -1,5 +1,5 @@
 // For how long an upload has been tried without a new byte at the provider: what `no_progress` is judged by
-// (activities/uploads/attempt-verdict.ts). Only more bytes than ever before are progress, only the time of trying counts, and
+// (activities/uploads/retry-or-fail.ts). Only more bytes than ever before are progress, only the time of trying counts, and
 // the clock is the database's.
 
 import { sql } from 'kysely'

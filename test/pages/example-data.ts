@@ -10,7 +10,7 @@ import type { Binding } from '../../db/schema.ts'
 import type { Vault } from '../../db/secrets/vault.ts'
 import { recordUploadedFile } from '../../db/uploads/uploaded-files.ts'
 import { statusError } from '../../workflows/failures.ts'
-import { cloudStatusOf } from '../../workflows/runs/destination.ts'
+import { cloudStatusOf } from '../../workflows/runs/cloud-status.ts'
 import type { DestinationState } from '../../workflows/types.ts'
 import type { CloudDouble } from '../clouds/cloud-double.ts'
 

@@ -1,7 +1,6 @@
 // The state of one destination, and how it reads for a person in the Temporal Web UI.
 
 import type {
-  CloudStatus,
   CloudSyncStatus,
   DestinationState,
   ProviderKind,
@@ -39,15 +38,6 @@ export function pendingState(destination: Destination): DestinationState {
     finished_at: null,
     retention: null,
   }
-}
-
-/** The first of pending, failed, cancelled, uploaded that any destination has; `none` without a destination. */
-export function cloudStatusOf(destinations: CloudSyncStatus): CloudStatus {
-  const statuses = new Set(Object.values(destinations).map(({ status }) => status))
-  if (statuses.size === 0) return 'none'
-  if (statuses.has('pending') || statuses.has('uploading') || statuses.has('retrying')) return 'pending'
-  if (statuses.has('failed')) return 'failed'
-  return statuses.has('cancelled') ? 'cancelled' : 'uploaded'
 }
 
 const MARKS = {

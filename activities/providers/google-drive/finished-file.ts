@@ -7,11 +7,11 @@ import { ProviderError, type RemoteFile, type UploadTarget } from '../provider.t
 import { byAge, fileSchema, remoteFileOf } from './files.ts'
 import { readItem } from './items.ts'
 import { marksOf, quoted } from './names.ts'
-import type { UploadParts } from './upload-parts.ts'
+import type { UploadContext } from './upload-context.ts'
 
 /** The finished file, when it exists, whatever the session says. */
 export async function locateFile(
-  { api, listing }: UploadParts,
+  { api, listing }: UploadContext,
   target: UploadTarget,
   fileId: string | null,
   signal: AbortSignal,
@@ -31,7 +31,7 @@ export async function locateFile(
 
 /** Reads the file out of the last answer; asks by ID when that was cut off or lacks the hash. */
 export async function finishedFile(
-  parts: UploadParts,
+  parts: UploadContext,
   target: UploadTarget,
   answer: HttpAnswer,
   fileId: string | null,

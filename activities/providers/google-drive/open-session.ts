@@ -7,14 +7,14 @@ import { httpsAddress, isTrustedHost } from '../trusted-host.ts'
 import { locateFile } from './finished-file.ts'
 import { generateId } from './items.ts'
 import { errorOf, isSuccess, sessionSchema } from './session.ts'
-import type { UploadParts } from './upload-parts.ts'
+import type { UploadContext } from './upload-context.ts'
 
 /**
  * Opens a session for the same file ID as `forgotten`, so that a file that Google is still putting together cannot come to
  * stand beside the new one. Returns `forgotten` where its file exists after all.
  */
 export async function openSession(
-  parts: UploadParts,
+  parts: UploadContext,
   target: UploadTarget,
   signal: AbortSignal,
   forgotten?: UploadSession,

@@ -3,11 +3,11 @@
 import type { SessionState, UploadSession, UploadTarget } from '../provider.ts'
 import { finishedFile, locateFile } from './finished-file.ts'
 import { errorOf, isGone, isSuccess, sessionSchema, storedBytes } from './session.ts'
-import type { UploadParts } from './upload-parts.ts'
+import type { UploadContext } from './upload-context.ts'
 
 /** How far the session came. `complete` also when the answer to the last byte was lost. */
 export async function querySession(
-  parts: UploadParts,
+  parts: UploadContext,
   target: UploadTarget,
   session: UploadSession,
   signal: AbortSignal,

@@ -24,14 +24,14 @@ import {
   sessionSchema,
   storedBytes,
 } from './session.ts'
-import type { UploadParts } from './upload-parts.ts'
+import type { UploadContext } from './upload-context.ts'
 
 /** How often a token is renewed that was refused with the bytes, in one attempt: each refusal costs the time of sending. */
 const MOST_RENEWALS = 2
 
 /** Sends the bytes from `offset` to the end, and resolves with the finished file. */
 export async function send(
-  parts: UploadParts,
+  parts: UploadContext,
   target: UploadTarget,
   session: UploadSession,
   source: ArchiveSource,
@@ -73,7 +73,7 @@ export async function send(
 }
 
 function put(
-  { http }: UploadParts,
+  { http }: UploadContext,
   url: string,
   source: ArchiveSource,
   { from, token }: { readonly from: number; readonly token: string | null },
@@ -104,7 +104,7 @@ function keptBytes(answer: HttpAnswer, from: number): number {
 
 /** The file that the last answer means; throws what it means otherwise. */
 async function fileOrThrow(
-  parts: UploadParts,
+  parts: UploadContext,
   target: UploadTarget,
   answer: HttpAnswer,
   fileId: string | null,

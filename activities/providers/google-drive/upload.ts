@@ -10,7 +10,7 @@ import { openSession } from './open-session.ts'
 import { querySession } from './query-session.ts'
 import { send } from './send.ts'
 import { createSessionRequests, errorOf, sessionSchema } from './session.ts'
-import type { UploadParts } from './upload-parts.ts'
+import type { UploadContext } from './upload-context.ts'
 
 export type Uploads = Pick<Provider, 'openSession' | 'querySession' | 'send' | 'abortSession'>
 
@@ -24,7 +24,7 @@ export function createUploads(deps: {
   const { api, http } = deps
   const apiRoot = deps.apiRoot.replace(/\/+$/, '')
   const requests = createSessionRequests({ auth: api.auth, http, apiRoot })
-  const parts: UploadParts = { ...deps, apiRoot, requests }
+  const parts: UploadContext = { ...deps, apiRoot, requests }
   return {
     openSession: (target, signal, forgotten) => openSession(parts, target, signal, forgotten),
     querySession: (target, session, signal) => querySession(parts, target, session, signal),

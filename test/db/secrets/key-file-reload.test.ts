@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { newFernetKey } from '../../../db/secrets/fernet.ts'
-import { openKeyFileVault } from '../../../db/secrets/key-file-vault.ts'
+import { openKeyFileVault } from '../../../db/secrets/key-file-reload.ts'
 import { keyFingerprint } from '../../../db/secrets/key-fingerprint.ts'
 
 const [one, two, three] = [newFernetKey(), newFernetKey(), newFernetKey()]

@@ -5,7 +5,7 @@ import type { DriveApi } from './api.ts'
 import type { Listing } from './listing.ts'
 import type { SessionRequests } from './session.ts'
 
-export type UploadParts = {
+export type UploadContext = {
   readonly api: DriveApi
   readonly listing: Listing
   readonly http: HttpClient
