@@ -1,4 +1,4 @@
-// What activities are given: made once in the worker, nothing global.
+// What activities depend on: made once per worker, nothing global.
 
 import type { Db } from '../db/database.ts'
 import type { Config } from '../db/process/config.ts'

@@ -56,7 +56,7 @@ const ON_ARCHIVES = [
   'releaseArchive',
   'sweepOrphanPins',
 ] as const satisfies (keyof Activities)[]
-/** What any worker can do, and sometimes better one that sees the archive. */
+/** What any worker can do; a worker that sees the archive sometimes does it better. */
 const ALSO_ON_ARCHIVES = ['abortUpload'] as const satisfies (keyof Activities)[]
 const UPLOADS = ['uploadArchive'] as const satisfies (keyof Activities)[]
 
@@ -72,7 +72,7 @@ type ActivitiesByQueue = {
   readonly uploads: Partial<Activities>
 }
 
-/** A queue offers what its workers can do, so that work that strays to another one is never done on the wrong disk. */
+/** A queue offers what its workers can do, so that misdirected work is never done on the wrong disk. */
 export function activitiesByQueue(all: Activities): ActivitiesByQueue {
   const withArchives = without(all, UPLOADS)
   return {

@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'stopping')
-      // What it fails with, `running` fails with as well.
+      // `running` rejects with the same error.
       workers.stop().catch(() => undefined)
     })
   }

@@ -14,7 +14,7 @@ const bundledNode = join(modules, 'node', 'bin', process.platform === 'win32' ? 
 const lock = join(root, '.install.lock')
 
 const OLDEST_NODE = 24
-/** Uploads make much short-lived garbage; a small young generation keeps the process small at hardly any cost. */
+/** Uploads make much short-lived garbage: a small young generation keeps the process small at little cost. */
 const NODE_OPTIONS = ['--max-semi-space-size=4']
 const LOCK_BEAT_MS = 1_000
 const LOCK_STALE_MS = 20_000
@@ -131,7 +131,7 @@ async function installPackages() {
   fail('the packages cannot be installed: see what npm says above')
 }
 
-/** Runs npm to its end; its report is kept, and shown only by who needs it. */
+/** Runs npm to its end. Keeps its report, for the caller to show. */
 function npm(command) {
   const execPath = process.env.npm_execpath
   const [file, ...first] =
@@ -152,7 +152,7 @@ function npm(command) {
     child.on('error', (error) => fail(`npm does not run (${error.message}): install Node.js with npm`))
     child.on('close', (code, signal) => {
       const asked = stop()
-      // npm may catch a signal and end in its own way: what was asked of us counts.
+      // npm may catch a signal and end in its own way: the signal that this process got counts.
       if (asked ?? signal) endBy(asked ?? signal)
       else done({ code, output })
     })

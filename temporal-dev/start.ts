@@ -63,7 +63,7 @@ function exit(code: number): never {
 }
 
 async function start(config: Config, log: Logger, stops: Stops, signal: AbortSignal): Promise<void> {
-  // As root, PostgreSQL runs as a user of its own, who has to pass through.
+  // As root, PostgreSQL runs as a user of its own, which must be able to pass through this folder.
   await makeFolder('DATA_DIR', config.dataDir, process.getuid?.() === 0 ? 0o711 : 0o700)
   const plainLog = {
     info: (message: string) => log.info(message),
@@ -79,7 +79,7 @@ async function start(config: Config, log: Logger, stops: Stops, signal: AbortSig
   const databaseUrl = config.databaseUrl ?? (await embeddedDatabase(embeddedDeps))
   const db = openDatabase(databaseUrl, { log, poolSize: workerPoolSize(config) })
   stops.push({ what: 'database connections', stop: () => db.destroy() })
-  // Pages and event streams do not wait for the uploads' connections, nor these for them.
+  // Pages and event streams have connections of their own, so that they and the uploads never wait for each other.
   const apiDb = openDatabase(databaseUrl, { log, applicationName: 'cloud-sync-api' })
   stops.push({ what: 'database connections of the API', stop: () => apiDb.destroy() })
   const vault = await abortable(() => prepareDatabase(config, db, log), signal)

@@ -24,7 +24,7 @@ export function createStops(log: Logger, signal: AbortSignal): Stops {
       try {
         await next.stop()
       } catch (error) {
-        // What comes before it in the order must still be stopped.
+        // Those after it must still be stopped.
         log.error({ err: error, what: next.what }, 'could not be stopped cleanly')
         process.exitCode = 1
       }

@@ -9,7 +9,7 @@ import { createQuickXorHash } from './hashes/quickxorhash.ts'
 
 interface ArchiveHash {
   readonly algorithm: HashAlgorithm
-  /** Takes a piece; what is hashed already, or cannot be used yet, is passed over. */
+  /** Takes a piece. Skips bytes that are hashed already, or cannot be used yet. */
   feed(position: number, piece: Uint8Array): void
   /** What must be fed before bytes at `position` can be used: the gap before them; null when there is none. */
   gapBefore(position: number): ByteRange | null

@@ -12,7 +12,7 @@ import { PIN_FOLDER } from './find-archive.ts'
 
 type LinkOutcome =
   | { readonly is: 'linked'; readonly path: string }
-  /** `reason`: the error code with which the file system would not. */
+  /** `reason`: the error code of the file system. */
   | { readonly is: 'not_linkable'; readonly reason: string }
 
 /** Another file system, one without links, or one that this program may only read. */
@@ -53,7 +53,7 @@ export async function linkArchive(backupRoot: string, runId: string, original: s
   }
 }
 
-/** The link that a request for this run left which ended before its row was written; null when there is none. */
+/** The link of an earlier request for this run that ended before its row was written; null when there is none. */
 export async function findLeftLink(backupRoot: string, runId: string, name: string): Promise<string | null> {
   const folder = linkFolder(backupRoot, runId)
   const found = (await namesIn(folder)).find(
@@ -65,14 +65,14 @@ export async function findLeftLink(backupRoot: string, runId: string, name: stri
   return is?.isFile() === true ? path : null
 }
 
-/** Removes the link, and the run's folder when nothing else is in it. What is gone already is no fault. */
+/** Removes the link, and the run's folder when nothing else is in it. Succeeds when they are gone already. */
 export async function removeLink(path: string): Promise<void> {
   await rm(path, { force: true })
   await removeEmptyFolder(dirname(path))
 }
 
 /**
- * Removes the link that a run's row names, and what else in its folder is the same file: links of requests that came second.
+ * Removes the link that a run's row names, and all links to the same file in its folder: those of other requests for the run.
  */
 export async function removeLinksOfRun(path: string): Promise<void> {
   const folder = dirname(path)

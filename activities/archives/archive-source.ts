@@ -11,7 +11,7 @@ import { createArchiveHash } from './archive-hash.ts'
 import { identityOf, openArchive } from './find-archive.ts'
 import type { ByteRange } from './hashes/dropbox-content-hash.ts'
 
-/** Small enough that a slow line moves one within the stall time, large enough that calls do not count. */
+/** Small enough that a slow line moves one within the stall time, large enough that the cost of a call does not matter. */
 const PIECE_BYTES = 512 * 1024
 /** A change is noticed after at most so many bytes, however much one request sends. */
 const CHECK_EVERY_BYTES = 16 * 1024 * 1024
@@ -100,8 +100,8 @@ export async function openArchiveSource(
 }
 
 /**
- * Reads on while a piece is sent, into two buffers in turn: a piece is valid until the next one is asked for. (A buffer of
- * its own for each costs a third more processor time: page faults, and the collection of garbage that they bring about.)
+ * Reads on while a piece is sent, into two buffers in turn: a piece is valid until the next one is asked for. (A new
+ * buffer for each piece costs a third more processor time, for page faults and garbage collection.)
  */
 async function* pieces(file: FileHandle, expected: ExpectedArchive, range: ByteRange) {
   const length = Math.min(PIECE_BYTES, range.end - range.start)
@@ -134,7 +134,7 @@ async function* pieces(file: FileHandle, expected: ExpectedArchive, range: ByteR
 async function refuseChange(file: FileHandle, expected: ExpectedArchive): Promise<void> {
   const open = identityOf(await file.stat({ bigint: true }).catch(unreadable(expected)))
   if (open.size !== expected.size || open.mtime_ns !== expected.mtime_ns) throw changed(expected)
-  // Where there is no link of ours, another file may have taken the path; the one that is open would be an orphan.
+  // Where this program has made no link, another file may have taken the path: the open one would be an orphan.
   const standing = await stat(expected.path, { bigint: true }).catch((error: unknown) => {
     if (!isMissing(error)) return unreadable(expected)(error)
     throw new StepError(

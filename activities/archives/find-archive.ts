@@ -1,5 +1,5 @@
 // The archive on disk: which file is meant, that it lies under BACKUP_ROOT with every symlink resolved (docs/security.md,
-// S12), that it is of a kind we take, and what identifies it while it is read.
+// S12), that its kind is supported, and what identifies it while it is read.
 
 import { type BigIntStats, constants } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
@@ -90,7 +90,7 @@ function unsupported(given: string): StepError {
   )
 }
 
-/** No file can be at a path that is too long, or a circle of links; time does not heal that. */
+/** No file can be at a path that is too long, or a circle of links: a retry does not help. */
 const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']
 
 function unreachable(given: string, error: unknown): StepError {

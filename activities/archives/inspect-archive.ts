@@ -61,7 +61,7 @@ export function createArchiveInspectionActivities(deps: InspectionDeps): Archive
   }
 }
 
-/** The same, for an API in the process of the worker: without a way through Temporal, which may be away. */
+/** The same for an API in the process of the worker, without Temporal, which may be away. */
 export function createLocalArchives(deps: InspectionDeps) {
   const { inspectArchive, dropArchiveLink } = createArchiveInspectionActivities(deps)
   return {

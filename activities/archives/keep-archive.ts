@@ -26,7 +26,7 @@ export async function keepArchive(backupRoot: string, runId: string, given: stri
     }
   }
   try {
-    // Another file may have taken the name between the look and the link: what is linked counts.
+    // Another file may have taken the name before the link was made: the linked file counts.
     const { size, mtime_ns } = await identify(outcome.path, given)
     return {
       size,

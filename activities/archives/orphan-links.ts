@@ -1,6 +1,6 @@
-// Removes links of archives that no run's row names: a process was killed between link and row, or its request came
-// second. A link is young for an hour, in which its row may still be written; nothing but plain files of this program's
-// own folder is touched, and no symlink is followed into or out of it.
+// Removes links of archives that no run's row names: a process was killed between link and row, or another request for the
+// run was first. A link is young for an hour, in which its row may still be written. Only plain files in this program's own
+// folder are touched, and no symlink is followed into or out of it.
 
 import { randomUUID } from 'node:crypto'
 import { lstat, opendir, readdir, rm, writeFile } from 'node:fs/promises'
@@ -12,14 +12,14 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { lookAt, removeEmptyFolder } from './archive-link.ts'
 import { PIN_FOLDER } from './find-archive.ts'
 
-/** Longer than any request or activity lives that links an archive and then writes its row. */
+/** Longer than the life of any request or activity that links an archive and then writes its row. */
 const YOUNG_MS = 3_600_000
 const RUNS_AT_ONCE = 100
 const LONGEST_MS = 45_000
 
 type OrphanActivities = {
   /**
-   * `removed`: how many links went. One sweep ends after 45 s; what it has not reached is there for the next one.
+   * `removed`: how many links were removed. One sweep ends after 45 s; the next one continues.
    * `young_ms` (default: an hour) is how long a link is left alone.
    */
   sweepOrphanPins(input: { young_ms?: number }): Promise<{ removed: number }>
@@ -85,7 +85,7 @@ async function sweepRuns(
   let removed = 0
   for (const [runId, names] of old) {
     for (const name of names) {
-      // By its name in the run's own folder: BACKUP_ROOT may have been written in another way when the row was.
+      // Compared by its name in the run's own folder: BACKUP_ROOT may have been spelled differently when the row was written.
       if (kept.get(runId) === name) continue
       await rm(join(folder, runId, name), { force: true })
       removed += 1
@@ -95,7 +95,7 @@ async function sweepRuns(
   return removed
 }
 
-/** Making a link changes the time of the file's status, so this tells a young link of an old archive. None in a symlink. */
+/** A link changes the ctime of the file, by which a young link of an old archive is recognised. No symlink is followed. */
 async function oldLinks(folder: string, olderThan: number): Promise<readonly string[]> {
   if (!(await isFolder(folder))) return []
   const old: string[] = []

@@ -64,8 +64,8 @@ export function createPinActivities(deps: ActivityDeps): PinActivities {
  * Keeps the archive of a run that is recorded, where this worker sees it; for `recordRun`, so that the first activity of a
  * workflow keeps the archive. To be called after the run's row is committed and outside of any transaction (it writes the pin
  * in one of its own, under a lock on the row), and before the activity returns. Resolves with the pin as it stands then: that
- * of the row where another host has the archive, null where it is not kept. It fails only when the database does: what is
- * wrong with the archive is left for `pinArchive` to say, which the workflow calls when this is null.
+ * of the row where another host has the archive, null where it is not kept. It fails only when the database does: the workflow
+ * calls `pinArchive` when this is null, which reports what is wrong with the archive.
  */
 export async function pinForRun(deps: ActivityDeps, run: Run): Promise<PinKind | null> {
   if (!seesArchivesOf(deps.config, run.archive_task_queue)) return run.pin
@@ -100,7 +100,7 @@ async function note(db: Db, run: Run, kept: KeptArchive): Promise<boolean> {
     await drop()
     throw error
   }
-  // When this fails, the answer may have been lost and the row may name the link: it is left for the sweep to judge.
+  // When this fails, the answer may have been lost, and the row may name the link: the sweep decides.
   const isNoted = await notePin(db, run, kept, { actor: 'workflow' })
   if (!isNoted) await drop()
   return isNoted

@@ -1,5 +1,5 @@
-// How much is sent at a time where a broken request loses all of it: much on a good line, where every request costs a round
-// trip, and little on one that breaks, until it has been good for a while again.
+// How much one request sends where a broken request loses all of it: much on a good line, because every request costs a round
+// trip; little on a line that breaks, until it was good for a while.
 
 export interface ChunkPace {
   /** Bytes for the next request. */
@@ -8,7 +8,7 @@ export interface ChunkPace {
   whole(bytes: number): void
   /** The connection broke in the middle of a request. */
   broke(): void
-  /** The service wants less at a time (too large, too slow); false when it is the least already. */
+  /** The service wants smaller requests (too large, too slow); false when they are the smallest already. */
   shrink(): boolean
 }
 
@@ -21,7 +21,7 @@ type ChunkPaceOptions = {
   readonly brokenBytes?: number
 }
 
-/** So many bytes without a break earn twice as much at a time. */
+/** After so many bytes without a break, requests double. */
 const CLEAN_BYTES = 128 * 1024 * 1024
 
 export function createChunkPace(options: ChunkPaceOptions): ChunkPace {
@@ -45,7 +45,7 @@ export function createChunkPace(options: ChunkPaceOptions): ChunkPace {
     },
     shrink: () => {
       if (current <= unitBytes) return false
-      // What was too large once is not tried again.
+      // A size that was too large once is not tried again.
       limit = fit(current / 2, limit)
       current = limit
       clean = 0

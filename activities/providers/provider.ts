@@ -149,7 +149,7 @@ export interface Provider {
   remoteName(name: string): string
 
   /**
-   * Finds the folder below the account's root, making what is missing. Safe when two do it at once.
+   * Finds the folder below the account's root, making what is missing. Safe when two callers do it at once.
    * `path` begins with '/' and has no empty, '.' or '..' segments.
    */
   ensureFolder(path: string, signal: AbortSignal): Promise<RemoteFolder>
@@ -173,7 +173,7 @@ export interface Provider {
 
   /**
    * Sends the bytes from `offset` to the end and finishes the file. Rejects with a retryable ProviderError when the
-   * connection breaks: the caller then asks `querySession` and comes again. Never overwrites another file:
+   * connection breaks: the caller then asks `querySession` and calls again. Never overwrites another file:
    * `name_conflict` when one of other content holds the name.
    */
   send(

@@ -91,13 +91,13 @@ function needsArchive(status: CloudStatus): boolean {
 
 async function close(trx: DbOrTransaction, run: Run, status: Exclude<CloudStatus, 'pending'>): Promise<void> {
   const isKept = needsArchive(status)
-  // In the same transaction: a release that comes by just then must find how long the archive is kept.
+  // In the same transaction: a release at the same moment must find how long the archive is kept.
   if (isKept && run.pin === 'linked') {
     const keptUntil = (await databaseNow(trx)) + KEEP_ARCHIVE_MS
     await keepPinUntil(trx, run.id, new Date(keptUntil).toISOString())
   }
   await finishSync(trx, run.id, status, isKept ? run.error : null)
-  // Nothing on the disk has to go: the row is all there is of it.
+  // Nothing on the disk has to be removed: only the row says that it is kept.
   if (run.pin === 'original') await releasePin(trx, run.id)
   await appendAudit(trx, {
     actor: 'workflow',

@@ -17,7 +17,7 @@ import { pinForRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { causeOf, StepError, statusErrorFrom } from '../failures.ts'
 
-/** `execution_id` is Temporal's run ID; workflows of earlier versions do not say it. */
+/** `execution_id` is Temporal's run ID; workflows of earlier versions do not pass it. */
 type RecordInput = CloudSyncInput & {
   readonly run_id: string
   readonly workflow_id: string
@@ -29,7 +29,9 @@ type RecordedSync = {
   readonly destinations: readonly Destination[]
   /** All of the run: those that failed already and those of earlier syncs as well. */
   readonly status: CloudSyncStatus
-  /** How the archive is kept; null where this worker does not see it, or something is wrong with it: `pinArchive` tells. */
+  /**
+   * How the archive is kept; null where this worker does not see it, or something is wrong with it, as `pinArchive` reports.
+   */
   readonly pin: PinKind | null
 }
 
@@ -37,7 +39,7 @@ type RefuseInput = {
   readonly run_id: string
   readonly instance: string
   readonly archive: string
-  /** Workflows of earlier versions do not say it. */
+  /** Workflows of earlier versions do not pass it. */
   readonly workflow_id?: string | undefined
   readonly error: StatusError
 }
@@ -123,7 +125,7 @@ type Planned = {
   readonly states: Readonly<Record<string, DestinationState>>
 }
 
-/** A destination whose folder needs a database that the run does not have fails here, and holds no other up. */
+/** A destination whose folder needs a database that the run does not have fails here, without delaying the others. */
 async function planDestinations(
   trx: DbOrTransaction,
   bindings: readonly Binding[],

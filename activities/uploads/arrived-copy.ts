@@ -28,7 +28,7 @@ export type Stopped = {
   readonly mayBeWhole: boolean
 }
 
-/** The file, or null when it is not there, and can come no more as far as the provider can tell: its session is given up. */
+/** The file; null when it is not there, and will not appear as far as the provider can tell: its session is given up then. */
 export async function arrivedFile(
   deps: ActivityDeps,
   stopped: Stopped,

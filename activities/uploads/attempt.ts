@@ -79,7 +79,7 @@ export async function beginAttempt(
   }
 }
 
-/** Never rejects: the next attempt closes a row that stays open, and what became of this attempt is worth more than its row. */
+/** Never rejects: the result of the attempt matters more than its row, and the next attempt closes a row that stays open. */
 export async function recordEnd(
   deps: ActivityDeps,
   { id, claim, context, progress }: Attempt,

@@ -1,5 +1,5 @@
 // Waiting for a turn at an account. Each try is one short activity that fails with `account_busy` while there is none: the
-// waiting is Temporal's, survives everything, and holds neither an upload slot nor another account up.
+// waiting is Temporal's. It survives every restart, takes no slot from an upload, and delays no other account.
 
 import { saveOpenDestination } from '../../db/runs/destinations.ts'
 import { getRun } from '../../db/runs/runs.ts'

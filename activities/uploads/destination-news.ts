@@ -10,10 +10,10 @@ import type { ActivityDeps } from '../dependencies.ts'
 import { outlastAbsence } from '../worker/database-absence.ts'
 import type { UploadPosition } from './position.ts'
 
-/** At most one signal of the progress in 2 s, and only when a twentieth more than ever before was sent. */
+/** At most one signal of the progress in 2 s, and only after another twentieth of the archive. */
 const SIGNAL_MS = 2_000
 const SIGNAL_SHARE = 0.05
-/** A server that does not answer keeps neither the saves nor the end of an attempt waiting for longer. */
+/** The end of an attempt waits no longer than this for a server that does not answer. */
 const SIGNAL_TIMEOUT_MS = 10_000
 
 interface DestinationNews {

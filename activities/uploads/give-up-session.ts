@@ -7,11 +7,11 @@ import type { ActivityDeps } from '../dependencies.ts'
 import type { Provider } from '../providers/provider.ts'
 import { providerSession } from './kept-session.ts'
 
-/** A provider that does not answer by then is away. */
+/** A provider that has not answered after this time counts as away. */
 const GIVE_UP_TIMEOUT_MS = 20_000
 
 /**
- * `provider` is the one that is open, if any: a deleted account opens no more. Rejects with what the provider or the account
+ * `provider` is the one that is open, if any: a deleted account cannot be opened. Rejects with what the provider or the account
  * says, and keeps the session then, to be given up later; with `isUrgent` it is deleted all the same, because it
  * expires anyway.
  */

@@ -1,5 +1,5 @@
 // What is kept of a session between attempts: the provider's own part, and what the upload must know of it. The name and the
-// folder travel with it, because a later attempt must not choose others.
+// folder are kept with it, because a later attempt must not choose others.
 
 import { z } from 'zod'
 import { StepError } from '../failures.ts'

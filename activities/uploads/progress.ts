@@ -37,7 +37,7 @@ export interface UploadProgress {
   startOver(): void
   /** The provider has refused a request: bytes that it has not confirmed do not count as stored. */
   refused(): void
-  /** Shows the destination as `uploading`; after a failure only once bytes move, so that an outage is one change. */
+  /** Shows the destination as `uploading`; after a failure only when bytes move again, so that an outage is one change. */
   begin(state: Pick<DestinationState, 'size' | 'attempt' | 'started_at'>): Promise<void>
   /** All bytes are there: the destination is `uploading` until its copy is proven. */
   arrived(): Promise<void>
@@ -59,7 +59,7 @@ type ProgressOptions = {
   readonly shown: Pick<DestinationState, 'status' | 'error' | 'bytes_sent'>
   /** Called when the database or the claim says that this attempt must end. */
   onFault(error: unknown): void
-  /** What there is to say about the rate, while it runs. */
+  /** The change of the destination that a warning about the rate makes; null for none. */
   rateWarning(position: number): Partial<DestinationState> | null
   /** Renews the upload's turn at the account, now and then; what it throws ends the attempt. */
   renewTurn(): Promise<void>

@@ -43,7 +43,7 @@ type FailedAttempt = {
   readonly cause: Cause
 }
 
-/** The failure for Temporal, after the destination shows what is going on. Throws ClaimLost. */
+/** Shows the failure at the destination, and returns it for Temporal. Throws ClaimLost. */
 export async function judgeAttempt(deps: ActivityDeps, failed: FailedAttempt): Promise<ApplicationFailure> {
   const { claim, progress, provider } = failed
   const upload = { ...claim, binding_id: failed.binding_id }
@@ -83,7 +83,7 @@ async function isOutdated(
   return provider !== null && (await deps.accounts.open(accountId)).provider !== provider
 }
 
-/** How long to wait after an attempt; `fruitless` is how many have begun since the last byte of progress. */
+/** How long to wait after an attempt. `fruitless` is how many attempts have begun since the last byte of progress. */
 function pauseBefore(fruitless: number): number {
   return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(fruitless, 20), LONGEST_PAUSE_MS)
 }

@@ -36,7 +36,7 @@ export async function renewTurn(deps: ActivityDeps, input: UploadInput): Promise
   })
 }
 
-/** Never rejects: the lease ends by itself, and what the attempt has found out must not be lost for it. */
+/** Never rejects: the lease runs out anyway, and the result of the attempt must not be lost for it. */
 export async function giveTurnBack(deps: ActivityDeps, claim: SessionClaim): Promise<void> {
   await releaseOwnTurn(deps.db, claim).catch((error: unknown) => {
     deps.log.warn({ err: error, ...claim }, 'the turn at the account was not given back')

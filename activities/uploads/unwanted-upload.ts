@@ -1,4 +1,4 @@
-// An upload whose binding or account was deleted while it was under way: it stops at the next look, its session at the
+// An upload whose binding or account was deleted while it was under way: it stops at the next save, its session at the
 // provider is given up, and nothing at the destination or in the ledger is touched. A binding that is only disabled lets
 // the archive that is on its way arrive.
 

@@ -1,4 +1,4 @@
-// The audit trail of one destination of a run, as the workflow's own doing.
+// Audit entries about one destination of a run, with the workflow as their actor.
 
 import { type AuditEvent, appendAudit } from '../../db/audit.ts'
 import type { DbOrTransaction } from '../../db/database.ts'

@@ -8,7 +8,7 @@ export type UploadInput = {
   readonly account_id: string
   readonly binding_id: string
   readonly folder: string
-  /** With what the attempts before this activity have ended: the first of its own waits as long as that asks. */
+  /** How the attempts before this activity have ended. The first attempt of this activity waits for as long as that asks. */
   readonly resume_after?: { readonly pause_ms: number; readonly error: StatusError }
 }
 

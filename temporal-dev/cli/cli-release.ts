@@ -59,7 +59,7 @@ export async function checkCli(path: string): Promise<void> {
   }
 }
 
-/** The first line of what an error says: reasons are shown on one line. */
+/** The first line of an error's message: reasons are shown on one line. */
 export function firstLine(error: unknown): string {
   const message = error instanceof Error ? causeOf(error) : String(error)
   return (

@@ -1,5 +1,5 @@
-// Downloads a file into memory within limits. A machine without a way out must learn so in seconds, a slow line may
-// take its time: the first answer has a short deadline, the whole has a long one. What begins over HTTPS never goes on
+// Downloads a file into memory within limits. A machine without Internet access must notice that in seconds, but a slow line
+// may take long: the first answer has a short deadline, the whole has a long one. What begins over HTTPS never goes on
 // over HTTP, since programs come this way; and no address is ever shown, because that of an index may hold a password.
 
 const ANSWER_TIMEOUT_MS = 5_000
@@ -62,7 +62,7 @@ async function follow(start: URL, accept: string, signal: AbortSignal): Promise<
   throw new Error(`it is redirected more than ${MAX_REDIRECTS} times`)
 }
 
-/** fetch takes no address with a user name in it, and would quote it. */
+/** fetch refuses an address with a user name, and quotes it in its error. */
 function get(url: URL, accept: string, signal: AbortSignal): Promise<Response> {
   const { username, password } = url
   const plain = new URL(url)

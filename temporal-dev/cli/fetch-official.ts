@@ -1,5 +1,5 @@
 // The Temporal CLI from the place where the Temporal SDKs get theirs. The service answers a version and a platform
-// with the address of an archive; it publishes no checksum, so the proof is HTTPS and what the binary says of itself.
+// with the address of an archive; it publishes no checksum, so the proof is HTTPS and the version that the binary states.
 import { z } from 'zod'
 import { readArchiveEntry } from './archive-entry.ts'
 import { CLI_VERSION } from './cli-release.ts'

@@ -1,5 +1,5 @@
 // Finds a real Temporal CLI, which brings the embedded server and its Web UI: the one that TEMPORAL_CLI names, one on
-// the PATH, one fetched earlier, or a newly fetched one. Each way that fails says why in one line and the next is
+// the PATH, one fetched earlier, or a newly fetched one. Each way that fails reports why in one line, and the next is
 // tried; only a TEMPORAL_CLI that does not work is final, because it was set on purpose.
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'

@@ -44,7 +44,7 @@ export async function startProcess(
     cwd: folder,
     detached: true,
     stdio: ['ignore', log, log],
-    // Nothing of ours: the CLI takes options from TEMPORAL_* variables and from a profile in the home folder.
+    // No variable of this program's environment: the CLI reads TEMPORAL_* variables and a profile in the home folder.
     env: { PATH: process.env.PATH ?? '', HOME: folder },
   })
   closeSync(log)

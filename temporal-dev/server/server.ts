@@ -179,7 +179,7 @@ function explain(error: unknown, output: string, hasEnded: boolean): Error {
   const lines = output.split('\n').filter((line) => /error|fatal|panic/i.test(line))
   const said = lines.slice(-2).join('; ').slice(0, 600) || 'it says nothing'
   const message = `the Temporal server does not start: ${how}; ${said}`
-  // The last word of a server that gives up; lines of its log may tell of what healed.
+  // The last message of a server that gives up; other lines of its log may be about passing faults.
   const lastWord = lines.findLast((line) => line.startsWith('Error: ')) ?? ''
   return hasEnded && FILE_DOES_NOT_OPEN.test(lastWord)
     ? new UnusableHistory(message)

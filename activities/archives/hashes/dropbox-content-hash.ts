@@ -58,7 +58,7 @@ interface BlockHash {
 
 type OpenBlock = { readonly hash: Hash; filled: number }
 
-/** Hashes a file of `size` bytes whose parts come in any order; 32 bytes of memory a block (4 MB for 500 GB). */
+/** Hashes a file of `size` bytes whose parts come in any order; 32 bytes of memory per block (4 MB for 500 GB). */
 export function createBlockHash(size: number): BlockHash {
   const count = Math.ceil(size / DROPBOX_BLOCK_BYTES)
   const digests = Buffer.alloc(count * DIGEST_BYTES)

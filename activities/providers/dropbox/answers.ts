@@ -133,7 +133,7 @@ export const entrySchema = z.union([
 ])
 export type DropboxEntry = z.infer<typeof entrySchema>
 
-/** Kinds that may come one day; a file that cannot be read is no such kind, but makes the whole page unreadable. */
+/** Kinds that Dropbox may add one day. A file that cannot be read is none of them, and makes the whole page unreadable. */
 const unknownEntrySchema = z
   .object({ '.tag': z.string().refine((tag) => !['file', 'folder', 'deleted'].includes(tag)) })
   .transform(() => null)

@@ -70,7 +70,7 @@ export async function appendChunk(
   }
 }
 
-/** What a session that Dropbox does not know (any more) amounts to. */
+/** The state of a session that Dropbox does not know (any more). */
 export async function stateOfUnknownSession(
   parts: UploadParts,
   target: UploadTarget,

@@ -1,4 +1,4 @@
-// The upload's three ways behind one door. Which one is taken is decided when the session is opened, by size:
+// The three ways of an upload. The size decides which one is taken when the session is opened:
 //   single      up to 8 MiB: one files/upload with its content_hash, so that damaged bytes are never even visible
 //   sequential  below 64 MiB: no ledger needed, and four chunks at once would gain nothing
 //   concurrent  from 64 MiB on: one stream to Dropbox is slower than the line; four chunks of 16 MiB fill it
@@ -29,7 +29,7 @@ import { askSpace } from './space.ts'
 /** Some plans count calls by the month: beyond so many chunks they get larger instead of more, up to a limit. */
 const MOST_CHUNKS = 4096
 const MAX_GROWN_CHUNK_BYTES = 64 * 1024 * 1024
-/** Of a small file a chunk is a small part: what a crash takes with it is what was on the way. */
+/** A chunk of a small file is a small part of it: a crash loses the chunks that were on the way. */
 const FEWEST_CHUNKS = 32
 
 function chunkBytesFor(size: number, tuning: UploadTuning): number {

@@ -50,7 +50,7 @@ export function createGoogleAuth(deps: {
   const account = parseAccount(deps.credentials.credentials_json)
   const fetch: typeof globalThis.fetch = (input, init = {}) => {
     const headers = new Headers(init.headers)
-    // Google compresses for those who allow it; our client does not unpack.
+    // Google compresses answers for clients that allow it; ours does not unpack them.
     headers.set('accept-encoding', 'identity')
     const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS)
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout

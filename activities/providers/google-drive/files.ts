@@ -47,7 +47,7 @@ export function remoteFileOf(file: DriveFile): RemoteFile | null {
   }
 }
 
-/** Oldest first; the ID decides between equals, so that everybody comes to the same order. */
+/** Oldest first; the ID decides between equals, so that the order is always the same. */
 export function byAge(
   a: { createdTime: string; id: string },
   b: { createdTime: string; id: string },

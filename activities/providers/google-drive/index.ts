@@ -1,16 +1,16 @@
 // Google Drive, for a service account, in a shared drive or (with a subject) in a user's My Drive.
 //
-// The protocol: a signed assertion buys a token for an hour. Before the first byte a file ID is generated and a resumable
-// session opened with it; Drive gives the session an address that is itself the credential and lives for a week. All the
-// bytes go there in one streamed PUT. When it breaks, an empty PUT with `Content-Range: bytes */N` is answered 308 with
-// the bytes that have arrived (no Range: none), and the rest is sent from there; Drive may keep less than was sent. The
-// same question is the answer to a lost last answer: 200 and the file. A session answered 404 or 410 is gone, unless the
-// file exists under its ID. Until the last byte nothing is visible; a second end with the same ID is refused with 409.
+// The protocol: a signed assertion is exchanged for a token of one hour. Before the first byte a file ID is generated and a
+// resumable session opened with it; Drive gives the session an address that is itself the credential and lives for a week.
+// All the bytes go there in one streamed PUT. When it breaks, an empty PUT with `Content-Range: bytes */N` is answered 308
+// with the bytes that have arrived (no Range: none), and the rest is sent from there; Drive may keep less than was sent. The
+// same question is the answer to a lost last answer: 200 and the file. A session answered 404 or 410 is gone, unless the file
+// exists under its ID. Until the last byte nothing is visible; a second end with the same ID is refused with 409.
 //
 // Drive allows any number of files and folders of one name: the oldest folder counts, files are told apart by ID. A search
 // by name lags behind, a read by ID does not; whatever matters is read by ID, and a missing search result proves nothing.
-// Everything in shared drives needs supportsAllDrives. Service accounts own no storage, so a folder in somebody's My
-// Drive can be read but not written without a subject. Deleting for good takes a Manager; else files go into the trash.
+// Everything in shared drives needs supportsAllDrives. Service accounts own no storage, so without a subject
+// a folder in a user's My Drive can be read but not written. Deleting for good takes a Manager; else files go into the trash.
 
 import type { GoogleDriveCredentials, GoogleDriveSettings } from '../../../db/accounts/account-shapes.ts'
 import type { HttpClient } from '../../http/client.ts'

@@ -1,5 +1,5 @@
 // The requests of a resumable session (docs/providers.md, 1.3): open, ask, give up. The session's address is a credential of
-// its own: it goes nowhere but into the sealed session, and a token goes along only after Google has asked for one.
+// its own: it is kept only in the sealed session, and requests to it carry a token only after Google has asked for one.
 
 import { z } from 'zod'
 import type { HttpAnswer, HttpClient } from '../../http/client.ts'
@@ -22,9 +22,9 @@ export interface SessionRequests {
   /** Asks how far the session came: 308, or 200 and the file. */
   status(uri: string, size: number, signal: AbortSignal): Promise<HttpAnswer>
   giveUp(uri: string, signal: AbortSignal): Promise<HttpAnswer>
-  /** The token to send bytes with; null where the address is enough. */
+  /** The token to send bytes with; null while the address is enough. */
   token(signal: AbortSignal): Promise<string | null>
-  /** After a 401: from now on a token goes along, and not this one. */
+  /** After a 401: from now on requests carry a token, and not this one. */
   refused(token: string | null): void
 }
 

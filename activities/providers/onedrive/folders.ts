@@ -1,5 +1,5 @@
 // Folders below the account's remote path. Made one level at a time by POST to the parent's children with conflict
-// behaviour `fail`, so that two who do it at once end up with the same folder and nothing is ever replaced.
+// behaviour `fail`, so that two uploads at once end up with the same folder, and nothing is ever replaced.
 
 import { ProviderError, type RemoteFolder } from '../provider.ts'
 import type { DriveSource } from './drive.ts'

@@ -33,9 +33,9 @@ export interface Items {
   byId(driveId: string, id: string, signal: AbortSignal): Promise<Item | null>
   /** The file or folder of this name directly in the folder; names differ in more than case. */
   byName(driveId: string, folderId: string, name: string, signal: AbortSignal): Promise<Item | null>
-  /** Everything directly in the folder, page by page. */
   /** Bytes [start, end) of its content. */
   bytes(driveId: string, id: string, start: number, end: number, signal: AbortSignal): Promise<Uint8Array>
+  /** Everything directly in the folder, page by page. */
   children(driveId: string, folderId: string, signal: AbortSignal): AsyncIterable<readonly Item[]>
   remove(driveId: string, id: string, revision: string | null, signal: AbortSignal): Promise<DeleteOutcome>
   /** Null where the name is taken. */

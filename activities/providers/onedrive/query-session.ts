@@ -50,13 +50,13 @@ export async function querySession(
   }
 }
 
-/** The first byte that the provider misses; undefined where it misses none, or says nothing about it. */
+/** The first byte that the provider lacks; undefined where it lacks none, or does not say. */
 export function nextOffset(answer: HttpAnswer, size: number): number | undefined {
   const ranges = read(rangesSchema, answer).nextExpectedRanges ?? []
   const starts = ranges.map((range) => Number(/^(\d+)-/.exec(range)?.[1] ?? Number.NaN))
   if (starts.some(Number.isNaN)) {
     throw new ProviderError('unexpected_answer', 'OneDrive names byte ranges of an unknown form.')
   }
-  // Several ranges may come, in any order and not all of them: the lowest start is what surely misses.
+  // Several ranges may come, in any order and not all of them: the lowest start is surely lacking.
   return starts.length === 0 ? undefined : Math.min(...starts, size)
 }

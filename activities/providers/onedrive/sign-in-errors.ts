@@ -113,7 +113,7 @@ function byStatus(status: number, error: string | undefined): Meaning {
     }
   }
   if (error === 'invalid_tenant') return tenantUnknown
-  // No word of OAuth: something else than the sign-in service has answered, or it is in trouble.
+  // No OAuth error: something other than the sign-in service has answered, or it is in trouble.
   if (status === 401 && error === undefined) {
     return { error: 'token_refused', fact: "Microsoft's sign-in service gave no reason for its refusal" }
   }

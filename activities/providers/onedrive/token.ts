@@ -103,7 +103,7 @@ export function createTokenSource(deps: Deps): TokenSource {
   }
 
   function renewShared(): Promise<string> {
-    // After a request on its way, which may bring the refused token out of the cache; its failure is its callers'.
+    // After a running request, which may return the refused token from the cache; its own callers get its failure.
     const before = pending ?? Promise.resolve()
     const renew = () => acquire(true)
     renewing ??= before.then(renew, renew).finally(() => {
@@ -127,7 +127,7 @@ function createApplication(deps: Deps, networkClient: INetworkModule): Confident
       clientId: client_id,
       clientSecret: client_secret,
       authority,
-      // Known without asking for it: one request less, and nothing but the token endpoint is needed of a gateway.
+      // Stated here instead of asked for: one request less, and a gateway needs only the token endpoint.
       authorityMetadata: JSON.stringify({
         authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
         token_endpoint: `${authority}/oauth2/v2.0/token`,
@@ -161,7 +161,7 @@ function createNetwork(deps: Deps): { readonly module: INetworkModule; outcome: 
       state.outcome = { answer }
       const parsed = parseJson(answer.body)
       if (typeof parsed !== 'object' || parsed === null) throw signInError(answer, deps.now())
-      // MSAL's contract leaves the shape to it: it checks what it reads.
+      // MSAL checks the shape of what it reads.
       return { status: answer.status, headers: plainHeaders(answer), body: parsed as T }
     } catch (failure) {
       state.outcome = { failure }

@@ -32,13 +32,13 @@ export type RecognisedFile = {
 /** How often, and how far apart, the hash of a present file of equal size is asked for. */
 const HASH_TRIES = 3
 const HASH_PAUSE_MS = 2_000
-/** A hash that is not there by then never comes (docs/providers.md, 3.3). */
+/** A hash that is missing after this time never comes (docs/providers.md, 3.3). */
 const HASH_PATIENCE_MS = 600_000
 
 /**
- * A file that was recognised by name and size alone is this upload's if its content is; another one is left alone and
- * the upload goes to its other name. Where the provider never states a hash, the file counts as one that was there
- * before, so that nobody deletes it.
+ * A file that was recognised by name and size alone was made by this upload if its content is the archive's. Another file is
+ * left alone, and the upload takes its other name. Where the provider never states a hash, the file counts as one that was
+ * there before, so that nobody deletes it.
  */
 export async function recogniseFile(options: Comparison, file: ArrivedFile): Promise<RecognisedFile> {
   const { source, signal } = options
@@ -67,7 +67,7 @@ async function withHash({ provider, signal }: Comparison, file: RemoteFile): Pro
   return known
 }
 
-/** A file of the right size whose hash the provider does not state yet may be ours: it is asked again before it counts. */
+/** A file of the right size may be this upload's: while the provider does not state its hash, it is asked again. */
 export async function standingFiles(
   { provider, source, signal }: Comparison,
   folder: RemoteFolder,

@@ -9,7 +9,7 @@ import { type OpenedSession, ofTarget, openOrResume } from './open-session.ts'
 import type { TransferOptions } from './options.ts'
 import { isNameTaken, type RecognisedFile, recogniseFile } from './recognise-file.ts'
 
-/** How often in a row a connection may break without a byte that arrived. While bytes arrive, there is no limit. */
+/** How often in a row a connection may break before any byte arrives. While bytes arrive, there is no limit. */
 const TRIES_WITHOUT_PROGRESS = 2
 
 /** Brings the archive to the first of the names that turns out to be free. Rejects with what ends the attempt. */
@@ -70,7 +70,7 @@ async function giveNameUp({ provider, sessions, signal }: TransferOptions): Prom
   await sessions.drop()
 }
 
-/** What heals by asking the provider where it stands. A pause that it asked for is Temporal's to wait for. */
+/** Failures that are over once the provider is asked for its offset. Temporal waits for a pause that it asked for. */
 function isWorthAsking(error: unknown): boolean {
   return (
     error instanceof ProviderError &&

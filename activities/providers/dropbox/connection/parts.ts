@@ -29,7 +29,7 @@ export function isTokenRefused(body: unknown): boolean {
   return tag === undefined || tag === 'expired_access_token' || tag === 'invalid_access_token'
 }
 
-/** A 200 that cannot be read may have done its work: callers look again. */
+/** A call whose 200 cannot be read may have succeeded: callers look again. */
 export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
