@@ -30,7 +30,7 @@ export async function sendArchive(deps: ActivityDeps, input: UploadInput, sendin
       provider,
       folder,
       names: namesForRun(archive.remote_name, input.run_id).map((name) => provider.remoteName(name)),
-      about: { runId: input.run_id, instance: input.instance, size: archive.size },
+      upload: { runId: input.run_id, instance: input.instance, size: archive.size },
       source,
       sessions: await sessionStore(deps, sending),
       events: {

@@ -12,12 +12,12 @@ type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 /** Temporal's lines at level INFO (the state of a worker) are for debugging here. */
 const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const
 /** A Worker for activities alone is intended here: Temporal's warning about it is none. */
-const WANTED = 'No workflows registered'
+const EXPECTED_WARNING = 'No workflows registered'
 
 /** Once per process, before anything else of Temporal. */
 export function installRuntime(log: Logger): void {
   const say = (level: Level, message: string, meta?: LogMetadata) => {
-    log[message.startsWith(WANTED) ? 'debug' : level]({ temporal: plain(meta) }, message)
+    log[message.startsWith(EXPECTED_WARNING) ? 'debug' : level]({ temporal: loggable(meta) }, message)
   }
   const at = (level: Level) => (message: string, meta?: LogMetadata) => say(level, message, meta)
   Runtime.install({
@@ -35,7 +35,7 @@ export function installRuntime(log: Logger): void {
 }
 
 /** What a reader of the log has no use for. */
-const NOISE: ReadonlySet<string> = new Set([
+const LEFT_OUT: ReadonlySet<string> = new Set([
   'taskToken',
   'isLocal',
   'sdkComponent',
@@ -44,16 +44,16 @@ const NOISE: ReadonlySet<string> = new Set([
 ])
 
 /** In a form that JSON can carry: bigints as text, and errors as type and message. */
-function plain(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
+function loggable(meta: LogMetadata | undefined): Record<string, unknown> | undefined {
   if (meta === undefined) return undefined
   return Object.fromEntries(
     Object.entries(meta)
-      .filter(([key]) => !NOISE.has(key))
-      .map(([key, value]) => [key, plainValue(value)]),
+      .filter(([key]) => !LEFT_OUT.has(key))
+      .map(([key, value]) => [key, loggableValue(value)]),
   )
 }
 
-function plainValue(value: unknown): unknown {
+function loggableValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
   if (!(value instanceof Error)) return value
   const type = value instanceof ApplicationFailure && value.type ? value.type : value.name

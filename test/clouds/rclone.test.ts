@@ -240,7 +240,7 @@ function tryOut(each: Case): void {
         source,
         signal: never,
       },
-      about: { runId: 'run-1', instance: 'acme', size: archive.size },
+      upload: { runId: 'run-1', instance: 'acme', size: archive.size },
       sessions: createMemoryStore(),
       events: {
         onSent: () => undefined,

@@ -39,12 +39,12 @@ type Opened =
 
 /** Adds to `refused` the name that the provider refuses as taken, and rejects with its `name_conflict` then. */
 export async function openOrResume(options: TransferOptions, refused: Set<string>): Promise<Opened> {
-  const { provider, sessions, events, signal, folder, about } = options
+  const { provider, sessions, events, signal, folder, upload } = options
   const stored = sessions.load()
   let forgotten: { readonly name: string; readonly session: UploadSession } | undefined
   if (stored !== null) {
     const { name, session, vanished } = readKept(stored)
-    const target = { ...about, folder, name }
+    const target = { ...upload, folder, name }
     const state = await stateOf(options, target, session, vanished)
     if (state.kind === 'open') {
       if (state.offset > 0) await events.onNote({ event: 'upload_resumed', offset: state.offset })
@@ -60,7 +60,7 @@ export async function openOrResume(options: TransferOptions, refused: Set<string
   }
   const found = await findFreeName(options, refused)
   if (found.kind === 'present') return found
-  const target = { ...about, folder, name: found.name }
+  const target = { ...upload, folder, name: found.name }
   const before = forgotten?.name === found.name ? forgotten.session : undefined
   const opening = withLateSignal(signal, OPENING_MS, (late) => provider.openSession(target, late, before))
   const session = await opening.catch((error: unknown) => {

@@ -31,7 +31,7 @@ export type TransferOptions = {
   readonly folder: RemoteFolder
   /** Names to try, best first. */
   readonly names: readonly string[]
-  readonly about: Pick<UploadTarget, 'runId' | 'instance' | 'size'>
+  readonly upload: Pick<UploadTarget, 'runId' | 'instance' | 'size'>
   readonly source: OpenArchive
   readonly sessions: SessionStore
   readonly events: TransferEvents

@@ -208,7 +208,7 @@ function createCourse(bench: Bench, options: UploadOptions) {
         provider,
         folder: await provider.ensureFolder(options.folder ?? bench.folder, signal),
         names: (options.names ?? [archive.name, `other-${archive.name}`]).map(provider.remoteName),
-        about: { runId: 'run-1', instance: 'acme', size: archive.size },
+        upload: { runId: 'run-1', instance: 'acme', size: archive.size },
         source,
         sessions: store,
         events: {

@@ -52,7 +52,7 @@ function anUpload(provider: MemoryProvider, path: string) {
           provider,
           folder: { id: '/acme', path: '/acme' },
           names: NAMES,
-          about: { runId: 'r-1a2b3c4d', instance: 'acme', size: archive.size },
+          upload: { runId: 'r-1a2b3c4d', instance: 'acme', size: archive.size },
           source,
           sessions,
           events: {
