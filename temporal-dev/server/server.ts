@@ -1,13 +1,12 @@
 // The embedded Temporal server with its Web UI, for one machine: the CLI's development server on 127.0.0.1 with its
 // history in a SQLite file (write-ahead log). It has no login, so it never listens anywhere else.
 // The caller holds the lock of the data folder. Reference: `temporal server start-dev --help`, CLI 1.9.
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
-import { isMissing } from '../../db/machine/errno.ts'
 import { StartupError } from '../../db/process/startup-error.ts'
 import type { Log } from '../log.ts'
+import { hasHistory, historyIn, isUnopened, moveAside, moveBack } from './history-file.ts'
 import { choosePort } from './ports.ts'
 import { type ServerProcess, startProcess, stopOrphan } from './server-process.ts'
 
@@ -54,7 +53,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await stopOrphan(directory, log)
 
-  const existed = await isThere(join(directory, 'temporal.db'))
+  const existed = await hasHistory(directory)
   const started = await startOnFreePorts(options).catch(async (error: unknown) => {
     if (!existed || !(error instanceof UnusableHistory)) throw error
     const aside = await moveAside(directory)
@@ -130,7 +129,7 @@ function argumentsFor(port: number, uiPort: number, directory: string): readonly
     ...['--port', String(port)],
     ...['--ui-port', String(uiPort)],
     '--ui-disable-news-fetch',
-    ...['--db-filename', join(directory, 'temporal.db')],
+    ...['--db-filename', historyIn(directory)],
     ...['--sqlite-pragma', 'journal_mode=wal'],
     ...['--sqlite-pragma', 'synchronous=normal'],
     // Without it one instance's backlog holds up all others.
@@ -166,14 +165,6 @@ async function untilReady(
   throw new Error(`it did not answer within ${readyMs / 1000} s (${reason})`)
 }
 
-/**
- * SQLite's messages, with its result codes, for a file that is no database, that is damaged or cut off, or whose tables are
- * those of another release (tried with CLI 1.9.1). Other messages about the database (locked, full, slow) are not about the
- * file.
- */
-const FILE_DOES_NOT_OPEN =
-  /file is not a database \(26\)|database disk image is malformed \(11\)|SQL logic error: (no such (table|column)|table \S+ has no column)/
-
 function explain(error: unknown, output: string, hasEnded: boolean): Error {
   const how = error instanceof Error ? error.message : String(error)
   const lines = output.split('\n').filter((line) => /error|fatal|panic/i.test(line))
@@ -181,39 +172,5 @@ function explain(error: unknown, output: string, hasEnded: boolean): Error {
   const message = `the Temporal server does not start: ${how}; ${said}`
   // The last message of a server that gives up; other lines of its log may be about passing faults.
   const lastWord = lines.findLast((line) => line.startsWith('Error: ')) ?? ''
-  return hasEnded && FILE_DOES_NOT_OPEN.test(lastWord)
-    ? new UnusableHistory(message)
-    : new StartupError(message)
-}
-
-const SUFFIXES = ['', '-wal', '-shm'] as const
-
-/** Moves the history out of the way and returns its new path. */
-async function moveAside(directory: string): Promise<string> {
-  const aside = join(directory, `temporal.db.unopened-${new Date().toISOString().replace(/[:.]/g, '-')}`)
-  await moveAll(join(directory, 'temporal.db'), aside)
-  return aside
-}
-
-async function moveBack(directory: string, aside: string): Promise<void> {
-  const history = join(directory, 'temporal.db')
-  // A write-ahead log of the failed new file must not be taken for one of the old.
-  for (const suffix of SUFFIXES) await rm(history + suffix, { force: true })
-  await moveAll(aside, history)
-}
-
-async function moveAll(from: string, to: string): Promise<void> {
-  for (const suffix of SUFFIXES) {
-    if (await isThere(from + suffix)) await rename(from + suffix, to + suffix)
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
+  return hasEnded && isUnopened(lastWord) ? new UnusableHistory(message) : new StartupError(message)
 }
