@@ -102,10 +102,16 @@ describe('a program that is interrupted while it starts', () => {
     t.after(() => kill(first.program))
     await waits(slow)
     first.program.kill('SIGINT')
-    await said(first.log, 'stopping;')
+    await until('its lock says that it is stopping', async () => {
+      const lock = await readFile(join(data, 'cloud-sync.pid'), 'utf8')
+      return lock.includes('stopping') ? true : null
+    })
+    // A start may take longer than a stop, which is to be seen before it is over.
+    first.program.kill('SIGSTOP')
     const second = start(await standIn('second', ''))
     t.after(() => kill(second.program))
     await said(second.log, 'which is stopping: waiting for it')
+    first.program.kill('SIGCONT')
     await waits(join(directory, 'second'))
     assert.deepEqual(await first.ended, [130, null], first.log())
     second.program.kill('SIGINT')
