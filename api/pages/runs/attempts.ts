@@ -2,6 +2,7 @@
 
 import type { Attempt, Run } from '../../../db/schema.ts'
 import type { AttemptProgress } from '../../../db/uploads/progress.ts'
+import { explanationOf } from '../../../workflows/explanation.ts'
 import { bytes, duration, secondsBetween } from '../../ui/formats.ts'
 import { html, type Markup } from '../../ui/markup.ts'
 import { timeTag } from '../../ui/time-tag.ts'
@@ -50,7 +51,7 @@ function attemptRow(one: Attempt, account: string, sent: number): Markup {
   return html`<tr role="row" id="attempt-${one.id}">
 <th role="rowheader" scope="row">${account}</th><td role="cell" data-half data-label="${c.attempt}">${one.attempt}</td><td role="cell" data-label="${c.began}">${timeTag(one.started_at)}</td>
 <td role="cell" data-nowrap data-half data-label="${c.took}">${duration(secondsBetween(one.started_at, one.finished_at))}</td><td role="cell" data-nowrap data-half data-label="${c.from}">${from}</td><td role="cell" data-nowrap data-half data-label="${c.sent}">${bytes(sent)}</td>
-<td role="cell">${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${one.error.message}</div>`}</td></tr>`
+<td role="cell">${one.outcome ?? texts.running}${one.error === null ? null : html`<div data-component="small">${explanationOf(one.error).fact}</div>`}</td></tr>`
 }
 
 function sentNow(one: Attempt, progress: readonly AttemptProgress[]): number {
