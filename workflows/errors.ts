@@ -193,7 +193,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(rules, value)
 }
 
-/** True when the code heals without a person: it is retried. */
+/** True when an upload that met this error is tried again. */
 export function isRetryable(code: ErrorCode): boolean {
   return !rules[code].permanent
 }

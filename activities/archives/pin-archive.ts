@@ -2,13 +2,14 @@
 // name of the file: noting the link in the run's row, and releasing it.
 
 import { appendAudit } from '../../db/audit.ts'
-import type { Db, DbOrTransaction } from '../../db/database.ts'
+import type { Db } from '../../db/database.ts'
 import { databaseNow } from '../../db/database-server.ts'
 import { type KeptArchive, notePin, releasePin } from '../../db/runs/kept-archives.ts'
-import { getRun, lockRun } from '../../db/runs/runs.ts'
+import { lockRun } from '../../db/runs/runs.ts'
 import type { PinKind, Run } from '../../db/schema.ts'
 import type { ActivityDeps } from '../dependencies.ts'
 import { StepError } from '../failures.ts'
+import { knownRun } from '../runs/load-run.ts'
 import { seesArchivesOf } from '../worker/archive-queues.ts'
 import { lookAt, removeLink, removeLinksOfRun } from './archive-link.ts'
 import { identify } from './find-archive.ts'
@@ -104,13 +105,6 @@ async function note(db: Db, run: Run, kept: KeptArchive): Promise<boolean> {
   const isNoted = await notePin(db, run, kept, { actor: 'workflow' })
   if (!isNoted) await drop()
   return isNoted
-}
-
-export async function knownRun(deps: { readonly db: DbOrTransaction }, runId: string): Promise<Run> {
-  const run = await getRun(deps.db, runId)
-  if (run === null)
-    throw new StepError('run_unknown', `The database does not know the run ${JSON.stringify(runId)}.`)
-  return run
 }
 
 /** The link of an earlier sync of this run, while it is the file that was recorded. */

@@ -199,7 +199,7 @@ async function removeBadCopy(
       outcome,
     })
   }
-  await forget(deps, input)
+  await deleteOwnSession(deps, input)
 }
 
 /** The next upload looks for this file before it sends anything: it may still appear. */
@@ -253,11 +253,11 @@ async function record(
     verified_by,
     already_present: copy.already_present,
   })
-  await forget(deps, input)
+  await deleteOwnSession(deps, input)
   return settled
 }
 
-async function forget(deps: ActivityDeps, input: VerifyInput): Promise<void> {
+async function deleteOwnSession(deps: ActivityDeps, input: VerifyInput): Promise<void> {
   const row = await getSession(deps.db, input.run_id, input.account_id)
   if (row !== null)
     await deleteSession(deps.db, { run_id: input.run_id, account_id: input.account_id, claim: row.claim })

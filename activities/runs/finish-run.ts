@@ -11,8 +11,8 @@ import type { PinKind, Run } from '../../db/schema.ts'
 import { KEEP_ARCHIVE_MS } from '../../workflows/archives/keep-time.ts'
 import { cloudStatusOf } from '../../workflows/runs/cloud-status.ts'
 import type { CloudStatus, CloudSyncStatus, DestinationState, StatusError } from '../../workflows/types.ts'
-import { knownRun } from '../archives/pin-archive.ts'
 import type { ActivityDeps } from '../dependencies.ts'
+import { knownRun } from './load-run.ts'
 
 type FinishedRun = {
   readonly status: CloudStatus

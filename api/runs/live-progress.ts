@@ -106,7 +106,7 @@ function liveDestination(
   const isKnown = progress !== undefined && !progress.is_unsettled && !isSending && !isProving
   const bytesSent = isKnown ? progress.stored_bytes : state.bytes_sent
   const bytesPerSecond = isSending ? rateOf(bytesSent, progress, window) : null
-  if (!isSending) window.forget()
+  if (!isSending) window.drop()
   return {
     bytes_sent: bytesSent,
     bytes_per_second: bytesPerSecond,
@@ -121,7 +121,7 @@ function liveDestination(
   }
 }
 
-type RateWindow = { note(bytes: number): number | null; forget(): void }
+type RateWindow = { note(bytes: number): number | null; drop(): void }
 
 /** The rate of the last half minute if there are samples of it, otherwise the attempt's average, without bytes that were lost. */
 function rateOf(position: number, progress: AttemptProgress | undefined, window: RateWindow): number | null {
@@ -144,6 +144,6 @@ function memoryOf(db: Db): RateMemory {
 function windowOf(memory: RateMemory, key: string): RateWindow {
   return {
     note: (bytes) => memory.note(key, { at_ms: Date.now(), bytes }),
-    forget: () => memory.forget(key),
+    drop: () => memory.drop(key),
   }
 }

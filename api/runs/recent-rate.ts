@@ -28,10 +28,10 @@ export function recentRate(samples: readonly Sample[]): number | null {
 export interface RateMemory {
   /** Adds a sample. Returns the rate; null while there are too few samples. */
   note(key: string, sample: Sample): number | null
-  forget(key: string): void
+  drop(key: string): void
 }
 
-/** When it is full, it forgets the uploads that were not looked at for longest. */
+/** When it is full, it drops the uploads that were not looked at for longest. */
 export function createRateMemory(): RateMemory {
   const seen = new Map<string, readonly Sample[]>()
   return {
@@ -44,6 +44,6 @@ export function createRateMemory(): RateMemory {
       if (oldest !== undefined) seen.delete(oldest)
       return recentRate(samples)
     },
-    forget: (key) => void seen.delete(key),
+    drop: (key) => void seen.delete(key),
   }
 }

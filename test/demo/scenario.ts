@@ -77,7 +77,7 @@ export function databaseOf(slug: string): string {
 
 export type OlderCopy = { readonly name: string; readonly uploadedAt: Date }
 
-/** The older copies of a binding, one a day, newest first. */
+/** The older copies of a binding, one per day, newest first. */
 export function olderCopies(instance: DemoInstance, binding: DemoBinding, now: Date): readonly OlderCopy[] {
   const kind = instance.backups[0]?.kind ?? 'zip'
   return Array.from({ length: binding.older }, (_, index) => {

@@ -54,7 +54,7 @@ describe('the rate of an upload', () => {
     }
     assert.equal(memory.note('a', { at_ms: 10_000, bytes: 5 * MIB }), MIB / 2)
     assert.equal(memory.note('b', { at_ms: 10_000, bytes: 10 * MIB }), MIB)
-    memory.forget('a')
+    memory.drop('a')
     assert.equal(memory.note('a', { at_ms: 12_000, bytes: 6 * MIB }), null)
   })
 })

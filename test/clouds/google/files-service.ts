@@ -11,7 +11,7 @@ import { parseQuery } from './query.ts'
 
 const UNASKED_FILE = 'kind,id,name,mimeType,driveId,teamDriveId'
 const UNASKED_LIST = `kind,nextPageToken,incompleteSearch,files(${UNASKED_FILE})`
-/** Limits of private properties: 30 a file, 124 bytes of key and value together. */
+/** Limits of private properties: 30 per file, 124 bytes of key and value together. */
 const MAX_PROPERTIES = 30
 const MAX_PROPERTY_BYTES = 124
 
