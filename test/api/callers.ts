@@ -1,5 +1,6 @@
 // Everybody who may come to the API and the pages: a person of each role, and tokens of each scope, alone and with reading.
 
+import assert from 'node:assert/strict'
 import { hashPassword } from '../../api/access/passwords.ts'
 import { PERMISSIONS, type Permission, ROLE_PERMISSIONS } from '../../api/access/permissions.ts'
 import { newSecret, secretHash } from '../../api/access/session-cookie.ts'
@@ -23,6 +24,7 @@ export async function byRole({ db, askAnonymously }: ApiFixture): Promise<readon
       const username = randomName(role)
       await createUser(db, { username, password_hash: await hashPassword(PASSWORD), role })
       const answer = await askAnonymously('POST', '/api/session', { username, password: PASSWORD })
+      assert.equal(answer.status, 201, `the ${role} logs in`)
       const cookie = answer.headers.getSetCookie()[0]?.split(';')[0] ?? ''
       return {
         name: role,

@@ -19,6 +19,7 @@ import type { Provider } from '../../activities/providers/provider.ts'
 import { transfer } from '../../activities/uploads/transfer/transfer.ts'
 import { loadConfig } from '../../db/process/config.ts'
 import { createMemoryStore } from '../activities/providers/contract/bench.ts'
+import { inStep } from '../support/clock/in-step.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/network/connect-proxy.ts'
 import { createTestAuthority, trustHere, writeAuthority } from './certificates.ts'
 import type { CloudDouble } from './cloud-double.ts'
@@ -132,7 +133,12 @@ const version = await run('rclone', ['version']).then(
 )
 
 if (version === null) it('rclone was not found on PATH: the emulators are not tried with it', () => undefined)
-else for (const each of CASES) describe(`rclone at the emulated ${each.name}`, () => tryOut(each))
+else
+  for (const each of CASES) {
+    const [drive, options] = inStep('rclone at the emulated Google Drive')
+    const name = `rclone at the emulated ${each.name}`
+    describe(name, name === drive ? options : {}, () => tryOut(each))
+  }
 
 function tryOut(each: Case): void {
   let directory: string

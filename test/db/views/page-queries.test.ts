@@ -61,8 +61,8 @@ describe('what the pages ask', () => {
     })
     const account = await someAccount(test.db)
     await beginSync(test.db, id, { [account.id]: pendingDestination() })
-    const finished_at = new Date().toISOString()
     if (status === null) return { run, account }
+    const finished_at = new Date(await databaseNow(test.db)).toISOString()
     await saveDestination(test.db, id, account.id, { ...change, finished_at })
     await finishSync(test.db, id, status)
     return { run, account }
@@ -95,7 +95,7 @@ describe('what the pages ask', () => {
     const bytes = await listUploadedBytes(test.db, 30)
     const today = bytes.find(({ account_id }) => account_id === copied.account.id)
     assert.equal(today?.bytes, 1000)
-    assert.equal(today?.day, new Date().toISOString().slice(0, 10))
+    assert.equal(today?.day, new Date(await databaseNow(test.db)).toISOString().slice(0, 10))
   })
 
   it('storage over time counts a file from its upload to its deletion', async () => {
