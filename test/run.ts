@@ -23,7 +23,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PREFIX = 'cloud-sync-test-'
 const TEST_TIMEOUT_MS = 300_000
 /** Most of a file's time is waiting: for servers to start, for retries, for deadlines. */
-const FILES_AT_ONCE = Math.min(4 * availableParallelism(), 8)
+const FILES_AT_ONCE = Math.min(3 * availableParallelism(), 8)
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
 const STOP_MS = 10_000
 const OWN_FLAGS = ['--no-skips', '--searched']
