@@ -79,19 +79,27 @@ async function secondsLeft(trx: DbOrTransaction, key: string): Promise<number> {
 
 /** After a login that succeeded: `forget` clears the count, otherwise one attempt is taken back. */
 export async function takeBackAttempt(
-  db: DbOrTransaction,
+  db: Db,
   key: string,
-  options: { readonly forget: boolean },
+  { forget }: { readonly forget: boolean },
 ): Promise<void> {
-  const removed = await db
-    .deleteFrom('login_throttles')
-    .where('key', '=', key)
-    .where(sql<boolean>`(${options.forget} or failures <= 1)`)
-    .executeTakeFirst()
-  if (removed.numDeletedRows > 0n) return
-  await db
-    .updateTable('login_throttles')
-    .set({ failures: sql<number>`failures - 1`, blocked_until: null })
-    .where('key', '=', key)
-    .execute()
+  await db.transaction().execute(async (trx) => {
+    // Locked before it is judged: logins that succeed at the same moment would take back more than there is.
+    const counted = await trx
+      .selectFrom('login_throttles')
+      .select('failures')
+      .where('key', '=', key)
+      .forUpdate()
+      .executeTakeFirst()
+    if (counted === undefined) return
+    if (forget || counted.failures <= 1) {
+      await trx.deleteFrom('login_throttles').where('key', '=', key).execute()
+      return
+    }
+    await trx
+      .updateTable('login_throttles')
+      .set({ failures: counted.failures - 1, blocked_until: null })
+      .where('key', '=', key)
+      .execute()
+  })
 }

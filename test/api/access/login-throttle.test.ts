@@ -8,6 +8,7 @@ import { sql } from 'kysely'
 import { hashPassword } from '../../../api/access/passwords.ts'
 import type { AppEnv } from '../../../api/access/principal.ts'
 import { createConnectionReader, networkOf } from '../../../api/http/client-connection.ts'
+import { countAttempt, takeBackAttempt } from '../../../db/access/login-throttle.ts'
 import { createUser } from '../../../db/access/users.ts'
 import { listAudit } from '../../../db/views/audit.ts'
 import { randomName } from '../../support/rows.ts'
@@ -121,6 +122,17 @@ describe('guessing passwords', () => {
     assert.equal(await attempt(username, '192.0.2.1'), 401)
     assert.deepEqual(await blocksOf(`user:${username}`), [{ ...first, seconds: 2 }, first])
     await forget()
+  })
+
+  it('logins that succeed at the same moment all take their attempt back', async () => {
+    const rule = { free: 100, maxSeconds: 1 }
+    for (let round = 0; round < 20; round += 1) {
+      const key = `address:${randomName('many')}`
+      const many = Array.from({ length: 8 }, () => key)
+      await Promise.all(many.map((one) => countAttempt(api.db, one, rule)))
+      await Promise.all(many.map((one) => takeBackAttempt(api.db, one, { forget: false })))
+    }
+    assert.deepEqual(await api.db.selectFrom('login_throttles').selectAll().execute(), [])
   })
 
   it('counts of attempts that no longer matter are deleted', async () => {
