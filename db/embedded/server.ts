@@ -5,10 +5,10 @@
 import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { readIfThere } from '../machine/errno.ts'
+import { isThere, readIfThere } from '../machine/errno.ts'
 import { freePort } from '../machine/free-port.ts'
 import { StartupError } from '../process/startup-error.ts'
-import { checkVersion, createCluster, exists, findBinaries, hint, NAME, readPassword } from './cluster.ts'
+import { checkVersion, createCluster, findBinaries, hint, NAME, readPassword } from './cluster.ts'
 import { ask, createDatabase, urlOf } from './connect.ts'
 import { isPostmaster, notedPostmaster, postmasterGone } from './postmaster.ts'
 import { createRunner, type Runner } from './unprivileged.ts'
@@ -71,7 +71,7 @@ export async function startEmbeddedPostgres(options: {
   const directory = await realpath(options.directory)
   const runner = await createRunner({ directory, programs, program: pgCtl, log })
   const data = join(directory, 'cluster')
-  if (!(await exists(join(data, 'PG_VERSION')))) {
+  if (!(await isThere(join(data, 'PG_VERSION')))) {
     log.info('creating the embedded PostgreSQL database')
     await createCluster(runner, { initdb, directory, data }, signal)
   }
@@ -171,7 +171,7 @@ async function stopServer({ runner, pgCtl, data, directory }: Cluster): Promise<
   const stop = (mode: string) =>
     runner.run(pgCtl, ['stop', '-w', '-t', '60', '-s', '-m', mode, '-D', runner.inside(data)], directory)
   const { code } = await stop('fast')
-  if (code === 0 || !(await exists(join(data, 'postmaster.pid')))) return
+  if (code === 0 || !(await isThere(join(data, 'postmaster.pid')))) return
   // A session does not end. The mode immediate loses nothing either: the next start reads the write-ahead log.
   const { code: forced, output } = await stop('immediate')
   if (forced !== 0) throw new StartupError(`the embedded PostgreSQL does not stop: ${hint(output)}`)

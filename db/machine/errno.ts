@@ -1,6 +1,6 @@
 // Why the operating system refused something, by its code, and files that may or may not be there.
 
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 
 /** The system's code, such as ENOENT or EACCES; 'unknown error' where the error carries none. */
 export function errnoOf(error: unknown): string {
@@ -24,6 +24,17 @@ export async function readIfThere(path: string): Promise<string | null> {
     return await readFile(path, 'utf8')
   } catch (error) {
     if (isMissing(error)) return null
+    throw error
+  }
+}
+
+/** Whether something is at the path. Throws what keeps it from being looked at. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
     throw error
   }
 }

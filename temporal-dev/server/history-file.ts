@@ -1,8 +1,8 @@
 // The file that the embedded Temporal server keeps its histories in: SQLite with a write-ahead log. A file that does not open is
 // moved aside and never deleted; a server that is only slow keeps its file.
-import { rename, rm, stat } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../db/machine/errno.ts'
+import { isThere } from '../../db/machine/errno.ts'
 
 /**
  * SQLite's messages, with its result codes, for a file that is no database, that is damaged or cut off, or whose tables are
@@ -45,15 +45,5 @@ export async function moveBack(directory: string, aside: string): Promise<void> 
 async function moveAll(from: string, to: string): Promise<void> {
   for (const suffix of SUFFIXES) {
     if (await isThere(from + suffix)) await rename(from + suffix, to + suffix)
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
   }
 }
